@@ -1,0 +1,45 @@
+// Builds the graph of a configuration, and tells which parameters it has.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/graph/graph.h"
+#include "engine/model/config.h"
+#include "kernels/tensor.h"
+
+namespace tpn {
+
+/// What a parameter is for: decides its random initialisation and whether a file may lack it.
+enum class ParameterKind { conv_weight, bn_scale, bn_shift, bn_mean, bn_variance, bn_batches, fc_weight, fc_bias };
+
+/// A tensor of the state_dict, mmaction2's name and PyTorch's shape (2D convolutions of TSM have rank 4).
+struct ParameterSpec {
+  std::string name;
+  Shape shape;
+  ParameterKind kind;
+  bool training_only = false;  ///< of the auxiliary head: inference never loads it
+  [[nodiscard]] bool is_buffer() const {
+    return kind == ParameterKind::bn_mean || kind == ParameterKind::bn_variance || kind == ParameterKind::bn_batches;
+  }
+};
+
+/// Every tensor of the model's state_dict, the auxiliary head and num_batches_tracked included, in the order of
+/// mmaction2's state_dict.
+std::vector<ParameterSpec> parameter_specs(const Config& config);
+
+/// Size of a batch of views, each normalised: (views, T, H, W, 3).
+struct InputSize {
+  std::int64_t views = 1;
+  std::int64_t frames = 8;
+  std::int64_t height = 256;
+  std::int64_t width = 256;
+};
+
+/// The inference graph: input (views, T, H, W, 3) named "input", output "logits" (views, K); every intermediate feature
+/// that the reference names ("stem", "stage1", ..., "neck") is a named value. Throws Error when the size is too small
+/// for the network.
+Graph build_network(const Config& config, const InputSize& size);
+
+}  // namespace tpn
