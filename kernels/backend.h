@@ -83,8 +83,6 @@ class Backend {
   [[nodiscard]] virtual bool supports(DType dtype) const = 0;
   /// Whether the operation can be compiled: a fusion pass asks before it makes one.
   [[nodiscard]] virtual bool supports(const AnyOp& op) const = 0;
-  /// To how many channels the network's input is padded with zeros for this device.
-  [[nodiscard]] virtual std::int64_t input_channels() const { return 3; }
 
   /// Throws Error, naming the operation, when it cannot run here.
   [[nodiscard]] virtual std::unique_ptr<Kernel> compile(const AnyOp& op, std::span<const Operand> inputs,

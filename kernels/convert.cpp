@@ -7,43 +7,18 @@
 namespace tpn {
 namespace {
 
-struct Bf16 {
-  std::uint16_t bits;
-};
-struct F16 {
-  std::uint16_t bits;
-};
-
-float load(float x) {
-  return x;
-}
-double load(double x) {
-  return x;
-}
-float load(Bf16 x) {
-  return bf16_to_f32(x.bits);
-}
-float load(F16 x) {
-  return f16_to_f32(x.bits);
-}
-
-template <class T>
-T store(double x) {
-  if constexpr (std::is_same_v<T, Bf16>) {
-    return {f32_to_bf16(static_cast<float>(x))};
-  } else if constexpr (std::is_same_v<T, F16>) {
-    return {f32_to_f16(static_cast<float>(x))};
-  } else {
-    return static_cast<T>(x);
-  }
+/// Through float: exact towards double, rounded once towards the 16-bit types from everything but double.
+template <class To, class From>
+To cast(From x) {
+  return static_cast<To>(static_cast<float>(x));
 }
 
 template <class From, class To>
 void convert_elements(const std::byte* source, std::byte* target, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
-    From from;  // memcpy: mapped files give no alignment
+    From from{};  // memcpy: mapped files give no alignment
     std::memcpy(&from, source + i * sizeof(From), sizeof(From));
-    const To to = store<To>(load(from));
+    const To to = cast<To>(from);
     std::memcpy(target + i * sizeof(To), &to, sizeof(To));
   }
 }

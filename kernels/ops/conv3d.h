@@ -33,7 +33,7 @@ struct Conv3d {
     check_rank(name, inputs, 0, 5);
     const Shape &x = inputs[0], &w = inputs[1];
     if (w.rank() != 4) check_rank(name, inputs, 1, 5);
-    if (groups < 1 || w[0] % groups != 0 || x[4] != w[1] * groups + padded_channels) {
+    if (groups < 1 || w[0] % groups != 0 || x[4] != w[1] * groups) {
       throw Error("conv3d: a weight of shape " + to_string(w) + " in " + std::to_string(groups) +
                   " groups does not fit an input of shape " + to_string(x) + ".");
     }

@@ -76,8 +76,6 @@ inline std::vector<Case<FusedConv3d>> FusedConv3d::cases() {
     add(base.label + "_norm_add_relu", base.op, x, w, true, true, true, false);
     add(base.label + "_add", base.op, x, w, false, true, false, false);
   }
-  add("padded_stem_norm_relu", {.stride = {1, 2, 2}, .padding = {0, 3, 3}, .padded_channels = 1},
-      {1, 2, 20, 22, 4}, {8, 3, 1, 7, 7}, true, false, true, false);
   const Conv3d spatial{.padding = {0, 1, 1}}, halving{.stride = {1, 2, 2}, .padding = {0, 1, 1}},
       temporal{.padding = {1, 0, 0}};
   add("res2_pointwise_out", {}, {1, 8, 64, 64, 64}, {256, 64, 1, 1, 1}, true, true, true, true);
