@@ -62,7 +62,7 @@ void check_sampling(const SamplingConfig& sampling) {
   check_range("sampling.num_clips", sampling.num_clips, 1, max_frames);
   check_one_of("sampling.crops", sampling.crops, 1, 3);
   for (std::size_t i = 0; i < 3; ++i) {
-    const std::string index = "[" + std::to_string(i) + "]";
+    const std::string index = '[' + std::to_string(i) + ']';
     if (!std::isfinite(sampling.mean[i]) || std::abs(sampling.mean[i]) > 1000) {
       fail("sampling.mean" + index, "from -1000 to 1000", std::to_string(sampling.mean[i]));
     }

@@ -29,7 +29,7 @@ OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)) {
   buffer_.reserve(buffer_bytes);
   for (int attempt = 0; descriptor_ < 0; ++attempt) {
     temporary_ = path_;
-    temporary_ += "." + std::to_string(::getpid()) + "-" + std::to_string(attempt) + ".tmp";
+    temporary_ += '.' + std::to_string(::getpid()) + '-' + std::to_string(attempt) + ".tmp";
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ < 0 && (errno != EEXIST || attempt == 1000)) fail(path_, errno);
   }
