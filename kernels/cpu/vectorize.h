@@ -5,7 +5,7 @@
 // ready.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) && \
     !defined(TPN_SANITIZED)
-#define TPN_VECTORIZE __attribute__((target_clones("avx512f,avx512bw", "avx2", "default")))
+#define TPN_VECTORIZE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define TPN_VECTORIZE
 #endif
