@@ -7,7 +7,9 @@
 namespace tpn {
 
 /// Exact.
-constexpr float bf16_to_f32(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+constexpr float bf16_to_f32(std::uint16_t bits) {
+  return std::bit_cast<float>(std::uint32_t{bits} << 16);
+}
 
 /// Rounds to nearest, ties to even; NaN stays NaN.
 constexpr std::uint16_t f32_to_bf16(float value) {
