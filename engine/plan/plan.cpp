@@ -152,7 +152,8 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
     Step step{planned.value(node.outputs.front()).name, node.op, std::move(kernels[i]), {}, {}, 0};
     for (const ValueId id : node.inputs) step.inputs.push_back(slot(id));
     for (const ValueId id : node.outputs) step.outputs.push_back(slot(id));
-    step.multiply_adds = tpn::multiply_adds(node.op, planned.shapes(node.inputs), planned.shapes(node.outputs));
+    step.multiply_adds =
+        tpn::multiply_adds(node.op, planned.shapes(node.inputs), planned.shapes(node.outputs));
     steps_.push_back(std::move(step));
   }
   for (std::size_t id = 0; id < planned.values().size(); ++id) {

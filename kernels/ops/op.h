@@ -57,9 +57,10 @@ struct Case {
   Op op;
   std::vector<Shape> inputs;
   std::vector<Range> ranges;  ///< empty: all symmetric
-  bool full_size;             ///< a layer of a full-size model: benchmarked, too slow for the reference in tests
+  bool full_size;  ///< a layer of a full-size model: benchmarked, too slow for the reference in tests
 
-  Case(std::string label_, Op op_, std::vector<Shape> inputs_, std::vector<Range> ranges_ = {}, bool full_size_ = false)
+  Case(std::string label_, Op op_, std::vector<Shape> inputs_, std::vector<Range> ranges_ = {},
+       bool full_size_ = false)
       : label(std::move(label_)),
         op(std::move(op_)),
         inputs(std::move(inputs_)),

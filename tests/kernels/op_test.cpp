@@ -1,7 +1,7 @@
 // Every operation of the list, on every backend and in every precision, against its own reference.
-#include <gtest/gtest.h>
-
 #include <memory>
+
+#include <gtest/gtest.h>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/reference_backend.h"
@@ -11,8 +11,8 @@
 namespace tpn {
 namespace {
 
-using testing::BoundCase;
-using testing::relative_l2;
+using test::BoundCase;
+using test::relative_l2;
 
 /// Calls check(case) for every case of every operation that is small enough for the reference.
 template <class Check>
@@ -34,10 +34,11 @@ void for_each_case(const Check& check) {
 class CpuOps : public ::testing::TestWithParam<DType> {
  protected:
   void SetUp() override {
-    if (!backend_.supports(GetParam())) GTEST_SKIP() << "This processor does not compute in " << name_of(GetParam());
+    if (!backend_.supports(GetParam()))
+      GTEST_SKIP() << "This processor does not compute in " << name_of(GetParam());
   }
   [[nodiscard]] double tolerance() const {
-    return GetParam() == DType::bf16 ? testing::op_bf16_relative_l2 : testing::op_f32_relative_l2;
+    return GetParam() == DType::bf16 ? test::op_bf16_relative_l2 : test::op_f32_relative_l2;
   }
 
   CpuBackend backend_{2};
@@ -47,7 +48,7 @@ TEST_P(CpuOps, AgreeWithTheReference) {
   for_each_case([&](const auto& c) {
     BoundCase bound(c, backend_, GetParam());
     bound.run();
-    EXPECT_LE(relative_l2(bound.output(), testing::reference_output(c, bound)), tolerance())
+    EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), tolerance())
         << bound.kernel().implementation();
   });
 }
@@ -85,14 +86,15 @@ TEST(ReferenceBackend, RunsTheReference) {
   for_each_case([&](const auto& c) {
     BoundCase bound(c, backend, DType::f64);
     bound.run();
-    EXPECT_LE(relative_l2(bound.output(), testing::reference_output(c, bound)), testing::golden_f64_relative_l2);
+    EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), test::golden_f64_relative_l2);
   });
 }
 
 TEST(Conv3d, RefusesWhatDoesNotFit) {
   const ops::Conv3d conv{.groups = 2};
   EXPECT_THROW((void)conv.infer(std::vector<Shape>{{1, 1, 4, 4, 6}, {8, 2, 1, 1, 1}}), Error);  // 6 != 2 * 2
-  EXPECT_THROW((void)conv.infer(std::vector<Shape>{{1, 1, 4, 4, 6}, {7, 3, 1, 1, 1}}), Error);  // 7 outputs, 2 groups
+  EXPECT_THROW((void)conv.infer(std::vector<Shape>{{1, 1, 4, 4, 6}, {7, 3, 1, 1, 1}}),
+               Error);  // 7 outputs, 2 groups
   EXPECT_THROW((void)ops::Conv3d{}.infer(std::vector<Shape>{{1, 1, 2, 2, 6}, {7, 6, 1, 3, 3}}), Error);
   EXPECT_THROW((void)ops::Conv3d{}.infer(std::vector<Shape>{{1, 1, 2, 2, 6}}), Error);
 }
@@ -103,7 +105,8 @@ TEST(Add, RefusesLevelsThatDoNotMeet) {
 }
 
 TEST(CpuBackend, RefusesAConvolutionOverSpaceAndTimeAtOnce) {
-  const ops::Case<ops::Conv3d> both("both", ops::Conv3d{.padding = {1, 1, 1}}, {{1, 4, 4, 4, 8}, {8, 8, 3, 3, 3}});
+  const ops::Case<ops::Conv3d> both("both", ops::Conv3d{.padding = {1, 1, 1}},
+                                    {{1, 4, 4, 4, 8}, {8, 8, 3, 3, 3}});
   const CpuBackend backend(1);
   EXPECT_THROW(BoundCase(both, backend, DType::f32), Error);
 }

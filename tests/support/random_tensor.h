@@ -6,10 +6,11 @@
 #include "kernels/half.h"
 #include "kernels/ops/op.h"
 
-namespace tpn::testing {
+namespace tpn::test {
 
 /// Values of the range, rounded to bf16 when `rounded` so that every precision sees the same inputs.
-inline ops::Tensor64 random_tensor(const Shape& shape, ops::Range range, std::mt19937& generator, bool rounded) {
+inline ops::Tensor64 random_tensor(const Shape& shape, ops::Range range, std::mt19937& generator,
+                                   bool rounded) {
   ops::Tensor64 tensor(shape);
   std::normal_distribution<float> normal;
   std::uniform_real_distribution<float> uniform(0.5F, 1.5F);
@@ -20,4 +21,4 @@ inline ops::Tensor64 random_tensor(const Shape& shape, ops::Range range, std::mt
   return tensor;
 }
 
-}  // namespace tpn::testing
+}  // namespace tpn::test

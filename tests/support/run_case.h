@@ -10,16 +10,22 @@
 #include "kernels/memory.h"
 #include "tests/support/random_tensor.h"
 
-namespace tpn::testing {
+namespace tpn::test {
 
 /// Which inputs of an operation are weights: all but the activations.
 template <class Op>
 bool is_weight(const Op&, std::size_t) {
   return false;
 }
-inline bool is_weight(const ops::Conv3d&, std::size_t input) { return input == 1; }
-inline bool is_weight(const ops::BatchNorm&, std::size_t input) { return input >= 1; }
-inline bool is_weight(const ops::Linear&, std::size_t input) { return input >= 1; }
+inline bool is_weight(const ops::Conv3d&, std::size_t input) {
+  return input == 1;
+}
+inline bool is_weight(const ops::BatchNorm&, std::size_t input) {
+  return input >= 1;
+}
+inline bool is_weight(const ops::Linear&, std::size_t input) {
+  return input >= 1;
+}
 inline bool is_weight(const ops::FusedConv3d& op, std::size_t input) {
   return input >= 1 && !(op.residual && input + 1 == op.input_count());
 }
@@ -35,7 +41,8 @@ class BoundCase {
     for (std::size_t i = 0; i < c.inputs.size(); ++i) {
       const bool weight = is_weight(c.op, i);
       const DType type = weight || c.inputs[i].rank() == 2 ? DType::f32 : precision;
-      reference_inputs_.push_back(random_tensor(c.inputs[i], c.range(i), generator, precision == DType::bf16));
+      reference_inputs_.push_back(
+          random_tensor(c.inputs[i], c.range(i), generator, precision == DType::bf16));
       TensorView view = allocate(type, c.inputs[i]);
       from_tensor64(reference_inputs_.back(), view);
       if (weight) {
@@ -96,4 +103,4 @@ std::vector<float> reference_output(const ops::Case<Op>& c, const BoundCase& bou
   return {outputs[0].data.begin(), outputs[0].data.end()};
 }
 
-}  // namespace tpn::testing
+}  // namespace tpn::test
