@@ -1,15 +1,27 @@
 #include "kernels/reference_backend.h"
 
 #include "kernels/convert.h"
+#include "kernels/memory.h"
 
 namespace tpn {
 namespace {
 
+/// Rounds values to what a type can hold.
+void round_to(DType dtype, ops::Tensor64& tensor) {
+  HostBuffer rounded(tensor.data.size() * size_of(dtype));
+  const TensorView view{rounded.data(), dtype, tensor.shape};
+  from_tensor64(tensor, view);
+  tensor = to_tensor64(read_only(view));
+}
+
 class ReferenceKernel final : public Kernel {
  public:
-  ReferenceKernel(const AnyOp& op, std::span<const Operand> inputs) : op_(op), constants_(inputs.size()) {
+  ReferenceKernel(const AnyOp& op, std::span<const Operand> inputs, DType precision)
+      : op_(op), constants_(inputs.size()) {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (inputs[i].constant) constants_[i] = to_tensor64(inputs[i].constant->view);
+      if (!inputs[i].constant) continue;
+      constants_[i] = to_tensor64(inputs[i].constant->view);
+      if (inputs[i].shape.rank() >= 4) round_to(precision, constants_[i]);
     }
   }
 
@@ -34,8 +46,8 @@ class ReferenceKernel final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> ReferenceBackend::compile(const AnyOp& op, std::span<const Operand> inputs,
-                                                  std::span<const Operand>, PreparedWeights&) const {
-  return std::make_unique<ReferenceKernel>(op, inputs);
+                                                  std::span<const Operand> outputs, PreparedWeights&) const {
+  return std::make_unique<ReferenceKernel>(op, inputs, outputs[0].dtype);
 }
 
 }  // namespace tpn

@@ -1,0 +1,142 @@
+#include "engine/plan/plan.h"
+
+#include <random>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "engine/exec/executor.h"
+#include "engine/networks/initialize.h"
+#include "engine/networks/network.h"
+#include "kernels/convert.h"
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/reference_backend.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/tiny_config.h"
+#include "tests/support/tolerance.h"
+
+namespace tpn {
+namespace {
+
+using test::relative_l2;
+
+/// A tiny network with random weights, and an input.
+class PlanTest : public ::testing::Test {
+ protected:
+  explicit PlanTest(const std::string& name = "tpn-slowonly-r50-8x8") : config_(test::tiny_config(name)) {
+    write_random_model(config_, Initialization::varied, 1, {}, directory_.path() / "model.safetensors");
+    weights_ = Weights::load(directory_.path() / "model.safetensors");
+  }
+
+  [[nodiscard]] std::shared_ptr<const Plan> plan(const PlanOptions& options,
+                                                 const InputSize& size = {2, 8, 32, 40},
+                                                 std::shared_ptr<const Backend> backend = nullptr) const {
+    if (!backend) backend = std::make_shared<CpuBackend>(2);
+    return std::make_shared<Plan>(build_network(config_, size), std::move(backend), *weights_, options);
+  }
+
+  /// Fills the input with the same values every time, and runs.
+  static void run(Executor& executor) {
+    const TensorView input = executor.input();
+    std::vector<float> values(static_cast<std::size_t>(input.shape.count()));
+    std::mt19937 generator(7);
+    std::normal_distribution<float> normal;
+    for (float& value : values) value = normal(generator);
+    convert(reinterpret_cast<const std::byte*>(values.data()), DType::f32, input.data, input.dtype,
+            values.size());
+    executor.run();
+  }
+
+  test::TemporaryDirectory directory_;
+  Config config_;
+  std::shared_ptr<const Weights> weights_;
+};
+
+TEST_F(PlanTest, FusedEqualsUnfused) {
+  for (const DType precision : {DType::f32, DType::bf16}) {
+    if (!CpuBackend(1).supports(precision)) continue;
+    const bool half = precision == DType::bf16;
+    Executor fused(plan({precision, true, {}})), unfused(plan({precision, false, {}}));
+    EXPECT_LT(fused.plan().steps().size() * 2, unfused.plan().steps().size());
+    run(fused);
+    run(unfused);
+    // Unfused bf16 rounds between the operations that the fused plan computes in one go.
+    EXPECT_LE(relative_l2(fused.feature("logits").values, unfused.feature("logits").values),
+              half ? test::unfused_bf16_relative_l2 : test::network_f32_relative_l2);
+  }
+}
+
+TEST_F(PlanTest, KeepingFeaturesChangesNoResult) {
+  std::vector<std::string> features;
+  for (const auto& [name, id] : build_network(config_, {2, 8, 32, 40}).features()) features.push_back(name);
+  EXPECT_EQ(features.size(), 5U + 4 * 2 + 3 + 1);  // stem, stages; four per level; fusions and neck; logits
+  Executor all(plan({DType::f32, true, features})), few(plan({DType::f32, true, {}}));
+  run(all);
+  run(few);
+  EXPECT_LE(relative_l2(all.feature("logits").values, few.feature("logits").values),
+            test::network_f32_relative_l2);
+  EXPECT_LT(few.plan().arena_bytes(), all.plan().arena_bytes());
+}
+
+TEST_F(PlanTest, AgreesWithTheReferenceBackend) {
+  Executor cpu(plan({DType::f32, true, {}}));
+  Executor reference(plan({DType::f64, false, {}}, {2, 8, 32, 40}, std::make_shared<ReferenceBackend>()));
+  run(cpu);
+  run(reference);
+  EXPECT_LE(relative_l2(cpu.feature("logits").values, reference.feature("logits").values),
+            test::network_f32_relative_l2);
+}
+
+TEST_F(PlanTest, SharesPackedWeightsBetweenBatchSizes) {
+  const auto one = plan({DType::f32, true, {}}, {1, 8, 32, 40});
+  const auto three = plan({DType::f32, true, {}}, {3, 8, 32, 40});
+  Executor first(one), second(three);
+  run(first);
+  run(second);
+  // Each view goes through the network by itself: the first view of both batches is the same.
+  const std::vector<float> alone = first.feature("logits").values, batched = second.feature("logits").values;
+  ASSERT_EQ(batched.size(), 3 * alone.size());
+  EXPECT_LE(relative_l2(alone, std::span(batched).first(alone.size())), test::network_f32_relative_l2);
+}
+
+TEST_F(PlanTest, RunsInSeveralThreadsAtOnce) {
+  const auto shared = plan({DType::f32, true, {}}, {1, 8, 32, 40});
+  Executor alone(shared);
+  run(alone);
+  const std::vector<float> expected = alone.feature("logits").values;
+  std::vector<std::vector<float>> found(3);
+  std::vector<std::thread> threads;
+  for (std::vector<float>& logits : found) {
+    threads.emplace_back([&] {
+      Executor executor(shared);
+      run(executor);
+      logits = executor.feature("logits").values;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::vector<float>& logits : found)
+    EXPECT_LE(relative_l2(logits, expected), test::network_f32_relative_l2);
+}
+
+TEST_F(PlanTest, RefusesWhatItCannotDo) {
+  EXPECT_THROW(plan({DType::f16, true, {}}), Error);
+  EXPECT_THROW(plan({DType::f32, true, {"stage9"}}), Error);
+  EXPECT_THROW(build_network(config_, {1, 8, 0, 40}), Error);
+  Executor executor(plan({DType::f32, true, {}}));
+  EXPECT_THROW((void)executor.result("stage1"), Error);
+}
+
+TEST_F(PlanTest, NamesTheWeightThatDoesNotFit) {
+  Config other = config_;
+  other.head.num_classes += 1;
+  try {
+    Plan(build_network(other, {}), std::make_shared<CpuBackend>(1), *weights_, {});
+    FAIL() << "a classifier of another size was accepted";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("cls_head.fc_cls.weight"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("model.safetensors"), std::string::npos) << e.what();
+  }
+}
+
+}  // namespace
+}  // namespace tpn
