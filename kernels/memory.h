@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
+#include <new>
 
 #include "kernels/error.h"
 
@@ -18,8 +18,7 @@ class HostBuffer {
   /// Throws Error when the memory cannot be had.
   explicit HostBuffer(std::size_t bytes) : bytes_(bytes) {
     if (bytes == 0) return;
-    const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-    if (rounded >= bytes) data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
+    data_.reset(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{alignment}, std::nothrow)));
     if (!data_) throw Error("Out of memory: " + std::to_string(bytes) + " bytes could not be allocated.");
   }
 
@@ -28,7 +27,7 @@ class HostBuffer {
 
  private:
   struct Free {
-    void operator()(std::byte* p) const noexcept { std::free(p); }  // NOLINT(cppcoreguidelines-no-malloc)
+    void operator()(std::byte* p) const noexcept { ::operator delete (p, std::align_val_t{alignment}); }
   };
   std::unique_ptr<std::byte, Free> data_;
   std::size_t bytes_ = 0;

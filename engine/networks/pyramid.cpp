@@ -142,7 +142,7 @@ ValueId build_pyramid(NetworkBuilder& b, const NeckConfig& config, const std::ve
   b.graph.add_feature("level_fusion_2", fused_up);
   const ValueId joined = b.graph.apply(ops::Concat{}, {fused_down, fused_up}, "neck.concat");
   const ValueId neck = b.conv_unit({.prefix = "neck.pyramid_fusion",
-                                    .in = 2 * config.level_fusion.out_channels,
+                                    .in = std::int64_t{2} * config.level_fusion.out_channels,
                                     .out = config.pyramid_channels},
                                    joined);
   b.graph.add_feature("neck", neck);

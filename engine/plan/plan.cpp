@@ -133,6 +133,7 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
   }
   const auto wanted = wanted_results(graph, options);
   std::vector<ValueId> keep;
+  keep.reserve(wanted.size());
   for (const auto& [name, id] : wanted) keep.push_back(id);
   const Graph used = drop_unused(graph, keep);
   const Graph planned = options.fuse ? fuse_convolutions(used, *backend_, keep) : used;

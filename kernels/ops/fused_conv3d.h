@@ -26,7 +26,7 @@ struct FusedConv3d {
 
   [[nodiscard]] std::vector<Shape> infer(std::span<const Shape> inputs) const {
     check_input_count(name, inputs, input_count());
-    const std::vector<Shape> y = conv.infer(inputs.first(2));
+    std::vector<Shape> y = conv.infer(inputs.first(2));
     if (norm) {
       for (std::size_t i = 2; i < 6; ++i) check_shape(name, inputs, i, {y[0][4]});
     }

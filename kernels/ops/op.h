@@ -59,13 +59,13 @@ struct Case {
   std::vector<Range> ranges;  ///< empty: all symmetric
   bool full_size;  ///< a layer of a full-size model: benchmarked, too slow for the reference in tests
 
-  Case(std::string label_, Op op_, std::vector<Shape> inputs_, std::vector<Range> ranges_ = {},
-       bool full_size_ = false)
-      : label(std::move(label_)),
-        op(std::move(op_)),
-        inputs(std::move(inputs_)),
-        ranges(std::move(ranges_)),
-        full_size(full_size_) {}
+  Case(std::string its_label, Op its_op, std::vector<Shape> its_inputs, std::vector<Range> its_ranges = {},
+       bool is_full_size = false)
+      : label(std::move(its_label)),
+        op(std::move(its_op)),
+        inputs(std::move(its_inputs)),
+        ranges(std::move(its_ranges)),
+        full_size(is_full_size) {}
 
   [[nodiscard]] Range range(std::size_t input) const {
     return input < ranges.size() ? ranges[input] : Range::symmetric;
