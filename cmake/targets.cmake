@@ -26,7 +26,7 @@ function(tpn_app name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
-# Programs of the tests labelled `threads`, the only ones that the thread sanitizer's build needs.
+# Programs of the tests labelled `threads` and not `slow`: all that the thread sanitizer's build needs.
 add_custom_target(tests_threads)
 
 # tpn_test(NAME SOURCES ... LINKS ... [LABELS ...]): a GoogleTest program, one ctest entry per program.
@@ -39,7 +39,7 @@ function(tpn_test name)
                                              TPN_SHARED_DATA="${TPN_SHARED_DATA}")
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
-  if("threads" IN_LIST ARG_LABELS)
+  if("threads" IN_LIST ARG_LABELS AND NOT "slow" IN_LIST ARG_LABELS)
     add_dependencies(tests_threads ${name})
   endif()
 endfunction()
@@ -48,7 +48,7 @@ endfunction()
 add_custom_target(fuzzers)
 
 # tpn_fuzzer(NAME SOURCES ... LINKS ... CORPUS ...): an LLVMFuzzerTestOneInput and the files it is replayed over by
-# ctest in every build (CORPUS: files and folders). With TPN_BUILD_FUZZERS it is a libFuzzer program and ctest also tries
+# ctest in every build (CORPUS: folders). With TPN_BUILD_FUZZERS it is a libFuzzer program and ctest also tries
 # a fixed series of mutations of the corpus; without, a plain main reads the files.
 function(tpn_fuzzer name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINKS;CORPUS")
