@@ -1,5 +1,5 @@
-// Runs a fuzz target once over every file named on the command line, folders included: main() of the fuzzers where
-// libFuzzer is not linked.
+// Runs a fuzz target once over every file named on the command line, folders included: main() of the fuzzers
+// where libFuzzer is not linked.
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -9,7 +9,7 @@
 #include <iterator>
 #include <vector>
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);  // NOLINT(readability-identifier-naming)
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace {
 
@@ -17,7 +17,8 @@ void run_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw std::runtime_error("Cannot read " + path.string() + ".");
   const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
-  std::cerr << path.string() << std::endl;  // flushed before the run: the last line names the file that crashed
+  std::cerr << path.string()
+            << std::endl;  // flushed before the run: the last line names the file that crashed
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
 }
 
