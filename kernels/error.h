@@ -33,6 +33,7 @@ class [[nodiscard]] Result {
 
   T& operator*() & { return std::get<T>(state_); }
   const T& operator*() const& { return std::get<T>(state_); }
+  T&& operator*() && { return std::get<T>(std::move(state_)); }
   T* operator->() { return &std::get<T>(state_); }
   const T* operator->() const { return &std::get<T>(state_); }
   [[nodiscard]] const F& failure() const { return std::get<F>(state_); }

@@ -4,8 +4,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "engine/model/mapped_file.h"
 #include "weights_converter/legacy_file.h"
-#include "weights_converter/mapped_file.h"
 #include "weights_converter/state_dict.h"
 #include "weights_converter/text.h"
 #include "weights_converter/torch_archive.h"
@@ -65,7 +65,7 @@ struct Checkpoint::State {
         rest = rest.subspan(piece.size());
       }
       if (crc == *storage.crc) continue;
-      return CheckpointFailure(CheckpointError::bad_crc, "The checksum of the tensor " + quoted(tensor.name) +
+      return CheckpointFailure(CheckpointError::bad_crc, "The checksum of the tensor " + in_quotes(tensor.name) +
                                                              " does not match: the file is damaged.");
     }
     return std::nullopt;
@@ -78,7 +78,7 @@ Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
 Checkpoint::~Checkpoint() = default;
 
 CheckpointResult<Checkpoint> Checkpoint::open(const std::filesystem::path& path) {
-  MappedFile file(path);
+  MappedFile file = MappedFile::open(path).value_or_throw();
   const Bytes bytes = file.bytes();
   auto result = load(bytes, std::move(file));
   if (!result)

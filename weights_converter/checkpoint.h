@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/model/mapped_file.h"
 #include "weights_converter/failure.h"
-#include "weights_converter/mapped_file.h"
 #include "weights_converter/pickle.h"
 #include "weights_converter/stored_tensor.h"
 

@@ -23,7 +23,7 @@ CheckpointFailure bad_pickle(const std::string& what) {
 }
 
 CheckpointFailure bad_storage(std::string_view key, const std::string& what) {
-  return {CheckpointError::bad_tensor, "The storage " + quoted(key) + " " + what + "."};
+  return {CheckpointError::bad_tensor, "The storage " + in_quotes(key) + " " + what + "."};
 }
 
 CheckpointFailure truncated() {

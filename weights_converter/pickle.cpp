@@ -182,10 +182,10 @@ std::string describe(const PickleValue& value) {
     case PickleKind::dictionary:
       return "a dict";
     case PickleKind::global:
-      return "the class or function " + quoted(value.class_name());
+      return "the class or function " + in_quotes(value.class_name());
     case PickleKind::object: {
       const std::string name = value.class_name();
-      return name.empty() ? "the result of a call" : "the result of calling " + quoted(name);
+      return name.empty() ? "the result of a call" : "the result of calling " + in_quotes(name);
     }
     case PickleKind::persistent:
       return "a storage";

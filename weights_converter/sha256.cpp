@@ -6,8 +6,8 @@
 
 #include <openssl/evp.h>
 
+#include "engine/model/mapped_file.h"
 #include "kernels/error.h"
-#include "weights_converter/mapped_file.h"
 
 namespace tpn {
 namespace {
@@ -70,7 +70,7 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
 }
 
 std::string sha256_hex(const std::filesystem::path& path) {
-  const MappedFile file(path);
+  const MappedFile file = MappedFile::open(path).value_or_throw();
   Sha256 hash;
   for (auto rest = file.bytes(); !rest.empty();) {
     const auto piece = rest.first(std::min(piece_bytes, rest.size()));

@@ -31,7 +31,7 @@ bool is_opaque(const PickleValue& value) {
 }
 
 CheckpointFailure about(std::string_view key, const CheckpointFailure& failure) {
-  return {failure.kind, "The entry " + quoted(key) + " of the state_dict cannot be read. " + failure.message};
+  return {failure.kind, "The entry " + in_quotes(key) + " of the state_dict cannot be read. " + failure.message};
 }
 
 CheckpointResult<StoredTensor> read_tensor(const PickleValue& value, const StorageTable& storages) {
@@ -41,11 +41,11 @@ CheckpointResult<StoredTensor> read_tensor(const PickleValue& value, const Stora
   const auto found = storages.find(tensor.storage_key);
   if (found == storages.end()) {
     return CheckpointFailure(CheckpointError::bad_tensor,
-                             "Its storage " + quoted(tensor.storage_key) + " is not in the file.");
+                             "Its storage " + in_quotes(tensor.storage_key) + " is not in the file.");
   }
   const auto data = found->second.data;
   if (data.size() < record->storage_bytes) {
-    return CheckpointFailure(CheckpointError::bad_tensor, "Its storage " + quoted(tensor.storage_key) +
+    return CheckpointFailure(CheckpointError::bad_tensor, "Its storage " + in_quotes(tensor.storage_key) +
                                                               " has " + std::to_string(data.size()) +
                                                               " bytes instead of " +
                                                               std::to_string(record->storage_bytes) + ".");

@@ -60,7 +60,7 @@ CheckpointResult<StorageId> parse_storage_id(const PickleValue& value) {
   if (type == nullptr) {
     return CheckpointFailure(
         CheckpointError::bad_dtype,
-        "A tensor's storage has the type " + quoted(class_name) + ", which is none of torch's.");
+        "A tensor's storage has the type " + in_quotes(class_name) + ", which is none of torch's.");
   }
   const std::int64_t count = *(*id)[4].integer();
   std::int64_t bytes = 0;

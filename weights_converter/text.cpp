@@ -33,7 +33,7 @@ bool is_utf8(std::string_view text, Surrogates surrogates) {
   return true;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t limit = 100;
   std::string result = "'";
   while (!text.empty()) {

@@ -14,6 +14,6 @@ bool is_utf8(std::string_view text, Surrogates surrogates = Surrogates::refuse);
 
 /// For messages: the text in single quotes, at most 100 bytes of it, control characters and what is not UTF-8
 /// replaced by '?', so that a hostile name can neither flood nor steer a terminal.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace tpn

@@ -24,7 +24,7 @@ std::optional<CheckpointFailure> check_byte_order(const ZipArchive& archive, con
   if (entry == nullptr || as_text(entry->data) == "little") return std::nullopt;
   return CheckpointFailure(
       CheckpointError::unsupported_byteorder,
-      "The checkpoint's byte order is " + quoted(as_text(entry->data)) + " instead of 'little'.");
+      "The checkpoint's byte order is " + in_quotes(as_text(entry->data)) + " instead of 'little'.");
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ CheckpointResult<SavedObject> parse_torch_archive(std::span<const std::byte> byt
   const std::string root = root_of(*archive);
   if (auto failure = check_byte_order(*archive, root)) return *std::move(failure);
   if (crc32_of(entry->data) != entry->crc) {
-    return CheckpointFailure(CheckpointError::bad_crc, "The checksum of " + quoted(entry->name) +
+    return CheckpointFailure(CheckpointError::bad_crc, "The checksum of " + in_quotes(entry->name) +
                                                            " does not match: the file is damaged.");
   }
   auto pickle = Pickle::parse(entry->data);

@@ -168,15 +168,15 @@ CheckpointResult<CentralRecord> read_central_record(Bytes& directory) {
   record.size = little_endian<std::uint32_t>(directory, 24);
   record.offset = little_endian<std::uint32_t>(directory, 42);
   if (!read_zip64_extra(directory.subspan(central_bytes + name_length, extra_length), record)) {
-    return corrupt("the extra field of " + quoted(record.name) + " is too short");
+    return corrupt("the extra field of " + in_quotes(record.name) + " is too short");
   }
   if (little_endian<std::uint16_t>(directory, 34) != 0) return unsupported("spans several disks");
   directory = directory.subspan(length);
 
-  if (record.flags & flag_encrypted) return unsupported("has the encrypted entry " + quoted(record.name));
-  if (record.method != method_stored) return unsupported("has the compressed entry " + quoted(record.name));
+  if (record.flags & flag_encrypted) return unsupported("has the encrypted entry " + in_quotes(record.name));
+  if (record.method != method_stored) return unsupported("has the compressed entry " + in_quotes(record.name));
   if (record.packed_size != record.size) {
-    return corrupt("the stored entry " + quoted(record.name) + " has two different sizes");
+    return corrupt("the stored entry " + in_quotes(record.name) + " has two different sizes");
   }
   return record;
 }
@@ -184,7 +184,7 @@ CheckpointResult<CentralRecord> read_central_record(Bytes& directory) {
 /// The data of an entry, found through its local header, which has to agree with the directory. `files`: the
 /// bytes before the directory.
 CheckpointResult<Bytes> find_data(Bytes files, const CentralRecord& record) {
-  const std::string where = "the entry " + quoted(record.name) + " ";
+  const std::string where = "the entry " + in_quotes(record.name) + " ";
   if (record.offset > files.size() || files.size() - record.offset < local_bytes ||
       little_endian<std::uint32_t>(files, record.offset) != local_signature) {
     return corrupt(where + "is not where the directory says");
@@ -196,7 +196,7 @@ CheckpointResult<Bytes> find_data(Bytes files, const CentralRecord& record) {
     return corrupt(where + "runs past the end of the data");
   }
   const auto flags = little_endian<std::uint16_t>(local, 6);
-  if (flags & flag_encrypted) return unsupported("has the encrypted entry " + quoted(record.name));
+  if (flags & flag_encrypted) return unsupported("has the encrypted entry " + in_quotes(record.name));
   const auto packed_size = little_endian<std::uint32_t>(local, 18);
   const auto size = little_endian<std::uint32_t>(local, 22);
   const bool sizes_agree =
@@ -249,7 +249,7 @@ CheckpointResult<ZipArchive> ZipArchive::parse(Bytes bytes) {
     ranges.emplace_back(record->offset,
                         static_cast<std::uint64_t>(data->data() + data->size() - files.data()));
     if (!archive.by_name_.try_emplace(record->name, archive.entries_.size()).second) {
-      return corrupt("two entries are named " + quoted(record->name));
+      return corrupt("two entries are named " + in_quotes(record->name));
     }
     archive.entries_.push_back({record->name, *data, record->crc});
   }

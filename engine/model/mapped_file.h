@@ -5,22 +5,28 @@
 #include <filesystem>
 #include <span>
 
+#include "kernels/error.h"
+
 namespace tpn {
 
 class MappedFile {
  public:
+  /// Fails, naming the file and the reason, when it cannot be opened or is not a regular file.
+  static Result<MappedFile> open(const std::filesystem::path& path);
+
   MappedFile() = default;
-  /// Throws Error, naming the file and the reason, when it cannot be opened or is not a regular file.
-  explicit MappedFile(const std::filesystem::path& path);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();
 
+  /// Empty for an empty file.
   [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
 
  private:
+  explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}
+
   std::span<const std::byte> bytes_;
 };
 

@@ -1,7 +1,8 @@
-#include "weights_converter/mapped_file.h"
+#include "engine/model/mapped_file.h"
 
 #include <cerrno>
 #include <cstdint>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -9,8 +10,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "kernels/error.h"
 
 namespace tpn {
 namespace {
@@ -31,27 +30,23 @@ class Descriptor {
   int value_;
 };
 
-[[noreturn]] void fail(const std::filesystem::path& path, const std::string& reason) {
-  throw Error(path.string() + " cannot be read: " + reason + ".");
-}
-
-std::string last_error() {
-  return std::generic_category().message(errno);
-}
-
 }  // namespace
 
-MappedFile::MappedFile(const std::filesystem::path& path) {
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  const auto refuse = [&](const std::string& reason) {
+    return Failure{path.string() + " cannot be read: " + reason + "."};
+  };
+  const auto system_error = [&] { return refuse(std::generic_category().message(errno)); };
   const Descriptor file(path);
-  if (file.get() < 0) fail(path, last_error());
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) fail(path, last_error());
-  if (!S_ISREG(status.st_mode)) fail(path, "it is not a regular file");
+  if (file.get() < 0) return system_error();
+  struct ::stat status {};
+  if (::fstat(file.get(), &status) != 0) return system_error();
+  if (!S_ISREG(status.st_mode)) return refuse("it is not a regular file");
   const auto size = static_cast<std::size_t>(status.st_size);
-  if (size == 0) return;  // mmap refuses an empty range
+  if (size == 0) return MappedFile();  // mmap refuses an empty range
   void* const address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (address == MAP_FAILED) fail(path, last_error());
-  bytes_ = {static_cast<const std::byte*>(address), size};
+  if (address == MAP_FAILED) return system_error();
+  return MappedFile({static_cast<const std::byte*>(address), size});
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
