@@ -65,8 +65,9 @@ struct Checkpoint::State {
         rest = rest.subspan(piece.size());
       }
       if (crc == *storage.crc) continue;
-      return CheckpointFailure(CheckpointError::bad_crc, "The checksum of the tensor " + in_quotes(tensor.name) +
-                                                             " does not match: the file is damaged.");
+      return CheckpointFailure(
+          CheckpointError::bad_crc,
+          "The checksum of the tensor " + in_quotes(tensor.name) + " does not match: the file is damaged.");
     }
     return std::nullopt;
   }
@@ -110,13 +111,7 @@ const std::vector<StoredTensor>& Checkpoint::tensors() const {
 }
 
 void Checkpoint::read(const StoredTensor& tensor, const ByteSink& sink) const {
-  stream_elements(tensor, [&](Bytes piece) {
-    sink(piece);
-    const bool in_place =
-        piece.data() >= tensor.storage.data() && piece.data() < tensor.storage.data() + tensor.storage.size();
-    if (in_place) state_->release(piece);
-  });
-  state_->release(tensor.storage);
+  stream_elements(tensor, sink, [&](Bytes part) { state_->release(part); });
 }
 
 const std::string& Checkpoint::found_under() const {

@@ -31,7 +31,8 @@ bool is_opaque(const PickleValue& value) {
 }
 
 CheckpointFailure about(std::string_view key, const CheckpointFailure& failure) {
-  return {failure.kind, "The entry " + in_quotes(key) + " of the state_dict cannot be read. " + failure.message};
+  return {failure.kind,
+          "The entry " + in_quotes(key) + " of the state_dict cannot be read. " + failure.message};
 }
 
 CheckpointResult<StoredTensor> read_tensor(const PickleValue& value, const StorageTable& storages) {

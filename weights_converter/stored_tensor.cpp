@@ -73,6 +73,24 @@ void gather(const StoredTensor& tensor, const ByteSink& sink) {
   buffer.flush();
 }
 
+/// Elements of `width` bytes that need no reordering.
+void stream_dense(std::span<const std::byte> elements, std::size_t width, const ByteSink& sink,
+                  const ByteSink& consumed) {
+  const bool aligned = reinterpret_cast<std::uintptr_t>(elements.data()) % width == 0;
+  const HostBuffer copy(aligned ? 0 : piece_bytes);
+  while (!elements.empty()) {
+    const auto piece = elements.first(std::min(piece_bytes, elements.size()));
+    if (aligned) {
+      sink(piece);
+    } else {
+      std::memcpy(copy.data(), piece.data(), piece.size());
+      sink({copy.data(), piece.size()});
+    }
+    if (consumed) consumed(piece);
+    elements = elements.subspan(piece.size());
+  }
+}
+
 }  // namespace
 
 bool StoredTensor::is_contiguous() const {
@@ -84,28 +102,28 @@ bool StoredTensor::is_contiguous() const {
   return true;
 }
 
-void stream_elements(const StoredTensor& tensor, const ByteSink& sink) {
+void stream_elements(const StoredTensor& tensor, const ByteSink& sink, const ByteSink& consumed) {
   if (tensor.elements() == 0) return;
   const std::size_t width = size_of(tensor.dtype);
-  const std::byte* const first = tensor.storage.data() + static_cast<std::size_t>(tensor.offset) * width;
-  if (tensor.is_contiguous() && reinterpret_cast<std::uintptr_t>(first) % width == 0) {
-    for (std::span rest(first, tensor.bytes()); !rest.empty();) {
-      const auto piece = rest.first(std::min(piece_bytes, rest.size()));
-      sink(piece);
-      rest = rest.subspan(piece.size());
-    }
+  if (tensor.is_contiguous()) {
+    stream_dense(tensor.storage.subspan(static_cast<std::size_t>(tensor.offset) * width, tensor.bytes()),
+                 width, sink, consumed);
     return;
   }
   switch (width) {
     case 1:
-      return gather<1>(tensor, sink);
+      gather<1>(tensor, sink);
+      break;
     case 2:
-      return gather<2>(tensor, sink);
+      gather<2>(tensor, sink);
+      break;
     case 4:
-      return gather<4>(tensor, sink);
+      gather<4>(tensor, sink);
+      break;
     default:
-      return gather<8>(tensor, sink);
+      gather<8>(tensor, sink);
   }
+  if (consumed) consumed(tensor.storage);
 }
 
 }  // namespace tpn

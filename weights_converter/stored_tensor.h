@@ -33,7 +33,8 @@ using ByteSink = std::function<void(std::span<const std::byte>)>;
 
 /// Hands the tensor's elements in row-major order to the sink, in pieces of at most 1 MiB: whole elements,
 /// little-endian, aligned to their size, valid during the call only. Contiguous, aligned tensors come
-/// straight from the storage.
-void stream_elements(const StoredTensor& tensor, const ByteSink& sink);
+/// straight from the storage. `consumed` is told of parts of the storage once they have been read for the
+/// last time.
+void stream_elements(const StoredTensor& tensor, const ByteSink& sink, const ByteSink& consumed = {});
 
 }  // namespace tpn

@@ -174,7 +174,8 @@ CheckpointResult<CentralRecord> read_central_record(Bytes& directory) {
   directory = directory.subspan(length);
 
   if (record.flags & flag_encrypted) return unsupported("has the encrypted entry " + in_quotes(record.name));
-  if (record.method != method_stored) return unsupported("has the compressed entry " + in_quotes(record.name));
+  if (record.method != method_stored)
+    return unsupported("has the compressed entry " + in_quotes(record.name));
   if (record.packed_size != record.size) {
     return corrupt("the stored entry " + in_quotes(record.name) + " has two different sizes");
   }

@@ -1,4 +1,5 @@
-// Any bytes as a pickle: refused, or values that can be walked, whatever they hold and however they hold themselves.
+// Any bytes as a pickle: refused, or values that can be walked, whatever they hold and however they hold
+// themselves.
 #include <cstddef>
 #include <cstdint>
 #include <span>

@@ -1,5 +1,5 @@
-// Gives fuzz targets the pickle inside of a checkpoint, whatever its checksum, so that the same corpus serves them all
-// and mutations of whole files reach the pickle machine.
+// Gives fuzz targets the pickle inside of a checkpoint, whatever its checksum, so that the same corpus serves
+// them all and mutations of whole files reach the pickle machine.
 #pragma once
 
 #include <cstddef>

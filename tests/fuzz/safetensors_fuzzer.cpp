@@ -27,7 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,  // NOLINT(reada
     require(file->find(entry.name) == &entry);
     const tpn::ConstTensorView view = file->view(entry);
     require(view.bytes() == entry.bytes && entry.offset + entry.bytes <= size);
-    require(std::memcmp(view.data, data + entry.offset, entry.bytes) == 0);  // the sanitizers watch the reading
+    require(std::memcmp(view.data, data + entry.offset, entry.bytes) ==
+            0);  // the sanitizers watch the reading
     file->release(entry);
   }
   return 0;

@@ -1,6 +1,6 @@
-// Every file of the checkpoint corpus has the outcome that its manifest.json names: tensors equal, or the kind of
-// failure. Further corpora: folders with a manifest.json in the environment variable TPN_CHECKPOINT_DIRS, separated by
-// colons.
+// Every file of the checkpoint corpus has the outcome that its manifest.json names: tensors equal, or the
+// kind of failure. Further corpora: folders with a manifest.json in the environment variable
+// TPN_CHECKPOINT_DIRS, separated by colons.
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
