@@ -20,21 +20,23 @@ struct Failure {
   std::string message;
 };
 
-/// A value, or the reason why untrusted bytes do not hold one. Parsers return it instead of throwing.
-template <class T>
+/// A value, or the reason why untrusted bytes do not hold one. Parsers return it instead of throwing. F is
+/// Failure, or a type derived from it that says more.
+template <class T, class F = Failure>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}            // NOLINT(google-explicit-constructor)
-  Result(Failure failure) : state_(std::move(failure)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::move(value)) {}      // NOLINT(google-explicit-constructor)
+  Result(F failure) : state_(std::move(failure)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const { return std::holds_alternative<T>(state_); }
   explicit operator bool() const { return ok(); }
 
   T& operator*() & { return std::get<T>(state_); }
   const T& operator*() const& { return std::get<T>(state_); }
+  T&& operator*() && { return std::get<T>(std::move(state_)); }
   T* operator->() { return &std::get<T>(state_); }
   const T* operator->() const { return &std::get<T>(state_); }
-  [[nodiscard]] const Failure& failure() const { return std::get<Failure>(state_); }
+  [[nodiscard]] const F& failure() const { return std::get<F>(state_); }
 
   /// The value, moved out; throws Error with the failure's message, after `context` where one is given.
   T value_or_throw(const std::string& context = {}) && {
@@ -43,7 +45,7 @@ class [[nodiscard]] Result {
   }
 
  private:
-  std::variant<T, Failure> state_;
+  std::variant<T, F> state_;
 };
 
 }  // namespace tpn

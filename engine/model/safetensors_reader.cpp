@@ -1,15 +1,9 @@
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include "engine/model/mapped_file.h"
 #include "engine/model/safetensors.h"
 #include "engine/model/safetensors_header.h"
 
@@ -21,58 +15,10 @@ static_assert(std::endian::native == std::endian::little, "Tensors are used as t
 constexpr std::uint64_t max_header_bytes = 100'000'000;
 constexpr std::size_t length_bytes = 8;
 
-/// A whole file mapped read-only.
-class Mapping {
- public:
-  Mapping() = default;
-  Mapping(void* address, std::size_t bytes) : address_(address), bytes_(bytes) {}
-  Mapping(Mapping&& other) noexcept
-      : address_(std::exchange(other.address_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
-  Mapping& operator=(Mapping&& other) noexcept {
-    std::swap(address_, other.address_);
-    std::swap(bytes_, other.bytes_);
-    return *this;
-  }
-  ~Mapping() {
-    if (address_ != nullptr) ::munmap(address_, bytes_);
-  }
-
-  [[nodiscard]] bool empty() const { return address_ == nullptr; }
-  [[nodiscard]] std::span<const std::byte> bytes() const {
-    return {static_cast<const std::byte*>(address_), bytes_};
-  }
-
- private:
-  void* address_ = nullptr;
-  std::size_t bytes_ = 0;
-};
-
-Result<Mapping> map_file(const std::filesystem::path& path) {
-  const auto refuse = [&](const std::string& reason) {
-    return Failure{path.string() + " cannot be read: " + reason};
-  };
-  const auto system_error = [&] { return refuse(std::generic_category().message(errno) + "."); };
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not hang it
-  if (descriptor < 0) return system_error();
-  struct ::stat status {};
-  Result<Mapping> result = Mapping();
-  if (::fstat(descriptor, &status) != 0) {
-    result = system_error();
-  } else if (!S_ISREG(status.st_mode)) {
-    result = refuse("it is not a regular file.");
-  } else if (status.st_size > 0) {
-    const auto bytes = static_cast<std::size_t>(status.st_size);
-    void* address = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    result = address == MAP_FAILED ? Result<Mapping>(system_error()) : Mapping(address, bytes);
-  }
-  ::close(descriptor);
-  return result;
-}
-
 }  // namespace
 
 struct SafetensorsFile::State {
-  Mapping mapping;  // empty when the bytes belong to someone else
+  MappedFile mapping;  // empty when the bytes belong to someone else
   std::span<const std::byte> bytes;
   std::vector<Entry> entries;
   std::vector<std::uint32_t> by_name;  // indices of entries, ordered by name
@@ -122,7 +68,7 @@ Result<std::unique_ptr<SafetensorsFile::State>> SafetensorsFile::State::read(std
 }
 
 Result<SafetensorsFile> SafetensorsFile::open(const std::filesystem::path& path) {
-  Result<Mapping> mapping = map_file(path);
+  Result<MappedFile> mapping = MappedFile::open(path);
   if (!mapping.ok()) return mapping.failure();
   Result<std::unique_ptr<State>> state = State::read(mapping->bytes(), path.string());
   if (!state.ok()) return state.failure();
@@ -162,18 +108,7 @@ ConstTensorView SafetensorsFile::view(const Entry& entry) const {
 }
 
 void SafetensorsFile::release(const Entry& entry) const {
-  if (state_->mapping.empty()) return;
-  // Only pages that lie wholly inside the tensor: a page at its edge holds a neighbour's data too, and advice
-  // for it would only cost that neighbour a page fault, but at most one page per edge is kept by leaving it
-  // alone.
-  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  const std::size_t begin = (entry.offset + page - 1) / page * page;
-  const std::size_t end = (entry.offset + entry.bytes) / page * page;
-  if (begin >= end) return;
-  const std::byte* address = state_->mapping.bytes().data() + begin;
-  // Advice: a refusal changes nothing but memory use.
-  ::madvise(const_cast<std::byte*>(address), end - begin,
-            MADV_DONTNEED);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  if (!state_->mapping.bytes().empty()) release_pages(state_->bytes.subspan(entry.offset, entry.bytes));
 }
 
 }  // namespace tpn

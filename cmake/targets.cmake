@@ -1,0 +1,71 @@
+# One function per kind of target.
+
+# tpn_layer(NAME SOURCES ... [LINKS ...] [PRIVATE_LINKS ...]): one layer of the library, target tpn_NAME.
+# LINKS are the lower layers and outside libraries that its headers show, PRIVATE_LINKS those that only its sources use.
+# Beside it a shared object is linked from the same objects against nothing but those, so that a call into a higher
+# layer fails the build. (Not under sanitizers, whose symbols the program provides.)
+function(tpn_layer name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS")
+  add_library(tpn_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(tpn_${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS} $<BUILD_INTERFACE:tpn_flags>)
+  if(TPN_BUILD_TESTS AND NOT TPN_SANITIZE)
+    add_library(layer_check_${name} SHARED $<TARGET_OBJECTS:tpn_${name}>)
+    target_link_libraries(layer_check_${name} PRIVATE ${ARG_LINKS} ${ARG_PRIVATE_LINKS})
+    target_link_options(layer_check_${name} PRIVATE LINKER:--no-undefined)
+    set_target_properties(layer_check_${name} PROPERTIES LINKER_LANGUAGE CXX
+                          LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/layer_checks)
+  endif()
+endfunction()
+
+# tpn_app(NAME SOURCES ... LINKS ...): a command-line program, installed; TPN_VERSION is defined in it.
+function(tpn_app name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINKS")
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS} tpn_flags)
+  target_compile_definitions(${name} PRIVATE TPN_VERSION="${PROJECT_VERSION}")
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# Programs of the tests labelled `threads` and not `slow`: all that the thread sanitizer's build needs.
+add_custom_target(tests_threads)
+
+# tpn_test(NAME SOURCES ... LINKS ... [LABELS ...]): a GoogleTest program, one ctest entry per program.
+# Labels with a meaning: `slow` (left out under sanitizers), `threads` (run under the thread sanitizer too), `package`.
+function(tpn_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINKS;LABELS")
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS} tpn_flags GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE TPN_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
+                                             TPN_SHARED_DATA="${TPN_SHARED_DATA}")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  if("threads" IN_LIST ARG_LABELS AND NOT "slow" IN_LIST ARG_LABELS)
+    add_dependencies(tests_threads ${name})
+  endif()
+endfunction()
+
+# All fuzzers, for the preset fuzz.
+add_custom_target(fuzzers)
+
+# tpn_fuzzer(NAME SOURCES ... LINKS ... CORPUS ...): an LLVMFuzzerTestOneInput and the files it is replayed over by
+# ctest in every build (CORPUS: folders). With TPN_BUILD_FUZZERS it is a libFuzzer program and ctest also tries
+# a fixed series of mutations of the corpus; without, a plain main reads the files.
+function(tpn_fuzzer name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINKS;CORPUS")
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS} tpn_flags)
+  add_dependencies(fuzzers ${name})
+  if(TPN_BUILD_FUZZERS)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set(found ${CMAKE_CURRENT_BINARY_DIR}/${name}_found)  # where libFuzzer writes new inputs
+    file(MAKE_DIRECTORY ${found})
+    add_test(NAME ${name}_replay COMMAND ${name} -runs=0 -rss_limit_mb=1024 -timeout=20 ${ARG_CORPUS})
+    add_test(NAME ${name}_mutate COMMAND ${name} -runs=20000 -max_total_time=20 -seed=1 -max_len=65536
+             -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 ${found} ${ARG_CORPUS})
+    set_tests_properties(${name}_replay ${name}_mutate PROPERTIES LABELS fuzz)
+  else()
+    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/replay.cpp)
+    add_test(NAME ${name}_replay COMMAND ${name} ${ARG_CORPUS})
+    set_tests_properties(${name}_replay PROPERTIES LABELS fuzz)
+  endif()
+endfunction()

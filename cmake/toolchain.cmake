@@ -1,0 +1,35 @@
+# How every file of this project is compiled and linked: warnings, sanitizers, and what makes builds quick.
+# Nothing here is installed.
+
+add_library(tpn_flags INTERFACE)
+target_include_directories(tpn_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(tpn_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+if(TPN_WARNINGS_AS_ERRORS)
+  target_compile_options(tpn_flags INTERFACE -Werror)
+endif()
+
+if(TPN_SANITIZE)
+  target_compile_options(tpn_flags INTERFACE -fsanitize=${TPN_SANITIZE} -fno-sanitize-recover=all
+                                             -fno-omit-frame-pointer)
+  target_link_options(tpn_flags INTERFACE -fsanitize=${TPN_SANITIZE})
+endif()
+
+if(TPN_BUILD_FUZZERS)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "TPN_BUILD_FUZZERS needs clang: configure with the preset fuzz.")
+  endif()
+  target_compile_options(tpn_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+if(PROJECT_IS_TOP_LEVEL)
+  find_program(TPN_CCACHE ccache)
+  if(TPN_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${TPN_CCACHE})
+  endif()
+
+  # mold links the test programs several times faster than GNU ld.
+  find_program(TPN_MOLD mold)
+  if(TPN_MOLD)
+    add_link_options(-fuse-ld=mold)
+  endif()
+endif()

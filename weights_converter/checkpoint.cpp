@@ -1,0 +1,142 @@
+#include "weights_converter/checkpoint.h"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "engine/model/mapped_file.h"
+#include "weights_converter/legacy_file.h"
+#include "weights_converter/state_dict.h"
+#include "weights_converter/text.h"
+#include "weights_converter/torch_archive.h"
+
+namespace tpn {
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+constexpr std::size_t piece_bytes = std::size_t{1} << 20;
+
+/// Views that share or repeat their storage can make tensors larger than the file, but not by orders of
+/// magnitude.
+std::uint64_t max_tensor_bytes(std::size_t file_bytes) {
+  return (std::uint64_t{64} << 20) + 8 * file_bytes;
+}
+
+CheckpointResult<SavedObject> parse_saved_object(Bytes bytes) {
+  if (ZipArchive::has_signature(bytes)) return parse_torch_archive(bytes);
+  if (has_legacy_magic(bytes)) return parse_legacy_file(bytes);
+  return CheckpointFailure(
+      CheckpointError::not_a_checkpoint,
+      bytes.empty() ? "The file is empty." : "The file is not one that torch.save wrote.");
+}
+
+std::vector<std::string> text_keys_except(const PickleValue& dictionary, std::string_view excluded) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : dictionary.entries()) {
+    if (const auto text = key.text(); text && *text != excluded) keys.emplace_back(*text);
+  }
+  return keys;
+}
+
+}  // namespace
+
+struct Checkpoint::State {
+  MappedFile file;  ///< empty when the bytes are someone else's
+  SavedObject saved;
+  StateDict state_dict;
+  std::vector<std::string> other_keys;
+
+  void release(Bytes part) const {
+    if (!file.bytes().empty()) release_pages(part);
+  }
+
+  /// Compares the checksums of the storages that tensors use, each once.
+  [[nodiscard]] std::optional<CheckpointFailure> verify_storages() const {
+    std::unordered_set<std::string_view> done;
+    for (const StoredTensor& tensor : state_dict.tensors) {
+      const StorageBytes& storage = saved.storages.at(tensor.storage_key);
+      if (!storage.crc || !done.insert(tensor.storage_key).second) continue;
+      std::uint32_t crc = 0;
+      for (Bytes rest = storage.data; !rest.empty();) {
+        const Bytes piece = rest.first(std::min(piece_bytes, rest.size()));
+        crc = crc32_of(piece, crc);
+        release(piece);
+        rest = rest.subspan(piece.size());
+      }
+      if (crc == *storage.crc) continue;
+      return CheckpointFailure(CheckpointError::bad_crc, "The checksum of the tensor " + in_quotes(tensor.name) +
+                                                             " does not match: the file is damaged.");
+    }
+    return std::nullopt;
+  }
+};
+
+Checkpoint::Checkpoint(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
+Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
+Checkpoint::~Checkpoint() = default;
+
+CheckpointResult<Checkpoint> Checkpoint::open(const std::filesystem::path& path) {
+  MappedFile file = MappedFile::open(path).value_or_throw();
+  const Bytes bytes = file.bytes();
+  auto result = load(bytes, std::move(file));
+  if (!result)
+    return CheckpointFailure(result.failure().kind, path.string() + ": " + result.failure().message);
+  return result;
+}
+
+CheckpointResult<Checkpoint> Checkpoint::parse(Bytes bytes) {
+  return load(bytes, MappedFile());
+}
+
+CheckpointResult<Checkpoint> Checkpoint::load(Bytes bytes, MappedFile file) {
+  auto saved = parse_saved_object(bytes);
+  if (!saved) return saved.failure();
+  auto state = std::make_unique<State>(State{std::move(file), *std::move(saved), {}, {}});
+  const PickleValue root = state->saved.pickle.root();
+  auto state_dict = read_state_dict(root, state->saved.storages, max_tensor_bytes(bytes.size()));
+  if (!state_dict) return state_dict.failure();
+  state->state_dict = *std::move(state_dict);
+  if (!state->state_dict.found_under.empty()) {
+    state->other_keys = text_keys_except(root, state->state_dict.found_under);
+  }
+  if (auto failure = state->verify_storages()) return *std::move(failure);
+  return Checkpoint(std::move(state));
+}
+
+const std::vector<StoredTensor>& Checkpoint::tensors() const {
+  return state_->state_dict.tensors;
+}
+
+void Checkpoint::read(const StoredTensor& tensor, const ByteSink& sink) const {
+  stream_elements(tensor, [&](Bytes piece) {
+    sink(piece);
+    const bool in_place =
+        piece.data() >= tensor.storage.data() && piece.data() < tensor.storage.data() + tensor.storage.size();
+    if (in_place) state_->release(piece);
+  });
+  state_->release(tensor.storage);
+}
+
+const std::string& Checkpoint::found_under() const {
+  return state_->state_dict.found_under;
+}
+
+const std::vector<std::string>& Checkpoint::non_tensors() const {
+  return state_->state_dict.non_tensors;
+}
+
+const std::vector<std::string>& Checkpoint::other_keys() const {
+  return state_->other_keys;
+}
+
+PickleValue Checkpoint::root() const {
+  return state_->saved.pickle.root();
+}
+
+std::optional<PickleValue> Checkpoint::meta() const {
+  return root().find("meta");
+}
+
+}  // namespace tpn

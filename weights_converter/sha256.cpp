@@ -1,0 +1,94 @@
+#include "weights_converter/sha256.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include <openssl/evp.h>
+
+#include "engine/model/mapped_file.h"
+#include "kernels/error.h"
+
+namespace tpn {
+namespace {
+
+constexpr std::size_t piece_bytes = std::size_t{1} << 20;
+
+struct FreeContext {
+  void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+};
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new()) {
+    check(context_ ? EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) : 0);
+  }
+
+  void update(std::span<const std::byte> bytes) {
+    check(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
+  }
+
+  std::string hex() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned length = 0;
+    check(EVP_DigestFinal_ex(context_.get(), digest.data(), &length));
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    for (unsigned i = 0; i < length; ++i) {
+      text += digits[digest.at(i) >> 4];
+      text += digits[digest.at(i) & 15];
+    }
+    return text;
+  }
+
+ private:
+  static void check(int status) {
+    if (status != 1) throw Error("SHA-256 is not available in the installed OpenSSL.");
+  }
+
+  std::unique_ptr<EVP_MD_CTX, FreeContext> context_;
+};
+
+bool is_lower_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+/// Eight digits that name a day of 2000 to 2099.
+bool is_date(std::string_view digits) {
+  if (!std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; })) return false;
+  const int month = (digits[4] - '0') * 10 + (digits[5] - '0');
+  const int day = (digits[6] - '0') * 10 + (digits[7] - '0');
+  return digits.substr(0, 2) == "20" && month >= 1 && month <= 12 && day >= 1 && day <= 31;
+}
+
+}  // namespace
+
+std::string sha256_hex(std::span<const std::byte> bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.hex();
+}
+
+std::string sha256_hex(const std::filesystem::path& path) {
+  const MappedFile file = MappedFile::open(path).value_or_throw();
+  Sha256 hash;
+  for (auto rest = file.bytes(); !rest.empty();) {
+    const auto piece = rest.first(std::min(piece_bytes, rest.size()));
+    hash.update(piece);
+    release_pages(piece);
+    rest = rest.subspan(piece.size());
+  }
+  return hash.hex();
+}
+
+NameDigest check_name_digest(const std::filesystem::path& path, std::string_view digest) {
+  constexpr std::size_t length = 8;
+  const std::string stem = path.stem().string();
+  if (stem.size() < length + 1 || stem[stem.size() - length - 1] != '-') return NameDigest::absent;
+  const std::string_view suffix = std::string_view(stem).substr(stem.size() - length);
+  if (!std::all_of(suffix.begin(), suffix.end(), is_lower_hex)) return NameDigest::absent;
+  if (suffix == digest.substr(0, length)) return NameDigest::matches;
+  return is_date(suffix) ? NameDigest::absent : NameDigest::differs;
+}
+
+}  // namespace tpn

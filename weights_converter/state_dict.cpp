@@ -1,0 +1,110 @@
+#include "weights_converter/state_dict.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <tuple>
+#include <unordered_set>
+#include <utility>
+
+#include "weights_converter/tensor_record.h"
+#include "weights_converter/text.h"
+
+namespace tpn {
+namespace {
+
+using Entries = std::vector<std::pair<PickleValue, PickleValue>>;
+
+CheckpointFailure no_state_dict(const std::string& what) {
+  return {CheckpointError::no_state_dict, "The file holds no dictionary of tensors: " + what + "."};
+}
+
+bool holds_tensors(const Entries& entries) {
+  return std::any_of(entries.begin(), entries.end(),
+                     [](const auto& entry) { return is_tensor(entry.second); });
+}
+
+/// An object that is neither a tensor nor a dictionary: nothing tells what it would be in Python.
+bool is_opaque(const PickleValue& value) {
+  return (value.kind() == PickleKind::object && !value.is_dictionary()) ||
+         value.kind() == PickleKind::persistent;
+}
+
+CheckpointFailure about(std::string_view key, const CheckpointFailure& failure) {
+  return {failure.kind, "The entry " + in_quotes(key) + " of the state_dict cannot be read. " + failure.message};
+}
+
+CheckpointResult<StoredTensor> read_tensor(const PickleValue& value, const StorageTable& storages) {
+  auto record = parse_tensor(value);
+  if (!record) return record.failure();
+  StoredTensor tensor = std::move(record->tensor);
+  const auto found = storages.find(tensor.storage_key);
+  if (found == storages.end()) {
+    return CheckpointFailure(CheckpointError::bad_tensor,
+                             "Its storage " + in_quotes(tensor.storage_key) + " is not in the file.");
+  }
+  const auto data = found->second.data;
+  if (data.size() < record->storage_bytes) {
+    return CheckpointFailure(CheckpointError::bad_tensor, "Its storage " + in_quotes(tensor.storage_key) +
+                                                              " has " + std::to_string(data.size()) +
+                                                              " bytes instead of " +
+                                                              std::to_string(record->storage_bytes) + ".");
+  }
+  tensor.storage = data.first(record->storage_bytes);
+  return tensor;
+}
+
+/// Where the weights are; `found_under` as in StateDict.
+std::pair<Entries, std::string> find_weights(const PickleValue& root) {
+  constexpr std::array<const char*, 2> usual_keys{"state_dict", "model"};
+  for (const char* const key : usual_keys) {
+    const auto value = root.find(key);
+    if (!value || !value->is_dictionary()) continue;
+    Entries entries = value->entries();
+    // A "model" may as well be a configuration.
+    if (std::string_view(key) == "state_dict" || holds_tensors(entries)) return {std::move(entries), key};
+  }
+  return {root.entries(), ""};
+}
+
+}  // namespace
+
+CheckpointResult<StateDict> read_state_dict(const PickleValue& root, const StorageTable& storages,
+                                            std::uint64_t max_bytes) {
+  if (!root.is_dictionary()) {
+    return no_state_dict("found " + describe(root) + "; save model.state_dict() rather than the model");
+  }
+  StateDict result;
+  Entries entries;
+  std::tie(entries, result.found_under) = find_weights(root);
+  std::unordered_set<std::string_view> names;
+  std::uint64_t total = 0;
+  for (const auto& [key, value] : entries) {
+    const auto name = key.text();
+    if (!name) {
+      if (is_tensor(value)) return no_state_dict("a tensor's key is " + describe(key) + " instead of a str");
+      continue;
+    }
+    if (!is_tensor(value) && !is_opaque(value)) {
+      result.non_tensors.emplace_back(*name);
+      continue;
+    }
+    auto tensor = read_tensor(value, storages);
+    if (!tensor) return about(*name, tensor.failure());
+    if (!is_utf8(*name) || !names.insert(*name).second) {
+      return about(*name, {CheckpointError::bad_tensor, "Its name is not valid text, or occurs twice."});
+    }
+    tensor->name = *name;
+    total += tensor->bytes();  // cannot wrap: each is below 2^63, and so is the total before
+    if (total > max_bytes) {
+      return about(*name,
+                   {CheckpointError::limit, "The tensors would hold more than " + std::to_string(max_bytes) +
+                                                " bytes, far more than the file."});
+    }
+    result.tensors.push_back(*std::move(tensor));
+  }
+  if (result.tensors.empty()) return no_state_dict("none of its entries is a tensor");
+  return result;
+}
+
+}  // namespace tpn

@@ -1,0 +1,143 @@
+#include "weights_converter/tensor_record.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "weights_converter/text.h"
+
+namespace tpn {
+namespace {
+
+constexpr std::string_view rebuild_tensor = "torch._utils._rebuild_tensor";
+constexpr std::string_view rebuild_tensor_v2 = "torch._utils._rebuild_tensor_v2";
+constexpr std::string_view rebuild_tensor_v3 = "torch._utils._rebuild_tensor_v3";
+constexpr std::array<std::string_view, 2> rebuild_parameter{"torch._utils._rebuild_parameter",
+                                                            "torch._utils._rebuild_parameter_with_state"};
+constexpr std::size_t max_parameter_nesting = 4;  // 1 in every file that torch wrote
+
+bool is_parameter(std::string_view class_name) {
+  return std::find(rebuild_parameter.begin(), rebuild_parameter.end(), class_name) != rebuild_parameter.end();
+}
+
+CheckpointFailure bad_tensor(const std::string& what) {
+  return {CheckpointError::bad_tensor, "It is no valid tensor: " + what + "."};
+}
+
+CheckpointFailure bad_dtype(const std::string& what) {
+  return {CheckpointError::bad_dtype, "Its element type is not supported: " + what + "."};
+}
+
+/// The value inside of a Parameter; absent when a Parameter is malformed.
+std::optional<PickleValue> unwrap_parameter(PickleValue value) {
+  for (std::size_t i = 0; is_parameter(value.class_name()); ++i) {
+    const auto arguments = value.arguments();
+    if (!arguments || arguments->size() == 0 || i >= max_parameter_nesting) return std::nullopt;
+    value = (*arguments)[0];
+  }
+  return value;
+}
+
+/// Sizes or strides: a tuple (or list, or torch.Size) of ints that are not negative.
+std::optional<std::vector<std::int64_t>> parse_extents(PickleValue value) {
+  if (value.class_name() == "torch.Size" && value.arguments() && value.arguments()->size() == 1) {
+    value = (*value.arguments())[0];
+  }
+  if (value.kind() != PickleKind::tuple && value.kind() != PickleKind::list) return std::nullopt;
+  std::vector<std::int64_t> extents;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const auto extent = value[i].integer();
+    if (!extent || *extent < 0) return std::nullopt;
+    extents.push_back(*extent);
+  }
+  return extents;
+}
+
+/// Element count times element size; absent when it, or the product of the extents that are not 0, passes 63
+/// bits.
+std::optional<std::int64_t> bytes_of(const std::vector<std::int64_t>& shape, std::size_t element_bytes) {
+  auto product = static_cast<std::int64_t>(element_bytes);
+  bool empty = false;
+  for (const std::int64_t n : shape) {
+    empty = empty || n == 0;
+    if (n != 0 && __builtin_mul_overflow(product, n, &product)) return std::nullopt;
+  }
+  return empty ? 0 : product;
+}
+
+/// Index of the last element in the storage; absent when it passes 63 bits.
+std::optional<std::int64_t> last_element(const std::vector<std::int64_t>& shape,
+                                         const std::vector<std::int64_t>& strides, std::int64_t offset) {
+  std::int64_t last = offset;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    std::int64_t extent = 0;
+    if (__builtin_mul_overflow(shape[i] - 1, strides[i], &extent) ||
+        __builtin_add_overflow(last, extent, &last)) {
+      return std::nullopt;
+    }
+  }
+  return last;
+}
+
+}  // namespace
+
+bool is_tensor(const PickleValue& value) {
+  if (value.kind() != PickleKind::object) return false;
+  const std::string name = value.class_name();
+  return name == rebuild_tensor || name == rebuild_tensor_v2 || name == rebuild_tensor_v3 ||
+         is_parameter(name);
+}
+
+CheckpointResult<TensorRecord> parse_tensor(const PickleValue& value) {
+  const auto call = unwrap_parameter(value);
+  if (!call) return bad_tensor("a Parameter without a tensor");
+  if (!is_tensor(*call)) return bad_tensor("found " + describe(*call));
+  const PickleValue arguments = *call->arguments();
+  const std::string function = call->class_name();
+  if (function == rebuild_tensor_v3) return bad_dtype("it is newer than torch's named storages");
+  const bool oldest = function == rebuild_tensor;
+  // (storage, offset, size, stride), then for v2 requires_grad, hooks and perhaps metadata, which say nothing
+  // of values.
+  const std::size_t count = arguments.size();
+  if (oldest ? count != 4 : count != 6 && count != 7) {
+    return bad_tensor(std::string(function) + " has " + std::to_string(count) + " arguments");
+  }
+
+  const auto storage = parse_storage_id(arguments[0]);
+  if (!storage) return storage.failure();
+  if (!storage->type.dtype) return bad_dtype(std::string(storage->type.name));
+  const auto offset = arguments[1].integer();
+  if (!offset || *offset < 0) return bad_tensor("its offset is " + describe(arguments[1]));
+  const auto shape = parse_extents(arguments[2]);
+  if (!shape) return bad_tensor("its size is not a tuple of ints from 0 to 2^63 - 1");
+  const auto strides = parse_extents(arguments[3]);
+  if (!strides) return bad_tensor("its stride is not a tuple of ints from 0 to 2^63 - 1");
+  if (shape->size() != strides->size()) {
+    return bad_tensor("it has " + std::to_string(shape->size()) + " sizes but " +
+                      std::to_string(strides->size()) + " strides");
+  }
+  if (shape->size() > Shape::max_rank) {
+    return CheckpointFailure(CheckpointError::limit, "It has " + std::to_string(shape->size()) +
+                                                         " dimensions; at most " +
+                                                         std::to_string(Shape::max_rank) + " are supported.");
+  }
+  const auto bytes = bytes_of(*shape, storage->type.element_bytes);
+  if (!bytes) return bad_tensor("its element count passes 63 bits");
+  const auto stored = static_cast<std::int64_t>(storage->bytes / storage->type.element_bytes);
+  const auto last = *bytes == 0 ? std::optional<std::int64_t>(-1) : last_element(*shape, *strides, *offset);
+  if (!last || *last >= stored) {
+    return bad_tensor("with shape " + to_string(Shape(*shape)) + " it reaches past the " +
+                      std::to_string(stored) + " elements of its storage");
+  }
+
+  TensorRecord record;
+  record.storage_bytes = storage->bytes;
+  record.tensor.dtype = *storage->type.dtype;
+  record.tensor.shape = Shape(*shape);
+  std::copy(strides->begin(), strides->end(), record.tensor.strides.begin());
+  record.tensor.offset = *offset;
+  record.tensor.storage_key = storage->key;
+  return record;
+}
+
+}  // namespace tpn

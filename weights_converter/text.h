@@ -1,0 +1,19 @@
+// Text from untrusted files.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tpn {
+
+enum class Surrogates { refuse, allow };
+
+/// Whether the bytes are UTF-8 in shortest form up to U+10FFFF. Python writes lone surrogates too when it
+/// pickles.
+bool is_utf8(std::string_view text, Surrogates surrogates = Surrogates::refuse);
+
+/// For messages: the text in single quotes, at most 100 bytes of it, control characters and what is not UTF-8
+/// replaced by '?', so that a hostile name can neither flood nor steer a terminal.
+std::string in_quotes(std::string_view text);
+
+}  // namespace tpn

@@ -1,0 +1,66 @@
+#include "weights_converter/torch_archive.h"
+
+#include <string>
+#include <utility>
+
+#include "weights_converter/text.h"
+
+namespace tpn {
+namespace {
+
+std::string_view as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// The folder of the first entry, with its '/', as torch finds it.
+std::string root_of(const ZipArchive& archive) {
+  if (archive.entries().empty()) return {};
+  const std::string_view first = archive.entries().front().name;
+  return std::string(first.substr(0, first.find('/') + 1));
+}
+
+std::optional<CheckpointFailure> check_byte_order(const ZipArchive& archive, const std::string& root) {
+  const ZipEntry* const entry = archive.find(root + "byteorder");
+  if (entry == nullptr || as_text(entry->data) == "little") return std::nullopt;
+  return CheckpointFailure(
+      CheckpointError::unsupported_byteorder,
+      "The checkpoint's byte order is " + in_quotes(as_text(entry->data)) + " instead of 'little'.");
+}
+
+}  // namespace
+
+const ZipEntry* find_pickle_entry(const ZipArchive& archive) {
+  return archive.find(root_of(archive) + "data.pkl");
+}
+
+CheckpointResult<SavedObject> parse_torch_archive(std::span<const std::byte> bytes) {
+  const auto archive = ZipArchive::parse(bytes);
+  if (!archive) return archive.failure();
+  const ZipEntry* const entry = find_pickle_entry(*archive);
+  if (entry == nullptr) {
+    return CheckpointFailure(CheckpointError::no_state_dict,
+                             "The zip archive has no data.pkl; torch.save did not write it.");
+  }
+  const std::string root = root_of(*archive);
+  if (auto failure = check_byte_order(*archive, root)) return *std::move(failure);
+  if (crc32_of(entry->data) != entry->crc) {
+    return CheckpointFailure(CheckpointError::bad_crc, "The checksum of " + in_quotes(entry->name) +
+                                                           " does not match: the file is damaged.");
+  }
+  auto pickle = Pickle::parse(entry->data);
+  if (!pickle) {
+    // The archive is whole, so a stream that ends early was written so.
+    CheckpointFailure failure = pickle.failure();
+    if (failure.kind == CheckpointError::truncated) failure.kind = CheckpointError::bad_pickle;
+    return failure;
+  }
+  SavedObject saved{*std::move(pickle), {}};
+  const std::string folder = root + "data/";
+  for (const ZipEntry& stored : archive->entries()) {
+    if (stored.name.substr(0, folder.size()) != folder) continue;
+    saved.storages.emplace(stored.name.substr(folder.size()), StorageBytes{stored.data, stored.crc});
+  }
+  return saved;
+}
+
+}  // namespace tpn
