@@ -122,6 +122,10 @@ Config parse_config(std::string_view json);
 /// defaults. Throws as parse_config does.
 Config parse_model_config(std::string_view json, const std::string& name);
 
+/// How clips are taken by the built-in configuration with this kind of backbone and these temporal scales, or
+/// else by the defaults.
+SamplingConfig default_sampling(const Config& config);
+
 /// Throws Error naming the field, what was expected and what was found, when the configuration is not one
 /// that can be built: a number out of range, channels or levels that do not meet, additions or concatenations
 /// of unequal size.
@@ -136,5 +140,9 @@ const std::vector<std::string>& builtin_config_names();
 
 /// One of them, with the released class count; throws Error listing the names when there is none.
 Config builtin_config(std::string_view name);
+
+/// A built-in configuration by its name, or else the one in a JSON file. Throws Error naming what was asked
+/// for.
+Config load_config(const std::string& name_or_path);
 
 }  // namespace tpn

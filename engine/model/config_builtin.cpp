@@ -95,7 +95,8 @@ Config builtin_config(std::string_view name) {
   }
   std::string known;
   for (const std::string& each : builtin_config_names()) known += (known.empty() ? "" : ", ") + each;
-  throw Error("There is no built-in configuration \"" + std::string(name) + "\"; there are " + known + ".");
+  throw Error("There is no built-in configuration \"" + std::string(name) + "\"; there are " + known +
+              ", and files whose names end in .json.");
 }
 
 }  // namespace tpn

@@ -3,6 +3,7 @@
 
 #include "engine/model/config.h"
 #include "engine/model/json_reader.h"
+#include "engine/model/mapped_file.h"
 
 namespace tpn {
 namespace {
@@ -162,24 +163,6 @@ void parse_model(const JsonField& object, Config& config) {
   }
 }
 
-/// The protocol of the built-in configuration of this kind; they differ in nothing else.
-SamplingConfig default_sampling(const Config& config) {
-  for (const std::string& name : builtin_config_names()) {
-    const Config builtin = builtin_config(name);
-    if (builtin.backbone.dims != config.backbone.dims) continue;
-    if (config.backbone.dims == 2) {
-      SamplingConfig sampling = builtin.sampling;
-      sampling.num_clips = config.backbone.num_segments;
-      return sampling;
-    }
-    const auto& scales = config.neck.temporal_downsample_scales;
-    if (!scales.empty() && *std::max_element(scales.begin(), scales.end()) == builtin.sampling.clip_len) {
-      return builtin.sampling;
-    }
-  }
-  return {};
-}
-
 nlohmann::json parse_or_throw(std::string_view text) {
   return parse_json(text).value_or_throw("Configuration");
 }
@@ -239,6 +222,23 @@ ordered_json sampling_json(const SamplingConfig& sampling) {
 
 }  // namespace
 
+SamplingConfig default_sampling(const Config& config) {
+  for (const std::string& name : builtin_config_names()) {
+    const Config builtin = builtin_config(name);
+    if (builtin.backbone.dims != config.backbone.dims) continue;
+    if (config.backbone.dims == 2) {
+      SamplingConfig sampling = builtin.sampling;
+      sampling.num_clips = config.backbone.num_segments;
+      return sampling;
+    }
+    const auto& scales = config.neck.temporal_downsample_scales;
+    if (!scales.empty() && *std::max_element(scales.begin(), scales.end()) == builtin.sampling.clip_len) {
+      return builtin.sampling;
+    }
+  }
+  return {};
+}
+
 Config parse_config(std::string_view json) {
   const nlohmann::json document = parse_or_throw(json);
   const JsonField root(document, "");
@@ -278,6 +278,18 @@ std::string to_json(const Config& config) {
     return document.dump();
   } catch (const nlohmann::json::exception&) {
     throw Error("The configuration's name is not valid UTF-8.");
+  }
+}
+
+Config load_config(const std::string& name_or_path) {
+  const std::vector<std::string>& names = builtin_config_names();
+  const bool is_builtin = std::find(names.begin(), names.end(), name_or_path) != names.end();
+  if (is_builtin || !name_or_path.ends_with(".json")) return builtin_config(name_or_path);
+  const MappedFile file = MappedFile::open(name_or_path).value_or_throw();
+  try {
+    return parse_config({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+  } catch (const Error& error) {
+    throw Error(name_or_path + ": " + error.what());
   }
 }
 

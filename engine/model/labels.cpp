@@ -7,6 +7,9 @@
 namespace tpn {
 namespace {
 
+constexpr std::string_view kinetics400_name = "kinetics400";
+constexpr std::string_view something_something_v1_name = "something_something_v1";
+
 std::string trimmed(const std::string& line) {
   constexpr const char* space = " \t\r\n\v\f";
   const std::size_t begin = line.find_first_not_of(space);
@@ -22,8 +25,8 @@ const std::vector<std::string>& builtin_labels(std::string_view dataset) {
   static const std::vector<std::string> something_something_v1 = {
 #include "engine/model/labels_something_something_v1.inc"
   };
-  if (dataset == "kinetics400") return kinetics400;
-  if (dataset == "something_something_v1") return something_something_v1;
+  if (dataset == kinetics400_name) return kinetics400;
+  if (dataset == something_something_v1_name) return something_something_v1;
   throw Error("There are no built-in labels \"" + std::string(dataset) +
               "\"; there are kinetics400 and something_something_v1.");
 }
@@ -43,6 +46,12 @@ std::vector<std::string> read_labels(const std::filesystem::path& path) {
     if (labels[i].empty()) throw Error(path.string() + ", line " + std::to_string(i + 1) + " has no label.");
   }
   return labels;
+}
+
+std::vector<std::string> load_labels(const std::string& dataset_or_path) {
+  const bool is_builtin =
+      dataset_or_path == kinetics400_name || dataset_or_path == something_something_v1_name;
+  return is_builtin ? builtin_labels(dataset_or_path) : read_labels(dataset_or_path);
 }
 
 }  // namespace tpn

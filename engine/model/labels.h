@@ -15,4 +15,7 @@ const std::vector<std::string>& builtin_labels(std::string_view dataset);
 /// file.
 std::vector<std::string> read_labels(const std::filesystem::path& path);
 
+/// The built-in labels of that name, or else those in that file.
+std::vector<std::string> load_labels(const std::string& dataset_or_path);
+
 }  // namespace tpn

@@ -45,4 +45,18 @@ ModelFile open_model_file(const std::filesystem::path& path) {
   }
 }
 
+std::map<std::string, std::string> model_metadata(const Config& config,
+                                                  const std::vector<std::string>& labels,
+                                                  const std::string& source) {
+  std::map<std::string, std::string> metadata{{"tpn.config", to_json(config)}};
+  if (!source.empty()) metadata["tpn.source"] = source;
+  if (labels.empty()) return metadata;
+  try {
+    metadata["tpn.labels"] = nlohmann::json(labels).dump();
+  } catch (const nlohmann::json::exception&) {
+    throw Error("A label is not valid UTF-8.");
+  }
+  return metadata;
+}
+
 }  // namespace tpn

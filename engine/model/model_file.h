@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,10 @@ struct ModelFile {
 /// has a wrong "tpn.config", or has a number of labels other than the configuration's classes. Whether the
 /// tensors are those the configuration needs is checked by whoever builds the network.
 ModelFile open_model_file(const std::filesystem::path& path);
+
+/// The metadata of a model file, for write_safetensors(). `labels` and `source` (JSON text) may be empty.
+std::map<std::string, std::string> model_metadata(const Config& config,
+                                                  const std::vector<std::string>& labels,
+                                                  const std::string& source);
 
 }  // namespace tpn

@@ -29,8 +29,9 @@ std::string refusal(const std::string& file) {
   return result.ok() ? "" : result.failure().message;
 }
 
+/// The same for a header, padded so that the data are aligned.
 std::string header_refusal(const std::string& header, std::size_t data_bytes = 8) {
-  return refusal(file_of(header, data_bytes));
+  return refusal(file_of(header + std::string((8 - header.size() % 8) % 8, ' '), data_bytes));
 }
 
 SafetensorsOutput output(const std::string& name, DType dtype, const Shape& shape, const std::string& bytes,
@@ -215,7 +216,7 @@ TEST(Safetensors, RefusesOverlapHolesAndTwins) {
 TEST(Safetensors, RefusesMisalignedTensors) {
   const std::string header =
       R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})";
-  EXPECT_NE(header_refusal(header + std::string((8 - header.size() % 8) % 8, ' '), 5), "");
+  EXPECT_NE(header_refusal(header, 5).find("multiple"), std::string::npos);
 }
 
 TEST(Safetensors, DeepNestingIsRefusedQuickly) {

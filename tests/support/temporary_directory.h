@@ -30,7 +30,7 @@ class TemporaryDirectory {
 
   /// Writes a file of the folder and returns its path.
   [[nodiscard]] std::filesystem::path write(const std::string& name, const std::string& bytes) const {
-    const std::filesystem::path file = path_ / name;
+    std::filesystem::path file = path_ / name;
     std::ofstream(file, std::ios::binary) << bytes;
     return file;
   }

@@ -1,0 +1,152 @@
+#include "weights_converter/names.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace tpn {
+namespace {
+
+/// Replaces `from` by `to`. A '#' of `from` matches digits, which the '#' of `to` repeats; each rule's first
+/// match counts, and the rules follow one another.
+struct Rule {
+  std::string_view from;
+  std::string_view to;
+};
+
+constexpr std::array backbone_rules{
+    Rule{"conv#.conv.net.", "conv#."},
+    Rule{"conv#.conv.", "conv#."},
+    Rule{"conv#.bn.", "bn#."},
+    Rule{"downsample.conv.", "downsample.0."},
+    Rule{"downsample.bn.", "downsample.1."},
+};
+
+// decisionforce's level_fusion_op2 joins the top-down flow, which is mmaction2's level_fusion_1.
+constexpr std::array neck_rules{
+    Rule{"neck.temporal_modulation_ops.#.conv.conv.", "neck.temporal_modulation_ops.#.conv."},
+    Rule{"neck.downsample_ops.#.conv.conv.", "neck.downsampling_ops.#.conv."},
+    Rule{"neck.level_fusion_1.", "neck.level_fusion_op2."},
+    Rule{"neck.level_fusion_2.", "neck.level_fusion_op."},
+    Rule{"neck.pyramid_fusion.", "neck.pyramid_fusion_op."},
+    Rule{"neck.aux_head.conv.", "neck.aux_head.convs."},
+    Rule{".downsamples.#.conv.conv.", ".ops.#.conv."},
+    Rule{".downsamples.#.conv.bn.", ".ops.#.norm."},
+    Rule{"fusion_conv.conv.", "fusion_conv.0."},
+    Rule{"fusion_conv.bn.", "fusion_conv.1."},
+    Rule{"pyramid_fusion_op.conv.", "pyramid_fusion_op.0."},
+    Rule{"pyramid_fusion_op.bn.", "pyramid_fusion_op.1."},
+    Rule{"neck.", "necks."},
+};
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+/// Whether `pattern` matches at the start of `text`: the matched length (0 if not), and the digits of its
+/// '#'.
+std::size_t match(std::string_view text, std::string_view pattern, std::string_view& digits) {
+  std::size_t at = 0;
+  for (const char c : pattern) {
+    if (c != '#') {
+      if (at == text.size() || text[at] != c) return 0;
+      ++at;
+      continue;
+    }
+    const std::size_t begin = at;
+    while (at < text.size() && is_digit(text[at])) ++at;
+    if (at == begin) return 0;
+    digits = text.substr(begin, at - begin);
+  }
+  return at;
+}
+
+std::string apply(const Rule& rule, const std::string& name) {
+  for (std::size_t start = 0; start < name.size(); ++start) {
+    std::string_view digits;
+    const std::size_t length = match(std::string_view(name).substr(start), rule.from, digits);
+    if (length == 0) continue;
+    std::string replaced = name.substr(0, start);
+    for (const char c : rule.to) {
+      if (c == '#') {
+        replaced += digits;
+      } else {
+        replaced += c;
+      }
+    }
+    return replaced + name.substr(start + length);
+  }
+  return name;
+}
+
+std::string apply_all(std::span<const Rule> rules, std::string_view name) {
+  std::string result(name);
+  for (const Rule& rule : rules) result = apply(rule, result);
+  return result;
+}
+
+constexpr std::string_view backbone_prefix = "backbone.";
+
+}  // namespace
+
+std::string_view name_of(NamingScheme scheme) {
+  switch (scheme) {
+    case NamingScheme::mmaction2:
+      return "mmaction2";
+    case NamingScheme::decisionforce:
+      return "decisionforce/TPN";
+    case NamingScheme::backbone_only:
+      return "mmaction2, backbone only";
+    case NamingScheme::torchvision:
+      return "torchvision ResNet";
+  }
+  return "?";
+}
+
+NamingScheme detect_scheme(const std::vector<std::string_view>& names) {
+  const auto any = [&](auto test) { return std::any_of(names.begin(), names.end(), test); };
+  const auto has = [&](std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (any([](std::string_view name) { return name.starts_with("necks."); }) || has("backbone.conv1.weight")) {
+    return NamingScheme::decisionforce;
+  }
+  if (any([](std::string_view name) {
+        return name.starts_with(backbone_prefix) || name.starts_with("neck.");
+      })) {
+    return NamingScheme::mmaction2;
+  }
+  if (has("conv1.weight") || any([](std::string_view name) { return name.starts_with("layer1.0.bn"); })) {
+    return NamingScheme::torchvision;
+  }
+  if (any([](std::string_view name) { return name.starts_with("layer1.0."); }))
+    return NamingScheme::backbone_only;
+  return NamingScheme::mmaction2;
+}
+
+std::string name_under(NamingScheme scheme, std::string_view mmaction2_name) {
+  const bool in_backbone = mmaction2_name.starts_with(backbone_prefix);
+  if (is_backbone_alone(scheme) && !in_backbone) return {};
+  switch (scheme) {
+    case NamingScheme::mmaction2:
+      break;
+    case NamingScheme::decisionforce:
+      if (in_backbone) return apply_all(backbone_rules, mmaction2_name);
+      if (mmaction2_name.starts_with("neck.")) return apply_all(neck_rules, mmaction2_name);
+      break;
+    case NamingScheme::backbone_only:
+      return std::string(mmaction2_name.substr(backbone_prefix.size()));
+    case NamingScheme::torchvision:
+      return apply_all(backbone_rules, mmaction2_name.substr(backbone_prefix.size()));
+  }
+  return std::string(mmaction2_name);
+}
+
+std::string_view common_prefix(const std::vector<std::string_view>& names) {
+  constexpr std::string_view prefix = "module.";
+  const bool all =
+      std::all_of(names.begin(), names.end(), [](std::string_view name) { return name.starts_with(prefix); });
+  return all && !names.empty() ? prefix : std::string_view();
+}
+
+}  // namespace tpn
