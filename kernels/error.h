@@ -8,8 +8,8 @@
 
 namespace tpn {
 
-/// What every function of the library throws. what() is one sentence a user can act on: which file, which tensor,
-/// what was expected and what was found.
+/// What every function of the library throws. what() is one sentence a user can act on: which file, which
+/// tensor, what was expected and what was found.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -1,4 +1,4 @@
-// Conversions between float and the two 16-bit floating types, as bit patterns.
+// The two 16-bit floating types and their conversions from and to float.
 #pragma once
 
 #include <bit>
@@ -7,7 +7,9 @@
 namespace tpn {
 
 /// Exact.
-constexpr float bf16_to_f32(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+constexpr float bf16_to_f32(std::uint16_t bits) {
+  return std::bit_cast<float>(std::uint32_t{bits} << 16);
+}
 
 /// Rounds to nearest, ties to even; NaN stays NaN.
 constexpr std::uint16_t f32_to_bf16(float value) {
@@ -48,5 +50,23 @@ constexpr std::uint16_t f32_to_f16(float value) {
   const std::uint32_t rounded = magnitude + 0xfffU + (magnitude >> 13 & 1U);
   return static_cast<std::uint16_t>(sign | (rounded - (112U << 23)) >> 13);
 }
+
+/// A bf16 element of a tensor. Converts from and to float like a built-in type.
+struct Bf16 {
+  std::uint16_t bits = 0;
+
+  Bf16() = default;
+  explicit constexpr Bf16(float value) : bits(f32_to_bf16(value)) {}
+  explicit constexpr operator float() const { return bf16_to_f32(bits); }
+};
+
+/// An f16 element of a tensor.
+struct F16 {
+  std::uint16_t bits = 0;
+
+  F16() = default;
+  explicit constexpr F16(float value) : bits(f32_to_f16(value)) {}
+  explicit constexpr operator float() const { return f16_to_f32(bits); }
+};
 
 }  // namespace tpn

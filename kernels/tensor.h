@@ -87,7 +87,9 @@ struct BasicTensorView {
 using TensorView = BasicTensorView<std::byte>;
 using ConstTensorView = BasicTensorView<const std::byte>;
 
-inline ConstTensorView as_const(const TensorView& view) { return {view.data, view.dtype, view.shape}; }
+inline ConstTensorView read_only(const TensorView& view) {
+  return {view.data, view.dtype, view.shape};
+}
 
 /// The elements of a view as T; the caller vouches for the type.
 template <class T>

@@ -12,7 +12,8 @@ namespace tpn {
 /// (t, h, w).
 using Triple = std::array<int, 3>;
 
-/// Where TSM's shifted tensor goes: into conv1 only (mmaction2), or into the projection shortcut too (decisionforce).
+/// Where TSM's shifted tensor goes: into conv1 only (mmaction2), or into the projection shortcut too
+/// (decisionforce).
 enum class TsmPosition { residual, inplace };
 
 /// In which order the pyramid flows are joined: bottom-up starts from the top-down sums, or beside them.
@@ -22,11 +23,11 @@ enum class FlowType { cascade, parallel };
 struct BackboneConfig {
   int depth = 50;
   int dims = 3;
-  int base_channels = 64;             ///< channels of the stem; stage i (0-based) puts out base_channels * 4 * 2^i
-  std::vector<int> out_indices;       ///< stages handed to the neck, ascending
-  std::array<int, 4> inflate{};       ///< dims 3: stages whose conv1 is (3,1,1)
-  int num_segments = 8;               ///< dims 2: frames of a view
-  int shift_div = 8;                  ///< dims 2: C / shift_div channels move each way
+  int base_channels = 64;        ///< channels of the stem; stage i (0-based) puts out base_channels * 4 * 2^i
+  std::vector<int> out_indices;  ///< stages handed to the neck, ascending
+  std::array<int, 4> inflate{};  ///< dims 3: stages whose conv1 is (3,1,1)
+  int num_segments = 8;          ///< dims 2: frames of a view
+  int shift_div = 8;             ///< dims 2: C / shift_div channels move each way
   TsmPosition tsm_position = TsmPosition::residual;
 
   bool operator==(const BackboneConfig&) const = default;
@@ -71,7 +72,8 @@ struct HeadConfig {
   int num_classes = 400;
   int in_channels = 2048;
   double dropout_ratio = 0.5;
-  std::string average_clips = "prob";  ///< "prob": mean of softmax over views; "score": mean of logits; "none"
+  std::string average_clips =
+      "prob";  ///< "prob": mean of softmax over views; "score": mean of logits; "none"
 
   bool operator==(const HeadConfig&) const = default;
 };
@@ -83,7 +85,7 @@ struct SamplingConfig {
   int num_clips = 10;  ///< for clip_len 1 (TSM): segments
   bool twice_sample = false;
   int crops = 3;
-  std::string input_format = "NCTHW";  ///< or "NCHW" (TSM)
+  std::string input_format = "NCTHW";                   ///< or "NCHW" (TSM)
   std::array<double, 3> mean{123.675, 116.28, 103.53};  ///< RGB, 0..255 units
   std::array<double, 3> std{58.395, 57.12, 57.375};
   int short_side = 256;  ///< the decoded frame is resized to this short side
@@ -109,12 +111,24 @@ struct Config {
   }
 };
 
-/// Parses the JSON object {name, sampling, model: {backbone, neck, cls_head, test_cfg}}; defaults stand in for absent
-/// optional fields. Throws Error naming the field, what was expected and what was found; refuses what is not
-/// consistent (channels of levels that do not meet, and so on), so that every Config obtained here can be built.
+/// Parses the JSON object {name, sampling, model: {backbone, neck, cls_head, test_cfg}}; defaults stand in
+/// for absent optional fields. Throws Error naming the field, what was expected and what was found; refuses
+/// what is not consistent (channels of levels that do not meet, and so on), so that every Config obtained
+/// here can be built.
 Config parse_config(std::string_view json);
 
-/// The JSON text that parse_config reads back to an equal Config.
+/// Parses the bare `model` object {backbone, neck, cls_head, test_cfg}, as found in checkpoints; the sampling
+/// is that of the built-in configuration with this kind of backbone and these temporal scales, or the
+/// defaults. Throws as parse_config does.
+Config parse_model_config(std::string_view json, const std::string& name);
+
+/// Throws Error naming the field, what was expected and what was found, when the configuration is not one
+/// that can be built: a number out of range, channels or levels that do not meet, additions or concatenations
+/// of unequal size.
+void validate(const Config& config);
+
+/// The JSON text that parse_config reads back to an equal Config, for a valid one. Fields that the backbone's
+/// kind does not have (of a shift for dims 3, of inflation for dims 2) are left out.
 std::string to_json(const Config& config);
 
 /// The nine configurations of the paper's model zoo, e.g. "tpn-slowonly-r50-8x8", "tpn-tsm-r50-1x1x8".

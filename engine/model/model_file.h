@@ -21,9 +21,9 @@ struct ModelFile {
   SafetensorsFile tensors;
 };
 
-/// Opens a model file; throws Error, naming the file, when it is not a readable safetensors file, lacks or has a wrong
-/// "tpn.config", or has a number of labels other than the configuration's classes. Whether the tensors are those the
-/// configuration needs is checked by whoever builds the network.
+/// Opens a model file; throws Error, naming the file, when it is not a readable safetensors file, lacks or
+/// has a wrong "tpn.config", or has a number of labels other than the configuration's classes. Whether the
+/// tensors are those the configuration needs is checked by whoever builds the network.
 ModelFile open_model_file(const std::filesystem::path& path);
 
 }  // namespace tpn

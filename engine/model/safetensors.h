@@ -17,8 +17,8 @@
 
 namespace tpn {
 
-/// A safetensors file mapped into memory, read-only. The reader trusts nothing: header at most 100 MB, ranges in
-/// bounds, without holes or overlap and of the size their shape and dtype need, no duplicate keys.
+/// A safetensors file mapped into memory, read-only. The reader trusts nothing: header at most 100 MB, ranges
+/// in bounds, without holes or overlap and of the size their shape and dtype need, no duplicate keys.
 class SafetensorsFile {
  public:
   struct Entry {
@@ -44,8 +44,8 @@ class SafetensorsFile {
   [[nodiscard]] const Entry* find(std::string_view name) const;
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const;
   [[nodiscard]] ConstTensorView view(const Entry& entry) const;
-  /// Tells the system that the entry's pages are not needed soon: they leave this process's resident memory and are
-  /// read again from the file when touched.
+  /// Tells the system that the entry's pages are not needed soon: they leave this process's resident memory
+  /// and are read again from the file when touched.
   void release(const Entry& entry) const;
 
  private:
@@ -54,7 +54,8 @@ class SafetensorsFile {
   std::unique_ptr<State> state_;
 };
 
-/// A tensor to write. `produce` is called once and hands its bytes, in order, in any number of pieces to the sink.
+/// A tensor to write. `produce` is called once and hands its bytes, in order, in any number of pieces to the
+/// sink.
 struct SafetensorsOutput {
   std::string name;
   DType dtype;
@@ -62,9 +63,9 @@ struct SafetensorsOutput {
   std::function<void(const std::function<void(std::span<const std::byte>)>& sink)> produce;
 };
 
-/// Writes a safetensors file: header padded so that data starts on 64 bytes; tensors whose size is a multiple of 64
-/// first, then by descending element size, otherwise in the given order. Written to a temporary name in the same folder
-/// and renamed; on any failure nothing is left. Throws Error naming the file.
+/// Writes a safetensors file: header padded so that data starts on 64 bytes; tensors whose size is a multiple
+/// of 64 first, then by descending element size, otherwise in the given order. Written to a temporary name in
+/// the same folder and renamed; on any failure nothing is left. Throws Error naming the file.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
                        std::span<const SafetensorsOutput> tensors);
 

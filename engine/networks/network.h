@@ -12,7 +12,16 @@
 namespace tpn {
 
 /// What a parameter is for: decides its random initialisation and whether a file may lack it.
-enum class ParameterKind { conv_weight, bn_scale, bn_shift, bn_mean, bn_variance, bn_batches, fc_weight, fc_bias };
+enum class ParameterKind {
+  conv_weight,
+  bn_scale,
+  bn_shift,
+  bn_mean,
+  bn_variance,
+  bn_batches,
+  fc_weight,
+  fc_bias
+};
 
 /// A tensor of the state_dict, mmaction2's name and PyTorch's shape (2D convolutions of TSM have rank 4).
 struct ParameterSpec {
@@ -21,12 +30,13 @@ struct ParameterSpec {
   ParameterKind kind;
   bool training_only = false;  ///< of the auxiliary head: inference never loads it
   [[nodiscard]] bool is_buffer() const {
-    return kind == ParameterKind::bn_mean || kind == ParameterKind::bn_variance || kind == ParameterKind::bn_batches;
+    return kind == ParameterKind::bn_mean || kind == ParameterKind::bn_variance ||
+           kind == ParameterKind::bn_batches;
   }
 };
 
-/// Every tensor of the model's state_dict, the auxiliary head and num_batches_tracked included, in the order of
-/// mmaction2's state_dict.
+/// Every tensor of the model's state_dict, the auxiliary head and num_batches_tracked included, in the order
+/// of mmaction2's state_dict.
 std::vector<ParameterSpec> parameter_specs(const Config& config);
 
 /// Size of a batch of views, each normalised: (views, T, H, W, 3).
@@ -37,9 +47,9 @@ struct InputSize {
   std::int64_t width = 256;
 };
 
-/// The inference graph: input (views, T, H, W, 3) named "input", output "logits" (views, K); every intermediate feature
-/// that the reference names ("stem", "stage1", ..., "neck") is a named value. Throws Error when the size is too small
-/// for the network.
+/// The inference graph: input (views, T, H, W, 3) named "input", output "logits" (views, K); every
+/// intermediate feature that the reference names ("stem", "stage1", ..., "neck") is a named value. Throws
+/// Error when the size is too small for the network.
 Graph build_network(const Config& config, const InputSize& size);
 
 }  // namespace tpn

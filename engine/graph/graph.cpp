@@ -1,0 +1,72 @@
+#include "engine/graph/graph.h"
+
+#include <algorithm>
+
+namespace tpn {
+
+ValueId Graph::add_value(std::string name, Role role, const Shape& shape) {
+  values_.push_back({std::move(name), role, shape});
+  return static_cast<ValueId>(values_.size() - 1);
+}
+
+ValueId Graph::add_input(std::string name, const Shape& shape) {
+  return add_value(std::move(name), Role::input, shape);
+}
+
+ValueId Graph::add_constant(std::string name, const Shape& shape, Role role) {
+  return add_value(std::move(name), role, shape);
+}
+
+ValueId Graph::apply(const AnyOp& op, std::vector<ValueId> inputs, std::string name) {
+  std::vector<Shape> shapes_out;
+  try {
+    shapes_out = infer(op, shapes(inputs));
+  } catch (const Error& e) {
+    throw Error(name + ": " + e.what());
+  }
+  Node node{op, std::move(inputs), {}};
+  for (const Shape& shape : shapes_out) node.outputs.push_back(add_value(name, Role::temporary, shape));
+  nodes_.push_back(std::move(node));
+  return nodes_.back().outputs.front();
+}
+
+void Graph::add_feature(std::string name, ValueId value) {
+  features_.emplace_back(std::move(name), value);
+}
+
+ValueId Graph::feature(std::string_view name) const {
+  const auto found =
+      std::find_if(features_.begin(), features_.end(), [&](const auto& f) { return f.first == name; });
+  if (found == features_.end()) throw Error("The network has no feature named '" + std::string(name) + "'.");
+  return found->second;
+}
+
+std::vector<int> Graph::use_counts() const {
+  std::vector<int> counts(values_.size());
+  for (const Node& node : nodes_) {
+    for (const ValueId id : node.inputs) ++counts[static_cast<std::size_t>(id)];
+  }
+  return counts;
+}
+
+Graph Graph::with_nodes(std::vector<Node> nodes) const {
+  Graph graph = *this;
+  graph.nodes_ = std::move(nodes);
+  return graph;
+}
+
+std::vector<Shape> Graph::shapes(std::span<const ValueId> ids) const {
+  std::vector<Shape> result;
+  result.reserve(ids.size());
+  for (const ValueId id : ids) result.push_back(value(id).shape);
+  return result;
+}
+
+std::int64_t Graph::multiply_adds() const {
+  std::int64_t sum = 0;
+  for (const Node& node : nodes_)
+    sum += tpn::multiply_adds(node.op, shapes(node.inputs), shapes(node.outputs));
+  return sum;
+}
+
+}  // namespace tpn

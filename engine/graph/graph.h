@@ -1,0 +1,82 @@
+// A network as typed operations on named values.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kernels/op_list.h"
+#include "kernels/tensor.h"
+
+namespace tpn {
+
+/// What a value of a graph is, which decides who owns its memory and how long it lives.
+enum class Role {
+  input,      ///< bound by the caller at each execution
+  parameter,  ///< a weight: constant in inference, updated in training
+  buffer,     ///< persistent state that is not learned: running statistics
+  saved,      ///< computed forward, kept for the backward pass
+  temporary,  ///< computed and dropped within one pass
+  output,     ///< computed, read by the caller
+};
+
+using ValueId = std::int32_t;
+
+struct Value {
+  std::string name;  ///< of the state_dict for parameters and buffers; else of the node that makes it
+  Role role = Role::temporary;
+  Shape shape;
+};
+
+struct Node {
+  AnyOp op;
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+};
+
+/// Nodes stand in an order in which they can be executed; every value has one producer at most.
+class Graph {
+ public:
+  ValueId add_input(std::string name, const Shape& shape);
+  /// role: parameter or buffer.
+  ValueId add_constant(std::string name, const Shape& shape, Role role);
+
+  /// Appends a node and returns its output value; the shape is inferred. Throws Error, naming the node, when
+  /// the inputs do not fit the operation.
+  ValueId apply(const AnyOp& op, std::vector<ValueId> inputs, std::string name);
+
+  /// Gives a value a name by which results can be asked for, for instance "stage1"; a value may have several.
+  void add_feature(std::string name, ValueId value);
+  void set_role(ValueId value, Role role) { values_[static_cast<std::size_t>(value)].role = role; }
+
+  [[nodiscard]] const Value& value(ValueId id) const { return values_[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] std::span<const Value> values() const { return values_; }
+  [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
+  [[nodiscard]] const std::vector<std::pair<std::string, ValueId>>& features() const { return features_; }
+  /// The value of that feature name; throws Error when there is none.
+  [[nodiscard]] ValueId feature(std::string_view name) const;
+
+  /// How many node inputs read each value.
+  [[nodiscard]] std::vector<int> use_counts() const;
+
+  /// The same values with other nodes: what a pass that rewrites the graph returns.
+  [[nodiscard]] Graph with_nodes(std::vector<Node> nodes) const;
+
+  /// Shapes of a node's inputs and outputs.
+  [[nodiscard]] std::vector<Shape> shapes(std::span<const ValueId> ids) const;
+
+  /// Multiply-accumulates of one execution.
+  [[nodiscard]] std::int64_t multiply_adds() const;
+
+ private:
+  ValueId add_value(std::string name, Role role, const Shape& shape);
+
+  std::vector<Value> values_;
+  std::vector<Node> nodes_;
+  std::vector<std::pair<std::string, ValueId>> features_;
+};
+
+}  // namespace tpn

@@ -1,0 +1,22 @@
+// The JSON header of a safetensors file. Internal to the reader.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/model/safetensors.h"
+
+namespace tpn {
+
+struct SafetensorsHeader {
+  std::vector<SafetensorsFile::Entry> entries;  ///< by offset, which counts from the start of the data
+  std::map<std::string, std::string> metadata;
+};
+
+/// Checks everything but that no name occurs twice. The failure is a clause without the file's name.
+Result<SafetensorsHeader> parse_safetensors_header(std::string_view text, std::uint64_t data_bytes);
+
+}  // namespace tpn

@@ -1,0 +1,25 @@
+#include "engine/model/weights.h"
+
+namespace tpn {
+
+Weights::Weights(ModelFile file, std::string name) : file_(std::move(file)), name_(std::move(name)) {}
+
+std::shared_ptr<const Weights> Weights::load(const std::filesystem::path& path) {
+  return std::make_shared<const Weights>(open_model_file(path), path.string());
+}
+
+Constant Weights::constant(const std::string& name, const Shape& expected) const {
+  const SafetensorsFile::Entry* entry = file_.tensors.find(name);
+  if (!entry) throw Error(name_ + ": the tensor '" + name + "' is missing.");
+  if (!(entry->shape == expected)) {
+    throw Error(name_ + ": the tensor '" + name + "' has shape " + to_string(entry->shape) + "; expected " +
+                to_string(expected) + ".");
+  }
+  if (!is_floating(entry->dtype)) {
+    throw Error(name_ + ": the tensor '" + name + "' holds " + std::string(name_of(entry->dtype)) +
+                " values; expected floating-point ones.");
+  }
+  return {name, file_.tensors.view(*entry), [this, entry] { file_.tensors.release(*entry); }};
+}
+
+}  // namespace tpn

@@ -1,0 +1,36 @@
+// The weights of an opened model file, handed out by name, and what kernels have prepared from them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "engine/model/model_file.h"
+#include "kernels/backend.h"
+
+namespace tpn {
+
+/// Owns a model's parameters and buffers (mapped from the file, read when touched) and the prepared weights
+/// that all plans made from it share. Thread-safe. Constants must not outlive it.
+class Weights {
+ public:
+  explicit Weights(ModelFile file, std::string name);
+  /// Throws Error as open_model_file does.
+  static std::shared_ptr<const Weights> load(const std::filesystem::path& path);
+
+  [[nodiscard]] const Config& config() const { return file_.config; }
+  [[nodiscard]] const std::vector<std::string>& labels() const { return file_.labels; }
+  [[nodiscard]] const SafetensorsFile& tensors() const { return file_.tensors; }
+
+  /// Throws Error, naming the file and the tensor, when it is missing or has another shape or an integer
+  /// type.
+  [[nodiscard]] Constant constant(const std::string& name, const Shape& expected) const;
+
+  [[nodiscard]] PreparedWeights& prepared() const { return prepared_; }
+
+ private:
+  ModelFile file_;
+  std::string name_;  ///< of the file, for messages
+  mutable PreparedWeights prepared_;
+};
+
+}  // namespace tpn

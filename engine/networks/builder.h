@@ -1,0 +1,57 @@
+// What the parts of a network are built with: a graph that grows, and the list of parameters that it asks
+// for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/graph/graph.h"
+#include "engine/networks/network.h"
+
+namespace tpn {
+
+/// A convolution with optional batch norm and ReLU (mmaction2's ConvModule). Names under `prefix` are
+/// "<conv>.weight" and "bn.{weight,bias,running_mean,running_var,num_batches_tracked}".
+struct ConvUnit {
+  std::string prefix;
+  std::string conv = "conv";
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+  ops::Extent3 kernel{1, 1, 1};
+  ops::Extent3 stride{1, 1, 1};
+  std::int64_t groups = 1;
+  bool norm = true;
+  bool relu = true;
+  bool weight_2d = false;  ///< rank-4 weight, of a 2D network
+  bool pad = true;         ///< by kernel / 2; false: no padding
+};
+
+/// Collects the graph and, in the order of mmaction2's state_dict, the parameters.
+class NetworkBuilder {
+ public:
+  ValueId conv_unit(const ConvUnit& unit, ValueId x);
+  /// y = x weight^T + bias, parameters "<prefix>.weight" (classes, in) and "<prefix>.bias".
+  ValueId linear(const std::string& prefix, std::int64_t in, std::int64_t classes, ValueId x);
+
+  /// While set, parameters are marked as used in training only.
+  void set_training_only(bool training_only) { training_only_ = training_only; }
+
+  Graph graph;
+  std::vector<ParameterSpec> parameters;
+
+ private:
+  ValueId constant(const std::string& name, const Shape& shape, ParameterKind kind);
+
+  bool training_only_ = false;
+};
+
+/// Adds the backbone to the builder. x: (N,T,H,W,3). Returns the outputs of config.out_indices' stages.
+/// Features: "stem", "stage1" .. "stage4".
+std::vector<ValueId> build_resnet(NetworkBuilder& builder, const BackboneConfig& config, ValueId x);
+
+/// Adds the temporal pyramid neck. Returns (N,T',H',W', pyramid_channels). With `training`, the auxiliary
+/// head too, whose logits get the feature name "aux_logits".
+ValueId build_pyramid(NetworkBuilder& builder, const NeckConfig& config, const std::vector<ValueId>& levels,
+                      bool training);
+
+}  // namespace tpn

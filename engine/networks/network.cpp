@@ -1,0 +1,63 @@
+#include "engine/networks/network.h"
+
+#include <algorithm>
+#include <array>
+
+#include "engine/networks/builder.h"
+
+namespace tpn {
+namespace {
+
+NetworkBuilder build(const Config& config, const InputSize& size, bool training) {
+  NetworkBuilder b;
+  const ValueId input = b.graph.add_input("input", {size.views, size.frames, size.height, size.width, 3});
+  const std::vector<ValueId> levels = build_resnet(b, config.backbone, input);
+  const ValueId neck = build_pyramid(b, config.neck, levels, training);
+  const ValueId pooled = b.graph.apply(ops::GlobalAvgPool{}, {neck}, "cls_head.avg_pool");
+  const ValueId logits =
+      b.linear("cls_head.fc_cls", config.head.in_channels, config.head.num_classes, pooled);
+  b.graph.add_feature("logits", logits);
+  b.graph.set_role(logits, Role::output);
+  return b;
+}
+
+}  // namespace
+
+Graph build_network(const Config& config, const InputSize& size) {
+  if (config.backbone.dims == 2 && size.frames != config.backbone.num_segments) {
+    throw Error("A view of this model has " + std::to_string(config.backbone.num_segments) +
+                " segments; the input has " + std::to_string(size.frames) + " frames.");
+  }
+  try {
+    return build(config, size, false).graph;
+  } catch (const Error& e) {
+    throw Error("The network '" + config.name + "' cannot take views of " + std::to_string(size.frames) +
+                " frames of " + std::to_string(size.width) + "x" + std::to_string(size.height) +
+                " pixels: " + e.what());
+  }
+}
+
+std::vector<ParameterSpec> parameter_specs(const Config& config) {
+  // Parameters do not depend on the size of a view; this one is large enough for every stride.
+  std::vector<ParameterSpec> specs = build(config, {1, config.view_frames(), 64, 64}, true).parameters;
+  // The builder follows the data; mmaction2 registers the parts of the neck in this order.
+  constexpr std::array<std::string_view, 8> neck_order{"neck.temporal_modulation_ops.",
+                                                       "neck.downsample_ops.",
+                                                       "neck.level_fusion_1.",
+                                                       "neck.spatial_modulation.",
+                                                       "neck.level_fusion_2.",
+                                                       "neck.pyramid_fusion.",
+                                                       "neck.aux_head.",
+                                                       "cls_head."};
+  const auto rank = [&](const ParameterSpec& spec) {
+    for (std::size_t i = 0; i < neck_order.size(); ++i) {
+      if (spec.name.starts_with(neck_order[i])) return i + 1;
+    }
+    return std::size_t{0};  // backbone
+  };
+  std::stable_sort(specs.begin(), specs.end(),
+                   [&](const ParameterSpec& a, const ParameterSpec& b) { return rank(a) < rank(b); });
+  return specs;
+}
+
+}  // namespace tpn

@@ -1,0 +1,26 @@
+// Places tensors with known lifetimes in one block of memory.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace tpn {
+
+/// A tensor that lives from step `first` to step `last`, both inclusive.
+struct Lifetime {
+  std::size_t bytes = 0;
+  int first = 0;
+  int last = 0;
+};
+
+struct ArenaLayout {
+  std::vector<std::size_t> offsets;  ///< of each tensor, multiples of 64
+  std::size_t bytes = 0;
+};
+
+/// Gives tensors whose lifetimes meet disjoint ranges. Greedy: large ones first, each at the lowest offset
+/// that fits.
+ArenaLayout plan_arena(std::span<const Lifetime> tensors);
+
+}  // namespace tpn

@@ -1,0 +1,70 @@
+// A graph made ready to run: fused, compiled for a backend, its tensors placed in one arena.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/graph/graph.h"
+#include "engine/model/weights.h"
+#include "kernels/backend.h"
+
+namespace tpn {
+
+struct PlanOptions {
+  DType precision = DType::f32;  ///< of activations and packed weights; the classifier always runs in f32
+  bool fuse = true;              ///< false: one kernel per node of the graph
+  std::vector<std::string> features;  ///< features to keep readable besides the graph's outputs
+
+  auto operator<=>(const PlanOptions&) const = default;
+};
+
+/// Where a value is during a run.
+struct Slot {
+  Shape shape;
+  DType dtype = DType::f32;
+  bool constant = false;   ///< lives in its kernel
+  std::size_t offset = 0;  ///< into the arena, bytes
+};
+
+/// One kernel and what it reads and writes.
+struct Step {
+  std::string name;  ///< of the value it computes
+  AnyOp op;
+  std::unique_ptr<Kernel> kernel;
+  std::vector<Slot> inputs;
+  std::vector<Slot> outputs;
+  std::int64_t multiply_adds = 0;
+};
+
+/// Immutable; shared by any number of executors. It keeps the prepared weights it needs, not the model file.
+class Plan {
+ public:
+  /// Throws Error when the backend cannot run an operation or the precision, when a feature is unknown, or
+  /// when a weight is missing or mis-shaped. The largest weights are packed first, so that the peak of memory
+  /// stays low.
+  Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Weights& weights,
+       const PlanOptions& options);
+
+  [[nodiscard]] const Backend& backend() const { return *backend_; }
+  [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
+  /// The graph's one input, (views, T, H, W, C); overwritten by the run.
+  [[nodiscard]] const Slot& input() const { return input_; }
+  /// An output or kept feature; throws Error when there is none of that name.
+  [[nodiscard]] const Slot& result(std::string_view name) const;
+
+  [[nodiscard]] std::size_t arena_bytes() const { return arena_bytes_; }
+  [[nodiscard]] std::size_t scratch_offset() const { return scratch_offset_; }
+  [[nodiscard]] std::int64_t multiply_adds() const;
+
+ private:
+  std::shared_ptr<const Backend> backend_;
+  std::vector<Step> steps_;
+  Slot input_;
+  std::vector<std::pair<std::string, Slot>> results_;
+  std::size_t arena_bytes_ = 0;
+  std::size_t scratch_offset_ = 0;
+};
+
+}  // namespace tpn

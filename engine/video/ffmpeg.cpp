@@ -1,0 +1,68 @@
+#include "engine/video/ffmpeg.h"
+
+extern "C" {
+#include <libavutil/error.h>
+#include <libavutil/log.h>
+}
+
+#include <array>
+#include <cstdarg>
+#include <cstdio>
+#include <mutex>
+
+#include "kernels/error.h"
+
+namespace tpn::ffmpeg {
+namespace {
+
+thread_local LogCapture* active_capture = nullptr;
+
+[[noreturn]] void out_of_memory() {
+  throw Error("Out of memory while a video was being read.");
+}
+
+}  // namespace
+
+Frame make_frame() {
+  Frame frame(av_frame_alloc());
+  if (!frame) out_of_memory();
+  return frame;
+}
+
+Packet make_packet() {
+  Packet packet(av_packet_alloc());
+  if (!packet) out_of_memory();
+  return packet;
+}
+
+void Options::set(const char* name, const std::string& value) {
+  if (av_dict_set(&entries_, name, value.c_str(), 0) < 0) out_of_memory();
+}
+
+std::string error_text(int code) {
+  std::array<char, AV_ERROR_MAX_STRING_SIZE> text{};
+  av_strerror(code, text.data(), text.size());
+  return text.data();
+}
+
+LogCapture::LogCapture() : outer_(active_capture) {
+  static std::once_flag installed;
+  std::call_once(installed, [] { av_log_set_callback(receive); });
+  active_capture = this;
+}
+
+LogCapture::~LogCapture() {
+  active_capture = outer_;
+}
+
+void LogCapture::receive(void* /*source*/, int level, const char* format, va_list arguments) {
+  if (active_capture == nullptr || level > AV_LOG_ERROR) return;
+  std::array<char, 256> text{};
+  const int length = std::vsnprintf(text.data(), text.size(), format, arguments);
+  if (length <= 0) return;
+  std::string line = text.data();
+  while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' ')) line.pop_back();
+  if (!line.empty()) active_capture->last_ = std::move(line);
+}
+
+}  // namespace tpn::ffmpeg

@@ -1,0 +1,64 @@
+// Decoded frames to RGB images.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/video/ffmpeg.h"
+#include "kernels/image.h"
+
+namespace tpn {
+
+/// How a picture has to be turned for display: the picture is first transposed (mirrored at its main
+/// diagonal) if `transpose`, then mirrored left to right and top to bottom.
+struct Orientation {
+  bool transpose = false;
+  bool mirror_x = false;
+  bool mirror_y = false;
+
+  bool operator==(const Orientation&) const = default;
+};
+
+struct DisplayMatrix {
+  Orientation orientation;
+  bool unsupported_angle = false;  ///< not a multiple of 90 degrees; the picture stays as it is
+};
+
+/// Reads a display matrix (nine 32-bit numbers, side data of a stream or a frame) as the ffmpeg command does.
+DisplayMatrix parse_display_matrix(const std::int32_t* matrix);
+
+/// Size of a frame after turning it.
+ImageSize turned_size(const AVFrame& frame, const Orientation& orientation);
+
+/// Converts frames to RGB of one size; a frame of another size is scaled to it. One thread at a time.
+class FrameConverter {
+ public:
+  FrameConverter(ImageSize size, bool accurate_color) : size_(size), accurate_color_(accurate_color) {}
+
+  /// The picture, turned; valid until the next call. Throws Error when the pixel format cannot be converted.
+  ImageView convert(const AVFrame& frame, const Orientation& orientation);
+
+  /// Whether any frame had another size.
+  [[nodiscard]] bool rescaled() const { return rescaled_; }
+
+ private:
+  /// What a scaler depends on.
+  struct Conversion {
+    ImageSize from;
+    ImageSize to;
+    int format = -1;
+    int color_space = -1;
+    int color_range = -1;
+    bool operator==(const Conversion&) const = default;
+  };
+  void prepare_scaler(const Conversion& conversion);
+
+  ImageSize size_;
+  bool accurate_color_;
+  bool rescaled_ = false;
+  Conversion conversion_;
+  ffmpeg::Scaler scaler_;
+  HostBuffer picture_;  // as decoded, rows padded
+  Image turned_;
+};
+
+}  // namespace tpn

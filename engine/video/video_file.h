@@ -1,0 +1,29 @@
+// A video file as a VideoSource.
+#pragma once
+
+#include <string>
+
+#include "engine/video/frame_pass.h"
+#include "engine/video/video_source.h"
+
+namespace tpn {
+
+class VideoFile : public VideoSource {
+ public:
+  /// Reads the whole file once to count its frames and decodes the first. Throws as open_video().
+  VideoFile(std::string path, const DecodeOptions& options);
+
+  [[nodiscard]] const VideoInfo& info() const override { return info_; }
+  DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive) override;
+
+ private:
+  ImageView convert(FrameConverter& converter, const AVFrame& frame, const Orientation& orientation) const;
+
+  std::string path_;
+  DecodeOptions options_;
+  StreamChoice stream_;
+  VideoInfo info_;
+  std::string truncation_;  // what to say about an early end; empty when the file is whole
+};
+
+}  // namespace tpn

@@ -1,0 +1,71 @@
+// A video as a sequence of RGB frames, numbered from 0 in presentation order: a file, or a folder of images.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/image.h"
+
+namespace tpn {
+
+struct DecodeOptions {
+  /// Threads inside the decoder. One costs the least processor time; more give the first frames sooner.
+  int threads = 1;
+  /// Colour conversion that is the same on every processor, with chroma interpolated. The default is
+  /// swscale's own (bicubic), whose numbers equal the reference decoders' on the same machine.
+  bool accurate_color = false;
+  /// Allows names like https://..., and files that refer to others (playlists).
+  bool allow_urls = false;
+  std::int64_t max_pixels = std::int64_t{8192} * 8192;    ///< of a frame; larger ones are refused
+  std::int64_t max_frames = std::int64_t{6} * 3600 * 60;  ///< of a video: six hours at 60 frames a second
+};
+
+struct VideoInfo {
+  ImageSize size;                ///< of the frames as handed out, rotated where the metadata says so
+  std::int64_t frames = 0;       ///< presentable frames that the container holds
+  double frames_per_second = 0;  ///< average; 0 where unknown
+  double seconds = 0;            ///< duration; 0 where unknown
+  std::string codec;             ///< FFmpeg's name: "h264"
+};
+
+/// How reading went. `frames` is the number of frames there really are, as far as was looked: when it is less
+/// than VideoInfo::frames, the indices that were asked for were drawn from a wrong total.
+struct DecodeReport {
+  std::int64_t frames = 0;
+  std::int64_t damaged_packets = 0;   ///< pieces of data that the decoder refused
+  std::vector<std::string> warnings;  ///< whole sentences that name the file
+  double decode_ms = 0;               ///< wall clock
+  double convert_ms = 0;              ///< to RGB, of the frames handed out
+};
+
+/// Objects are used by one thread at a time; different objects by different threads at once.
+class VideoSource {
+ public:
+  /// Receives frame `indices[position]`; the pixels are valid during the call only.
+  using Receiver = std::function<void(std::size_t position, const ImageView& frame)>;
+
+  VideoSource() = default;
+  VideoSource(const VideoSource&) = delete;
+  VideoSource& operator=(const VideoSource&) = delete;
+  virtual ~VideoSource() = default;
+
+  [[nodiscard]] virtual const VideoInfo& info() const = 0;
+
+  /// Decodes from the start and hands over the frames of the given numbers (ascending, without repetition),
+  /// all of info().size, as soon as each is there. Reading ends after the last of them, unless data was
+  /// damaged: then it goes on to count what can be decoded. May be called again. Throws Error when the file
+  /// cannot be read any more, and what `receive` throws.
+  virtual DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive) = 0;
+};
+
+/// Opens a file, a folder of images (jpg, jpeg, png, bmp, webp; in natural order of their names, so that 10
+/// follows 9), or where allowed a URL. Counts the frames and decodes the first. Throws Error, naming the
+/// file, when it cannot be read, holds no video, has no frame that can be decoded, or exceeds a limit.
+std::unique_ptr<VideoSource> open_video(const std::string& path, const DecodeOptions& options = {});
+
+}  // namespace tpn

@@ -1,0 +1,74 @@
+#include "kernels/convert.h"
+
+#include <cstring>
+
+#include "kernels/half.h"
+
+namespace tpn {
+namespace {
+
+/// Through float: exact towards double, rounded once towards the 16-bit types from everything but double.
+template <class To, class From>
+To cast(From x) {
+  return static_cast<To>(static_cast<float>(x));
+}
+
+template <class From, class To>
+void convert_elements(const std::byte* source, std::byte* target, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    From from{};  // memcpy: mapped files give no alignment
+    std::memcpy(&from, source + i * sizeof(From), sizeof(From));
+    const To to = cast<To>(from);
+    std::memcpy(target + i * sizeof(To), &to, sizeof(To));
+  }
+}
+
+template <class Visit>
+void with_type(DType dtype, const Visit& visit) {
+  switch (dtype) {
+    case DType::f64:
+      return visit(double{});
+    case DType::f32:
+      return visit(float{});
+    case DType::bf16:
+      return visit(Bf16{});
+    case DType::f16:
+      return visit(F16{});
+    default:
+      throw Error("Elements of type " + std::string(name_of(dtype)) + " cannot be converted.");
+  }
+}
+
+}  // namespace
+
+void convert(const std::byte* source, DType source_type, std::byte* target, DType target_type,
+             std::size_t count) {
+  if (source_type == target_type) {
+    if (count > 0) std::memcpy(target, source, count * size_of(source_type));
+    return;
+  }
+  with_type(source_type, [&](auto from) {
+    with_type(target_type,
+              [&](auto to) { convert_elements<decltype(from), decltype(to)>(source, target, count); });
+  });
+}
+
+std::vector<float> to_floats(const ConstTensorView& view) {
+  std::vector<float> values(static_cast<std::size_t>(view.shape.count()));
+  convert(view.data, view.dtype, reinterpret_cast<std::byte*>(values.data()), DType::f32, values.size());
+  return values;
+}
+
+ops::Tensor64 to_tensor64(const ConstTensorView& view) {
+  ops::Tensor64 tensor(view.shape);
+  convert(view.data, view.dtype, reinterpret_cast<std::byte*>(tensor.data.data()), DType::f64,
+          tensor.data.size());
+  return tensor;
+}
+
+void from_tensor64(const ops::Tensor64& tensor, const TensorView& view) {
+  convert(reinterpret_cast<const std::byte*>(tensor.data.data()), DType::f64, view.data, view.dtype,
+          tensor.data.size());
+}
+
+}  // namespace tpn

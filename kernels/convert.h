@@ -1,0 +1,24 @@
+// Element type conversions of whole tensors on the host.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "kernels/ops/op.h"
+#include "kernels/tensor.h"
+
+namespace tpn {
+
+/// Copies `count` elements, converting between floating types (f64, f32, f16, bf16); equal types are copied
+/// as they are. Throws Error for integer types that differ.
+void convert(const std::byte* source, DType source_type, std::byte* target, DType target_type,
+             std::size_t count);
+
+/// The elements of a floating tensor as floats.
+std::vector<float> to_floats(const ConstTensorView& view);
+
+/// A floating tensor as doubles, and back with rounding to the view's type.
+ops::Tensor64 to_tensor64(const ConstTensorView& view);
+void from_tensor64(const ops::Tensor64& tensor, const TensorView& view);
+
+}  // namespace tpn

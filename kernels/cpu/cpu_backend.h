@@ -1,0 +1,28 @@
+// The CPU: convolutions through oneDNN, everything else in loops of our own.
+#pragma once
+
+#include "kernels/backend.h"
+
+namespace tpn {
+
+class CpuBackend final : public Backend {
+ public:
+  /// threads: how many a kernel may use; 0: as many as the machine has.
+  explicit CpuBackend(int threads = 0);
+
+  [[nodiscard]] std::string_view name() const override { return "cpu"; }
+  /// f32 everywhere; bf16 where the processor has AVX-512 (oneDNN's condition).
+  [[nodiscard]] bool supports(DType dtype) const override;
+  [[nodiscard]] bool supports(const AnyOp&) const override { return true; }
+  [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, std::span<const Operand> inputs,
+                                                std::span<const Operand> outputs,
+                                                PreparedWeights& prepared) const override;
+  void enter_thread() const override;
+
+  [[nodiscard]] int threads() const { return threads_; }
+
+ private:
+  int threads_;
+};
+
+}  // namespace tpn

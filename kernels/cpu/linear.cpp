@@ -1,0 +1,54 @@
+#include "kernels/ops/linear.h"
+
+#include <array>
+#include <vector>
+
+#include "kernels/convert.h"
+#include "kernels/cpu/compile.h"
+#include "kernels/cpu/loop_kernel.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/vectorize.h"
+
+namespace tpn::cpu {
+namespace {
+
+struct Classifier {
+  std::vector<float> weight;  ///< (K,C)
+  std::vector<float> bias;    ///< (K)
+};
+
+TPN_VECTORIZE float dot(const float* a, const float* b, std::int64_t count) {
+  std::array<float, 16> lanes{};  // independent sums, so that the loop vectorises without reassociation
+  std::int64_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    for (std::int64_t j = 0; j < 16; ++j) lanes[static_cast<std::size_t>(j)] += a[i + j] * b[i + j];
+  }
+  float sum = 0;
+  for (const float lane : lanes) sum += lane;
+  for (; i < count; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+}  // namespace
+
+std::unique_ptr<Kernel> compile(const ops::Linear&, const Signature& s) {
+  auto classifier = s.prepared.get<Classifier>("linear|" + s.inputs[1].constant->name, [&] {
+    return std::make_shared<const Classifier>(
+        Classifier{to_floats(s.inputs[1].constant->view), to_floats(s.inputs[2].constant->view)});
+  });
+  return loop_kernel([classifier](std::span<const ConstTensorView> in, std::span<const TensorView> out) {
+    const std::int64_t depth = in[0].shape[1], classes = out[0].shape[1];
+    for (std::int64_t n = 0; n < in[0].shape[0]; ++n) {
+      const float* x = elements<float>(in[0]) + n * depth;
+      float* y = elements<float>(out[0]) + n * classes;
+      parallel_for(classes, elementwise_grain / depth + 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t k = begin; k < end; ++k) {
+          y[k] = dot(x, classifier->weight.data() + k * depth, depth) +
+                 classifier->bias[static_cast<std::size_t>(k)];
+        }
+      });
+    }
+  });
+}
+
+}  // namespace tpn::cpu

@@ -1,0 +1,48 @@
+// A kernel made of a loop over the elements of f32 or bf16 tensors.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "kernels/backend.h"
+#include "kernels/half.h"
+
+namespace tpn::cpu {
+
+template <class Run>
+class LoopKernel final : public Kernel {
+ public:
+  explicit LoopKernel(Run run, int in_place_input) : run_(std::move(run)), in_place_input_(in_place_input) {}
+
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::byte*) const override {
+    run_(inputs, outputs);
+  }
+  [[nodiscard]] std::string implementation() const override { return "loop"; }
+  [[nodiscard]] int in_place_input() const override { return in_place_input_; }
+
+ private:
+  Run run_;
+  int in_place_input_;
+};
+
+/// A kernel whose run(inputs, outputs) is the given callable. Its code must allow output 0 to share the
+/// memory of `in_place_input`, if there is one.
+template <class Run>
+std::unique_ptr<Kernel> loop_kernel(Run run, int in_place_input = -1) {
+  return std::make_unique<LoopKernel<Run>>(std::move(run), in_place_input);
+}
+
+/// Calls make(T{}) with the element type of activations, float or Bf16, and returns what it returns.
+template <class Make>
+auto with_element_type(DType dtype, const Make& make) {
+  if (dtype == DType::bf16) return make(Bf16{});
+  if (dtype == DType::f32) return make(float{});
+  throw Error("The CPU computes in f32 and bf16; it was asked for " + std::string(name_of(dtype)) + ".");
+}
+
+/// Elements that a thread should have at least before a loop is shared out.
+inline constexpr std::int64_t elementwise_grain = 16384;
+
+}  // namespace tpn::cpu

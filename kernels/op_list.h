@@ -1,0 +1,61 @@
+// The list of all operations. Tests, benchmarks, the graph and the backends iterate over it; nothing
+// registers itself.
+#pragma once
+
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "kernels/ops/add.h"
+#include "kernels/ops/batch_norm.h"
+#include "kernels/ops/concat.h"
+#include "kernels/ops/conv3d.h"
+#include "kernels/ops/fused_conv3d.h"
+#include "kernels/ops/global_avg_pool.h"
+#include "kernels/ops/linear.h"
+#include "kernels/ops/max_pool3d.h"
+#include "kernels/ops/relu.h"
+#include "kernels/ops/softmax.h"
+#include "kernels/ops/temporal_shift.h"
+#include "kernels/ops/upsample.h"
+
+namespace tpn {
+
+/// One line per operation.
+using AnyOp = std::variant<ops::Conv3d,         //
+                           ops::BatchNorm,      //
+                           ops::Relu,           //
+                           ops::Add,            //
+                           ops::MaxPool3d,      //
+                           ops::GlobalAvgPool,  //
+                           ops::TemporalShift,  //
+                           ops::Upsample,       //
+                           ops::Concat,         //
+                           ops::Linear,         //
+                           ops::Softmax,        //
+                           ops::FusedConv3d>;
+
+/// Calls visit(std::type_identity<Op>{}) for every operation of the list.
+template <class Visit>
+void for_each_op(const Visit& visit) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (visit(std::type_identity<std::variant_alternative_t<I, AnyOp>>{}), ...);
+  }
+  (std::make_index_sequence<std::variant_size_v<AnyOp>>{});
+}
+
+inline std::string_view name_of(const AnyOp& op) {
+  return std::visit([](const auto& o) { return std::remove_cvref_t<decltype(o)>::name; }, op);
+}
+
+/// Shapes of the outputs; throws Error for inputs that do not fit.
+inline std::vector<Shape> infer(const AnyOp& op, std::span<const Shape> inputs) {
+  return std::visit([&](const auto& o) { return o.infer(inputs); }, op);
+}
+
+inline std::int64_t multiply_adds(const AnyOp& op, std::span<const Shape> inputs,
+                                  std::span<const Shape> outputs) {
+  return std::visit([&](const auto& o) { return o.multiply_adds(inputs, outputs); }, op);
+}
+
+}  // namespace tpn

@@ -1,0 +1,57 @@
+// Sum of two pyramid levels or of a block and its shortcut. A side with one frame is repeated over T.
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/ops/op.h"
+
+namespace tpn::ops {
+
+/// Inputs: a, b (N,T,H,W,C), equal but for T, where either may be 1. Output: (N, max T, H, W, C).
+struct Add {
+  static constexpr std::string_view name = "add";
+
+  bool operator==(const Add&) const = default;
+
+  [[nodiscard]] static std::vector<Shape> infer(std::span<const Shape> inputs) {
+    check_input_count(name, inputs, 2);
+    check_rank(name, inputs, 0, 5);
+    check_rank(name, inputs, 1, 5);
+    const Shape &a = inputs[0], &b = inputs[1];
+    Shape y = a;
+    y[1] = std::max(a[1], b[1]);
+    for (std::size_t d = 0; d < 5; ++d) {
+      if (a[d] != b[d] && !(d == 1 && (a[d] == 1 || b[d] == 1))) {
+        throw Error(
+            "add: shapes " + to_string(a) + " and " + to_string(b) +
+            " do not match (only the number of frames may differ, where one side has a single frame).");
+      }
+    }
+    return {y};
+  }
+
+  static void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) {
+    const Tensor64 &a = inputs[0], &b = inputs[1];
+    Tensor64& y = outputs[0];
+    for (std::int64_t n = 0; n < y.shape[0]; ++n)
+      for (std::int64_t t = 0; t < y.shape[1]; ++t)
+        for (std::int64_t h = 0; h < y.shape[2]; ++h)
+          for (std::int64_t w = 0; w < y.shape[3]; ++w)
+            for (std::int64_t c = 0; c < y.shape[4]; ++c)
+              y.at(n, t, h, w, c) =
+                  a.at(n, a.shape[1] == 1 ? 0 : t, h, w, c) + b.at(n, b.shape[1] == 1 ? 0 : t, h, w, c);
+  }
+
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+    return 0;
+  }
+
+  static std::vector<Case<Add>> cases() {
+    return {{"equal", {}, {{2, 3, 4, 5, 16}, {2, 3, 4, 5, 16}}},
+            {"tail", {}, {{1, 2, 3, 3, 5}, {1, 2, 3, 3, 5}}},
+            {"broadcast_second", {}, {{2, 4, 3, 2, 16}, {2, 1, 3, 2, 16}}},
+            {"broadcast_first", {}, {{2, 1, 3, 2, 9}, {2, 2, 3, 2, 9}}}};
+  }
+};
+
+}  // namespace tpn::ops

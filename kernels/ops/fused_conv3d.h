@@ -1,0 +1,91 @@
+// The conv unit of the networks in one operation: convolution, then batch norm, residual add and ReLU, each
+// optional. y = relu(batch_norm(conv3d(x, weight)) + residual).
+#pragma once
+
+#include "kernels/ops/add.h"
+#include "kernels/ops/batch_norm.h"
+#include "kernels/ops/conv3d.h"
+#include "kernels/ops/relu.h"
+
+namespace tpn::ops {
+
+/// Inputs: x and weight as of Conv3d; with `norm` scale, shift, mean, variance (O each); with `residual` a
+/// tensor shaped as the output. Output: as of Conv3d.
+struct FusedConv3d {
+  static constexpr std::string_view name = "fused_conv3d";
+
+  Conv3d conv;
+  bool norm = false;
+  double eps = 1e-5;
+  bool residual = false;
+  bool relu = false;
+
+  bool operator==(const FusedConv3d&) const = default;
+
+  [[nodiscard]] std::size_t input_count() const { return 2U + (norm ? 4U : 0U) + (residual ? 1U : 0U); }
+
+  [[nodiscard]] std::vector<Shape> infer(std::span<const Shape> inputs) const {
+    check_input_count(name, inputs, input_count());
+    const std::vector<Shape> y = conv.infer(inputs.first(2));
+    if (norm) {
+      for (std::size_t i = 2; i < 6; ++i) check_shape(name, inputs, i, {y[0][4]});
+    }
+    if (residual) check_shape(name, inputs, inputs.size() - 1, y[0]);
+    return y;
+  }
+
+  void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) const {
+    conv.forward(inputs.first(2), outputs);
+    if (norm) {
+      const std::vector<Tensor64> operands{outputs[0], inputs[2], inputs[3], inputs[4], inputs[5]};
+      BatchNorm{eps}.forward(operands, outputs);
+    }
+    if (residual) Add::forward(std::vector<Tensor64>{outputs[0], inputs.back()}, outputs);
+    if (relu) Relu::forward(std::vector<Tensor64>{outputs[0]}, outputs);
+  }
+
+  [[nodiscard]] std::int64_t multiply_adds(std::span<const Shape> inputs,
+                                           std::span<const Shape> outputs) const {
+    return conv.multiply_adds(inputs.first(2), outputs);
+  }
+
+  /// Every case of Conv3d with every epilogue, and the layers of SlowOnly-R50 8x8 that carry the time.
+  static std::vector<Case<FusedConv3d>> cases();
+};
+
+inline std::vector<Case<FusedConv3d>> FusedConv3d::cases() {
+  using R = Range;
+  std::vector<Case<FusedConv3d>> all;
+  const auto add = [&](const std::string& label, const Conv3d& conv, const Shape& x, const Shape& w,
+                       bool norm, bool residual, bool relu, bool full_size) {
+    Case<FusedConv3d> c{
+        label, {.conv = conv, .norm = norm, .residual = residual, .relu = relu}, {x, w}, {}, full_size};
+    c.ranges = {R::symmetric, R::symmetric};
+    if (norm) {
+      c.inputs.insert(c.inputs.end(), 4, Shape{w[0]});
+      c.ranges.insert(c.ranges.end(), {R::positive, R::symmetric, R::symmetric, R::positive});
+    }
+    if (residual) c.inputs.push_back(conv.infer(std::vector<Shape>{x, w})[0]);
+    all.push_back(std::move(c));
+  };
+  for (const Case<Conv3d>& base : Conv3d::cases()) {
+    const Shape &x = base.inputs[0], &w = base.inputs[1];
+    add(base.label + "_norm", base.op, x, w, true, false, false, false);
+    add(base.label + "_relu", base.op, x, w, false, false, true, false);
+    add(base.label + "_norm_relu", base.op, x, w, true, false, true, false);
+    add(base.label + "_norm_add_relu", base.op, x, w, true, true, true, false);
+    add(base.label + "_add", base.op, x, w, false, true, false, false);
+  }
+  const Conv3d spatial{.padding = {0, 1, 1}}, halving{.stride = {1, 2, 2}, .padding = {0, 1, 1}},
+      temporal{.padding = {1, 0, 0}};
+  add("res2_pointwise_out", {}, {1, 8, 64, 64, 64}, {256, 64, 1, 1, 1}, true, true, true, true);
+  add("res2_spatial", spatial, {1, 8, 64, 64, 64}, {64, 64, 1, 3, 3}, true, false, true, true);
+  add("res4_temporal", temporal, {1, 8, 16, 16, 1024}, {256, 1024, 3, 1, 1}, true, false, true, true);
+  add("res4_spatial", spatial, {1, 8, 16, 16, 256}, {256, 256, 1, 3, 3}, true, false, true, true);
+  add("res4_pointwise_out", {}, {1, 8, 16, 16, 256}, {1024, 256, 1, 1, 1}, true, true, true, true);
+  add("res5_temporal", temporal, {1, 8, 8, 8, 2048}, {512, 2048, 3, 1, 1}, true, false, true, true);
+  add("spatial_modulation", halving, {1, 8, 16, 16, 1024}, {2048, 1024, 1, 3, 3}, true, false, true, true);
+  return all;
+}
+
+}  // namespace tpn::ops

@@ -1,0 +1,101 @@
+// What every operation header is made of.
+//
+// An operation is a struct whose members are its attributes. It declares
+//   name                      its name in messages and tables
+//   infer(inputs)             the shapes of its outputs; throws Error for inputs that do not fit
+//   forward(inputs, outputs)  the slow, obviously correct reference in double precision
+//   multiply_adds(in, out)    multiply-accumulates of convolutions and matrix products, 0 for the rest
+//   cases()                   the inputs that tests and benchmarks of every backend run
+// Tensors are N,T,H,W,C unless said otherwise; all reference maths is in double.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/error.h"
+#include "kernels/tensor.h"
+
+namespace tpn::ops {
+
+/// (t, h, w).
+using Extent3 = std::array<std::int64_t, 3>;
+
+/// A dense tensor of doubles that owns its data.
+struct Tensor64 {
+  Shape shape;
+  std::vector<double> data;
+
+  Tensor64() = default;
+  explicit Tensor64(const Shape& s) : shape(s), data(static_cast<std::size_t>(s.count())) {}
+
+  /// Element (n, t, h, w, c) of a rank-5 tensor.
+  double& at(std::int64_t n, std::int64_t t, std::int64_t h, std::int64_t w, std::int64_t c) {
+    return data[index(n, t, h, w, c)];
+  }
+  [[nodiscard]] double at(std::int64_t n, std::int64_t t, std::int64_t h, std::int64_t w,
+                          std::int64_t c) const {
+    return data[index(n, t, h, w, c)];
+  }
+
+ private:
+  [[nodiscard]] std::size_t index(std::int64_t n, std::int64_t t, std::int64_t h, std::int64_t w,
+                                  std::int64_t c) const {
+    return static_cast<std::size_t>((((n * shape[1] + t) * shape[2] + h) * shape[3] + w) * shape[4] + c);
+  }
+};
+
+/// How a test input is drawn: normal(0, 1), or uniform(0.5, 1.5) (variances, scales).
+enum class Range { symmetric, positive };
+
+/// Inputs to run an operation on. Values are drawn at random; `range` of input i says from where.
+template <class Op>
+struct Case {
+  std::string label;
+  Op op;
+  std::vector<Shape> inputs;
+  std::vector<Range> ranges;  ///< empty: all symmetric
+  bool full_size;  ///< a layer of a full-size model: benchmarked, too slow for the reference in tests
+
+  Case(std::string label_, Op op_, std::vector<Shape> inputs_, std::vector<Range> ranges_ = {},
+       bool full_size_ = false)
+      : label(std::move(label_)),
+        op(std::move(op_)),
+        inputs(std::move(inputs_)),
+        ranges(std::move(ranges_)),
+        full_size(full_size_) {}
+
+  [[nodiscard]] Range range(std::size_t input) const {
+    return input < ranges.size() ? ranges[input] : Range::symmetric;
+  }
+};
+
+/// Throws Error unless there are `expected` inputs.
+inline void check_input_count(std::string_view op, std::span<const Shape> inputs, std::size_t expected) {
+  if (inputs.size() != expected) {
+    throw Error(std::string(op) + " takes " + std::to_string(expected) + " inputs; it was given " +
+                std::to_string(inputs.size()) + ".");
+  }
+}
+
+/// Throws Error unless input `index` has the rank.
+inline void check_rank(std::string_view op, std::span<const Shape> inputs, std::size_t index,
+                       std::size_t rank) {
+  if (inputs[index].rank() != rank) {
+    throw Error(std::string(op) + ": input " + std::to_string(index) + " must have " + std::to_string(rank) +
+                " dimensions; it has shape " + to_string(inputs[index]) + ".");
+  }
+}
+
+/// Throws Error unless input `index` has exactly that shape.
+inline void check_shape(std::string_view op, std::span<const Shape> inputs, std::size_t index,
+                        const Shape& expected) {
+  if (!(inputs[index] == expected)) {
+    throw Error(std::string(op) + ": input " + std::to_string(index) + " must have shape " +
+                to_string(expected) + "; it has " + to_string(inputs[index]) + ".");
+  }
+}
+
+}  // namespace tpn::ops

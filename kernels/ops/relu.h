@@ -1,0 +1,35 @@
+// Rectifier: y = max(x, 0).
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/ops/op.h"
+
+namespace tpn::ops {
+
+/// Input: x, any shape. Output: y, shaped as x.
+struct Relu {
+  static constexpr std::string_view name = "relu";
+
+  bool operator==(const Relu&) const = default;
+
+  [[nodiscard]] static std::vector<Shape> infer(std::span<const Shape> inputs) {
+    check_input_count(name, inputs, 1);
+    return {inputs[0]};
+  }
+
+  static void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) {
+    std::transform(inputs[0].data.begin(), inputs[0].data.end(), outputs[0].data.begin(),
+                   [](double x) { return std::max(x, 0.0); });
+  }
+
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+    return 0;
+  }
+
+  static std::vector<Case<Relu>> cases() {
+    return {{"vectors", {}, {{2, 3, 4, 5, 32}}}, {"tail", {}, {{1, 1, 3, 5, 7}}}};
+  }
+};
+
+}  // namespace tpn::ops

@@ -1,0 +1,44 @@
+// Nearest-neighbour upsampling by whole factors: y[t,h,w] = x[t/st, h/sh, w/sw].
+#pragma once
+
+#include "kernels/ops/op.h"
+
+namespace tpn::ops {
+
+/// Input: x (N,T,H,W,C). Output: y (N, T st, H sh, W sw, C).
+struct Upsample {
+  static constexpr std::string_view name = "upsample";
+
+  Extent3 scale{1, 1, 1};
+
+  bool operator==(const Upsample&) const = default;
+
+  [[nodiscard]] std::vector<Shape> infer(std::span<const Shape> inputs) const {
+    check_input_count(name, inputs, 1);
+    check_rank(name, inputs, 0, 5);
+    Shape y = inputs[0];
+    for (std::size_t d = 0; d < 3; ++d) y[d + 1] *= scale[d];
+    return {y};
+  }
+
+  void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) const {
+    Tensor64& y = outputs[0];
+    for (std::int64_t n = 0; n < y.shape[0]; ++n)
+      for (std::int64_t t = 0; t < y.shape[1]; ++t)
+        for (std::int64_t h = 0; h < y.shape[2]; ++h)
+          for (std::int64_t w = 0; w < y.shape[3]; ++w)
+            for (std::int64_t c = 0; c < y.shape[4]; ++c)
+              y.at(n, t, h, w, c) = inputs[0].at(n, t / scale[0], h / scale[1], w / scale[2], c);
+  }
+
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+    return 0;
+  }
+
+  static std::vector<Case<Upsample>> cases() {
+    return {{"frames", {.scale = {2, 1, 1}}, {{2, 3, 2, 2, 16}}},
+            {"all_axes", {.scale = {2, 3, 2}}, {{1, 2, 2, 3, 5}}}};
+  }
+};
+
+}  // namespace tpn::ops

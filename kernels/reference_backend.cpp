@@ -1,0 +1,41 @@
+#include "kernels/reference_backend.h"
+
+#include "kernels/convert.h"
+
+namespace tpn {
+namespace {
+
+class ReferenceKernel final : public Kernel {
+ public:
+  ReferenceKernel(const AnyOp& op, std::span<const Operand> inputs) : op_(op), constants_(inputs.size()) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i].constant) constants_[i] = to_tensor64(inputs[i].constant->view);
+    }
+  }
+
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::byte*) const override {
+    std::vector<ops::Tensor64> x(constants_), y;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i].data) x[i] = to_tensor64(inputs[i]);
+    }
+    for (const TensorView& output : outputs) y.emplace_back(output.shape);
+    std::visit([&](const auto& op) { op.forward(x, y); }, op_);
+    for (std::size_t i = 0; i < outputs.size(); ++i) from_tensor64(y[i], outputs[i]);
+  }
+
+  [[nodiscard]] std::string implementation() const override { return "reference"; }
+
+ private:
+  AnyOp op_;
+  std::vector<ops::Tensor64> constants_;  ///< empty where the input is bound at run time
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> ReferenceBackend::compile(const AnyOp& op, std::span<const Operand> inputs,
+                                                  std::span<const Operand>, PreparedWeights&) const {
+  return std::make_unique<ReferenceKernel>(op, inputs);
+}
+
+}  // namespace tpn

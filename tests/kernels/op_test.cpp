@@ -1,0 +1,115 @@
+// Every operation of the list, on every backend and in every precision, against its own reference.
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/reference_backend.h"
+#include "tests/support/run_case.h"
+#include "tests/support/tolerance.h"
+
+namespace tpn {
+namespace {
+
+using test::BoundCase;
+using test::relative_l2;
+
+/// Calls check(case) for every case of every operation that is small enough for the reference.
+template <class Check>
+void for_each_case(const Check& check) {
+  int operations = 0, cases = 0;
+  for_each_op([&]<class Op>(std::type_identity<Op>) {
+    ++operations;
+    for (const ops::Case<Op>& c : Op::cases()) {
+      if (c.full_size) continue;
+      SCOPED_TRACE(std::string(Op::name) + " " + c.label);
+      check(c);
+      ++cases;
+    }
+  });
+  EXPECT_EQ(operations, static_cast<int>(std::variant_size_v<AnyOp>));
+  EXPECT_GE(cases, 2 * operations);
+}
+
+class CpuOps : public ::testing::TestWithParam<DType> {
+ protected:
+  void SetUp() override {
+    if (!backend_.supports(GetParam()))
+      GTEST_SKIP() << "This processor does not compute in " << name_of(GetParam());
+  }
+  [[nodiscard]] double tolerance() const {
+    return GetParam() == DType::bf16 ? test::op_bf16_relative_l2 : test::op_f32_relative_l2;
+  }
+
+  CpuBackend backend_{2};
+};
+
+TEST_P(CpuOps, AgreeWithTheReference) {
+  for_each_case([&](const auto& c) {
+    BoundCase bound(c, backend_, GetParam());
+    bound.run();
+    EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), tolerance())
+        << bound.kernel().implementation();
+  });
+}
+
+TEST_P(CpuOps, GiveTheSameInPlace) {
+  int in_place = 0;
+  for_each_case([&](const auto& c) {
+    BoundCase apart(c, backend_, GetParam()), shared(c, backend_, GetParam());
+    if (shared.kernel().in_place_input() < 0) return;
+    ++in_place;
+    apart.run();
+    shared.run_in_place();
+    EXPECT_EQ(shared.output(), apart.output());
+  });
+  EXPECT_GE(in_place, 10);
+}
+
+TEST_P(CpuOps, GiveTheSameForAnyNumberOfThreads) {
+  const CpuBackend single(1);
+  for_each_case([&](const auto& c) {
+    BoundCase one(c, single, GetParam()), two(c, backend_, GetParam());
+    single.enter_thread();
+    one.run();
+    backend_.enter_thread();
+    two.run();
+    EXPECT_LE(relative_l2(two.output(), one.output()), tolerance());
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, CpuOps, ::testing::Values(DType::f32, DType::bf16),
+                         [](const auto& param) { return std::string(name_of(param.param)); });
+
+TEST(ReferenceBackend, RunsTheReference) {
+  const ReferenceBackend backend;
+  for_each_case([&](const auto& c) {
+    BoundCase bound(c, backend, DType::f64);
+    bound.run();
+    EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), test::golden_f64_relative_l2);
+  });
+}
+
+TEST(Conv3d, RefusesWhatDoesNotFit) {
+  const ops::Conv3d conv{.groups = 2};
+  EXPECT_THROW((void)conv.infer(std::vector<Shape>{{1, 1, 4, 4, 6}, {8, 2, 1, 1, 1}}), Error);  // 6 != 2 * 2
+  EXPECT_THROW((void)conv.infer(std::vector<Shape>{{1, 1, 4, 4, 6}, {7, 3, 1, 1, 1}}),
+               Error);  // 7 outputs, 2 groups
+  EXPECT_THROW((void)ops::Conv3d{}.infer(std::vector<Shape>{{1, 1, 2, 2, 6}, {7, 6, 1, 3, 3}}), Error);
+  EXPECT_THROW((void)ops::Conv3d{}.infer(std::vector<Shape>{{1, 1, 2, 2, 6}}), Error);
+}
+
+TEST(Add, RefusesLevelsThatDoNotMeet) {
+  EXPECT_THROW((void)ops::Add::infer(std::vector<Shape>{{1, 4, 2, 2, 8}, {1, 3, 2, 2, 8}}), Error);
+  EXPECT_THROW((void)ops::Add::infer(std::vector<Shape>{{1, 4, 2, 2, 8}, {1, 4, 2, 1, 8}}), Error);
+}
+
+TEST(CpuBackend, RefusesAConvolutionOverSpaceAndTimeAtOnce) {
+  const ops::Case<ops::Conv3d> both("both", ops::Conv3d{.padding = {1, 1, 1}},
+                                    {{1, 4, 4, 4, 8}, {8, 8, 3, 3, 3}});
+  const CpuBackend backend(1);
+  EXPECT_THROW(BoundCase(both, backend, DType::f32), Error);
+}
+
+}  // namespace
+}  // namespace tpn

@@ -1,0 +1,51 @@
+// Every tolerance of the tests, with its reason.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "kernels/tensor.h"
+
+namespace tpn::test {
+
+/// |found - expected| relative to |expected|, both as Euclidean norms over the whole tensor. 0 for two zero
+/// tensors.
+inline double relative_l2(std::span<const float> found, std::span<const float> expected) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    difference += std::pow(static_cast<double>(found[i]) - expected[i], 2);
+    norm += std::pow(static_cast<double>(expected[i]), 2);
+  }
+  return norm > 0 ? std::sqrt(difference / norm) : std::sqrt(difference);
+}
+
+inline double max_abs_difference(std::span<const float> found, std::span<const float> expected) {
+  double worst = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double difference = std::abs(static_cast<double>(found[i]) - expected[i]);
+    if (!(difference <= worst)) worst = difference;  // NaN counts as worst
+  }
+  return worst;
+}
+
+/// One operation in f32: sums of up to a few thousand products in another order, at 2^-24 each.
+inline constexpr double op_f32_relative_l2 = 2e-6;
+
+/// One operation in bf16, inputs already rounded to bf16: one rounding of the result at 2^-9 at most, half of
+/// that on average, twice where a residual is added.
+inline constexpr double op_bf16_relative_l2 = 4e-3;
+
+/// A feature of a network in f32: eight times the deviation that PyTorch's own f32 shows from f64 on the same
+/// input (recorded with each golden), since another summation order is as good as PyTorch's.
+inline constexpr double golden_f32_factor = 8;
+
+/// A feature of a network in bf16: about a hundred roundings of 2^-9 along the deepest path, partly
+/// cancelling.
+inline constexpr double golden_bf16_relative_l2 = 2e-2;
+
+/// A feature computed in f64 and stored as f32: one rounding of the result, and one of the expected value.
+inline constexpr double golden_f64_relative_l2 = 2e-7;
+
+}  // namespace tpn::test
