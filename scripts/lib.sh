@@ -34,7 +34,7 @@ quietly() {
 is_installed() { [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
 # False where apt knows no version of a package, as on a machine whose package lists were never fetched.
-is_listed() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+is_listed() { apt-cache policy "$1" 2>/dev/null | grep 'Candidate: [^(]' >/dev/null; }
 
 # ensure_packages PACKAGE...: installs those that are missing.
 ensure_packages() {
@@ -55,6 +55,7 @@ ensure_packages() {
   as_root+=(env DEBIAN_FRONTEND=noninteractive)
   command=("${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}")
 
+  mkdir -p "$(dirname "$log")"
   say "installing ${missing[*]}"
   local updated=
   for package in "${missing[@]}"; do
