@@ -8,7 +8,7 @@ jobs=$(nproc)
 build_packages=(g++ cmake ninja-build pkg-config libdnnl-dev libcli11-dev nlohmann-json3-dev libzip-dev libssl-dev
   zlib1g-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libfmt-dev)
 test_packages=(libgtest-dev libbenchmark-dev)
-check_packages=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev)
+check_packages=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev libomp-14-dev)
 speed_packages=(ccache mold) # builds use them where they are found
 
 say() { printf '== %s\n' "$*"; }
@@ -34,7 +34,7 @@ quietly() {
 is_installed() { [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
 # False where apt knows no version of a package, as on a machine whose package lists were never fetched.
-is_listed() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+is_listed() { apt-cache policy "$1" 2>/dev/null | grep 'Candidate: [^(]' >/dev/null; }
 
 # ensure_packages PACKAGE...: installs those that are missing.
 ensure_packages() {
@@ -55,6 +55,7 @@ ensure_packages() {
   as_root+=(env DEBIAN_FRONTEND=noninteractive)
   command=("${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}")
 
+  mkdir -p "$(dirname "$log")"
   say "installing ${missing[*]}"
   local updated=
   for package in "${missing[@]}"; do

@@ -1,6 +1,6 @@
-#include <tpn/tpn.h>
-
 #include <iostream>
+
+#include <tpn/tpn.h>
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
