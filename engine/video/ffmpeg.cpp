@@ -56,13 +56,13 @@ LogCapture::~LogCapture() {
 }
 
 void LogCapture::receive(void* /*source*/, int level, const char* format, va_list arguments) {
-  if (active_capture == nullptr || level > AV_LOG_ERROR) return;
+  if (active_capture == nullptr || level > AV_LOG_ERROR || !active_capture->message_.empty()) return;
   std::array<char, 256> text{};
   const int length = std::vsnprintf(text.data(), text.size(), format, arguments);
   if (length <= 0) return;
   std::string line = text.data();
-  while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' ')) line.pop_back();
-  if (!line.empty()) active_capture->last_ = std::move(line);
+  line.erase(line.find_last_not_of("\r\n. ") + 1);
+  active_capture->message_ = std::move(line);
 }
 
 }  // namespace tpn::ffmpeg

@@ -51,7 +51,7 @@ class Options {
 /// What a negative return code means, in FFmpeg's words.
 std::string error_text(int code);
 
-/// While it lives, what FFmpeg logs as an error on this thread is kept here instead of being printed. The
+/// While it lives, the first error that FFmpeg logs on this thread is kept here instead of being printed. The
 /// first capture of a process replaces FFmpeg's log callback for good: messages outside captures, and those
 /// of FFmpeg's own threads, go nowhere.
 class LogCapture {
@@ -61,13 +61,13 @@ class LogCapture {
   LogCapture(const LogCapture&) = delete;
   LogCapture& operator=(const LogCapture&) = delete;
 
-  /// The last message, without its line end; empty when there was none.
-  [[nodiscard]] const std::string& last() const { return last_; }
+  /// Without its line end or full stop; empty when there was none.
+  [[nodiscard]] const std::string& message() const { return message_; }
 
  private:
   static void receive(void* source, int level, const char* format, va_list arguments);
 
-  std::string last_;
+  std::string message_;
   LogCapture* outer_;
 };
 

@@ -4,6 +4,9 @@ extern "C" {
 #include <libavutil/display.h>
 }
 
+#include <algorithm>
+#include <array>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
@@ -18,24 +21,14 @@ bool is_url(const std::string& path) {
   return path.find("://") != std::string::npos;
 }
 
-using IoOpen = int (*)(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**);
-
-/// Opens the file that the context is for and nothing else, so that a playlist, whatever its name, cannot
-/// make this program read other files.
+/// Opens the file that the context is for and nothing else. With the protocol whitelist that goes with it, a
+/// playlist, whatever its name, cannot make this program read other files: demuxers open those through this
+/// function, or in a context of their own that inherits the whitelist. Opening a file directly pays no regard
+/// to that list.
 int open_only_itself(AVFormatContext* context, AVIOContext** io, const char* url, int flags,
                      AVDictionary** options) {
   if (context->url == nullptr || std::strcmp(url, context->url) != 0) return AVERROR(EPERM);
-  const auto& open = *static_cast<const IoOpen*>(context->opaque);
-  return open(context, io, url, flags, options);
-}
-
-/// FFmpeg's own function; every context begins with it.
-const IoOpen& default_io_open() {
-  static const IoOpen open = [] {
-    const ffmpeg::FormatContext context(avformat_alloc_context());
-    return context ? context->io_open : nullptr;
-  }();
-  return open;
+  return avio_open2(io, url, flags, &context->interrupt_callback, options);
 }
 
 bool is_picture_of_audio(const AVStream& stream) {
@@ -100,9 +93,8 @@ void FramePass::open_file() {
   } else {
     url = "file:" + path_;
     if (!options_.allow_urls) {
-      context->opaque =
-          const_cast<IoOpen*>(&default_io_open());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
       context->io_open = open_only_itself;
+      options.set("protocol_whitelist", "none");
     }
   }
   const int code =
@@ -161,8 +153,11 @@ bool FramePass::read_packet() {
       read_error_ = ffmpeg::error_text(code);
       return false;
     }
+    if (packet_->stream_index != stream_index_) continue;
+    ++packets_;
+    if (packet_->pts != AV_NOPTS_VALUE) end_time_ = std::max(end_time_, packet_->pts + packet_->duration);
     // An empty packet would tell the decoder that the video ends.
-    if (packet_->stream_index == stream_index_ && packet_->size > 0) return true;
+    if (packet_->size > 0) return true;
   }
 }
 
@@ -175,6 +170,30 @@ void FramePass::count_packet() {
 
 void FramePass::skip_to_end() {
   while (read_packet()) count_packet();
+}
+
+std::string FramePass::missing() const {
+  const AVStream& video = stream();
+  if (!read_error_.empty()) return "reading ended early (" + read_error_ + ")";
+  // What an edit list cuts off is not in mov's index, so that the index tells better than the header what to
+  // expect.
+  const bool is_mov = std::string_view(format_->iformat->name).starts_with("mov,");
+  const std::int64_t announced = is_mov ? avformat_index_get_entries_count(&video) : video.nb_frames;
+  const std::int64_t tolerance =
+      is_mov ? 0 : 2 + announced / 20;  // some writers of AVI count the decoder's delay in
+  if (announced > packets_ + tolerance) {
+    return "the container announces " + std::to_string(announced) + " frames, but only " +
+           std::to_string(packets_) + " are there";
+  }
+  // Containers that announce no frames may announce a duration.
+  if (announced > 0 || format_->duration_estimation_method != AVFMT_DURATION_FROM_STREAM) return {};
+  const double duration = static_cast<double>(format_->duration) / AV_TIME_BASE;
+  const double end = static_cast<double>(end_time_) * av_q2d(video.time_base);
+  if (end_time_ <= 0 || end >= duration * 0.95 - 0.5) return {};
+  std::array<char, 128> text{};
+  std::snprintf(text.data(), text.size(), "the container announces %.1f seconds, but its frames end at %.1f",
+                duration, end);
+  return text.data();
 }
 
 void FramePass::note_orientation() {

@@ -60,8 +60,10 @@ class FramePass {
   [[nodiscard]] std::int64_t damaged_frames() const {
     return damaged_frames_;
   }  ///< given out with visible errors
-  /// Why reading ended before the end of the file; empty when it did not.
-  [[nodiscard]] const std::string& read_error() const { return read_error_; }
+
+  /// After skip_to_end(): a clause about what the container announces and the file lacks; empty when it is
+  /// whole.
+  [[nodiscard]] std::string missing() const;
 
  private:
   void open_file();
@@ -82,9 +84,11 @@ class FramePass {
   int stream_index_ = -1;
   DisplayMatrix display_;
   bool draining_ = false;
+  std::int64_t packets_ = 0;  // whatever they hold
   std::int64_t presentable_packets_ = 0;
   std::int64_t damaged_packets_ = 0;
   std::int64_t damaged_frames_ = 0;
+  std::int64_t end_time_ = 0;  // of the last packet shown, in the stream's time base
   std::string read_error_;
 };
 

@@ -3,19 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "engine/video/frame_converter.h"
 #include "engine/video/frame_pass.h"
+#include "engine/video/natural_order.h"
 #include "engine/video/stopwatch.h"
 #include "kernels/error.h"
 
 namespace tpn {
 namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 bool is_image(const std::filesystem::path& path) {
   static constexpr std::array<std::string_view, 5> extensions{".jpg", ".jpeg", ".png", ".bmp", ".webp"};
@@ -41,30 +40,6 @@ std::vector<std::filesystem::path> images_in(const std::filesystem::path& folder
 
 }  // namespace
 
-bool natural_less(std::string_view a, std::string_view b) {
-  std::size_t i = 0;
-  std::size_t j = 0;
-  while (i < a.size() && j < b.size()) {
-    if (is_digit(a[i]) && is_digit(b[j])) {
-      const auto run = [](std::string_view text, std::size_t& at) {
-        const std::size_t begin = std::min(text.find_first_not_of('0', at), text.size());
-        at = begin;
-        while (at < text.size() && is_digit(text[at])) ++at;
-        return text.substr(begin, at - begin);
-      };
-      const std::string_view x = run(a, i);
-      const std::string_view y = run(b, j);
-      if (x != y) return x.size() != y.size() ? x.size() < y.size() : x < y;
-    } else {
-      if (a[i] != b[j]) return a[i] < b[j];
-      ++i;
-      ++j;
-    }
-  }
-  if ((i == a.size()) != (j == b.size())) return i == a.size();
-  return a < b;  // equal but for leading zeros
-}
-
 template <class Use>
 void ImageFolder::decode(const std::filesystem::path& image, const Use& use) const {
   const ffmpeg::LogCapture log;
@@ -72,7 +47,7 @@ void ImageFolder::decode(const std::filesystem::path& image, const Use& use) con
   const AVFrame* frame = pass.next_frame();
   if (frame == nullptr || pass.damaged_packets() > 0 || pass.damaged_frames() > 0) {
     throw Error(image.string() + ": the image cannot be decoded" +
-                (log.last().empty() ? "." : " (" + log.last() + ")."));
+                (log.message().empty() ? "." : " (" + log.message() + ")."));
   }
   use(*frame, pass.orientation());
 }

@@ -3,16 +3,13 @@
 
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "engine/video/frame_converter.h"
+#include "engine/video/ffmpeg.h"
+#include "engine/video/orientation.h"
 #include "engine/video/video_source.h"
 
 namespace tpn {
-
-/// Orders names as people do: runs of digits by their value, the rest by bytes ("img_9" before "img_10").
-bool natural_less(std::string_view a, std::string_view b);
 
 class ImageFolder : public VideoSource {
  public:

@@ -39,7 +39,7 @@ VideoFile::VideoFile(std::string path, const DecodeOptions& options)
   FramePass pass(path_, options_);
   const AVFrame* first = pass.next_frame();
   if (first == nullptr)
-    throw Error(path_ + ": none of its frames can be decoded" + in_parentheses(log.last()) + ".");
+    throw Error(path_ + ": none of its frames can be decoded" + in_parentheses(log.message()) + ".");
   info_.size = turned_size(*first, pass.orientation());
   info_.codec = avcodec_get_name(pass.stream().codecpar->codec_id);
   info_.frames_per_second = frames_per_second(pass.stream());
@@ -47,11 +47,7 @@ VideoFile::VideoFile(std::string path, const DecodeOptions& options)
   stream_ = pass.choice();
   pass.skip_to_end();
   info_.frames = pass.presentable_packets();
-  if (!pass.read_error().empty()) {
-    const std::int64_t announced = pass.stream().nb_frames;
-    truncation_ = "reading ended early (" + pass.read_error() + "): " + std::to_string(info_.frames) +
-                  (announced > info_.frames ? " of " + std::to_string(announced) : "") + " frames are there";
-  }
+  missing_ = pass.missing();
 }
 
 ImageView VideoFile::convert(FrameConverter& converter, const AVFrame& frame,
@@ -94,13 +90,13 @@ DecodeReport VideoFile::read(std::span<const std::int64_t> indices, const Receiv
   const auto warn = [&](const std::string& text) { report.warnings.push_back(path_ + ": " + text + "."); };
   if (pass.damaged_packets() > 0) {
     warn(count_of(pass.damaged_packets(), "piece") + " of " + std::to_string(pass.presentable_packets()) +
-         " could not be decoded" + in_parentheses(log.last()));
+         " could not be decoded" + in_parentheses(log.message()));
   }
   if (pass.damaged_frames() > 0) {
     warn(count_of(pass.damaged_frames(), "frame") + " of " + std::to_string(report.frames) +
-         " are damaged and were used as far as they could be decoded" + in_parentheses(log.last()));
+         " are damaged and were used as far as they could be decoded" + in_parentheses(log.message()));
   }
-  if (!truncation_.empty()) warn(truncation_);
+  if (!missing_.empty()) warn(missing_);
   if (pass.unsupported_angle())
     warn("it asks to be turned by an angle other than 90, 180 or 270 degrees; it was not turned");
   if (converter.rescaled()) warn("its frames change their size; all were scaled to that of the first");

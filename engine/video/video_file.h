@@ -23,7 +23,7 @@ class VideoFile : public VideoSource {
   DecodeOptions options_;
   StreamChoice stream_;
   VideoInfo info_;
-  std::string truncation_;  // what to say about an early end; empty when the file is whole
+  std::string missing_;  // a clause about what the file lacks; empty when it is whole
 };
 
 }  // namespace tpn
