@@ -103,7 +103,8 @@ class GoldenNetwork {
   static std::shared_ptr<const Weights> load(const GoldenName& which) {
     const test::TemporaryDirectory directory;
     const fs::path model = directory.path() / "model.safetensors";
-    convert_checkpoint(which.directory / (which.name + ".pth"), model, {});
+    const auto converted = convert_checkpoint(which.directory / (which.name + ".pth"), model, {});
+    if (!converted) throw Error(converted.failure().message);
     return Weights::load(model);  // stays mapped when the folder goes
   }
 

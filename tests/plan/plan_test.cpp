@@ -68,7 +68,8 @@ TEST_F(PlanTest, FusedEqualsUnfused) {
 
 TEST_F(PlanTest, KeepingFeaturesChangesNoResult) {
   std::vector<std::string> features;
-  for (const auto& [name, id] : build_network(config_, {2, 8, 32, 40}).features()) features.push_back(name);
+  const Graph graph = build_network(config_, {2, 8, 32, 40});
+  for (const auto& [name, id] : graph.features()) features.push_back(name);
   EXPECT_EQ(features.size(), 5U + 4 * 2 + 3 + 1);  // stem, stages; four per level; fusions and neck; logits
   Executor all(plan({DType::f32, true, features})), few(plan({DType::f32, true, {}}));
   run(all);

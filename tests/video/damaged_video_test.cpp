@@ -10,13 +10,13 @@
 #include "engine/video/clip_loader.h"
 #include "engine/video/video_source.h"
 #include "kernels/error.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/video/numbered_frames.h"
 
 namespace tpn {
 namespace {
 
-using test::TemporaryFolder;
+using test::TemporaryDirectory;
 using test::video_fixture;
 
 std::string bytes_of(const std::string& path) {
@@ -40,7 +40,7 @@ testing::AssertionResult mentions(const std::string& text, const std::string& pa
 }
 
 TEST(UnreadableVideo, IsRefusedInASentenceThatNamesTheFile) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const std::string empty = folder.write("empty.mp4", "");
   const std::string text = folder.write("text.mp4", "This is no video.\n");
   const std::string noise = folder.write("noise.avi", std::string(5000, '\x5a'));
@@ -75,7 +75,7 @@ TEST(UnreadableVideo, LimitsAreKept) {
 
 TEST(UnreadableVideo, OtherPlacesAreOutOfReach) {
   EXPECT_TRUE(mentions(refusal("http://localhost:1/clip.mp4"), "URL"));
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const std::string target = folder.write("target.ts", bytes_of(video_fixture("h264_bframes.ts")));
   const std::string playlist = folder.write(
       "innocent.mp4", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.92,\n" + target + "\n#EXT-X-ENDLIST\n");
@@ -121,7 +121,7 @@ TEST(DamagedVideo, NothingIsPrinted) {
 }
 
 TEST(DamagedVideo, AnyBytesGiveFramesOrAnError) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   std::mt19937 generator(3);
   DecodeOptions options;
   options.max_pixels = 1 << 20;

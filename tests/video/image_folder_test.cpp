@@ -6,7 +6,7 @@
 #include "engine/video/natural_order.h"
 #include "engine/video/video_source.h"
 #include "kernels/error.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/video/numbered_frames.h"
 
 namespace tpn {
@@ -46,7 +46,7 @@ TEST(ImageFolder, FramesComeInNaturalOrder) {
 }
 
 TEST(ImageFolder, IgnoresOtherFilesAndTakesNamesLiterally) {
-  const test::TemporaryFolder folder;
+  const test::TemporaryDirectory folder;
   folder.write("notes.txt", "no image");
   std::filesystem::create_directory(folder.path() / "sub.png");
   const std::filesystem::path images = video_fixture("frames/png");
@@ -57,7 +57,7 @@ TEST(ImageFolder, IgnoresOtherFilesAndTakesNamesLiterally) {
 }
 
 TEST(ImageFolder, DamagedImagesAreLeftOut) {
-  const test::TemporaryFolder folder;
+  const test::TemporaryDirectory folder;
   std::filesystem::copy(video_fixture("frames/png"), folder.path());
   folder.write("img_0.png", "no image");
   folder.write("img_5.png", "no image either");
@@ -76,7 +76,7 @@ TEST(ImageFolder, DamagedImagesAreLeftOut) {
 }
 
 TEST(ImageFolder, ImagesOfAnotherSizeAreScaled) {
-  const test::TemporaryFolder folder;
+  const test::TemporaryDirectory folder;
   const std::filesystem::path images = video_fixture("frames");
   std::filesystem::copy_file(images / "png/img_3.png", folder.path() / "1.png");
   std::filesystem::copy_file(images / "jpg/img_4.jpg", folder.path() / "2.jpg");
@@ -85,7 +85,7 @@ TEST(ImageFolder, ImagesOfAnotherSizeAreScaled) {
 }
 
 TEST(ImageFolder, NothingToDecodeIsAnError) {
-  const test::TemporaryFolder folder;
+  const test::TemporaryDirectory folder;
   EXPECT_THROW((void)open_video(folder.path().string()), Error);
   folder.write("a.png", "no image");
   EXPECT_THROW((void)open_video(folder.path().string()), Error);
