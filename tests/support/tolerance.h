@@ -43,10 +43,11 @@ inline constexpr double golden_f32_factor = 8;
 
 /// A feature of a network in bf16. The networks of the goldens amplify a disturbance by up to a hundred;
 /// rounding their weights alone to bf16 moves the last features by 3e-2 to 1e-1. So a feature may deviate by
-/// 2e-2, or by half as much again as the same network computed in double with every weight and activation
-/// rounded to bf16.
+/// 2e-2, or by three times as much as the same network computed in double with every weight and activation
+/// rounded to bf16: two series of roundings are two draws, amplified in few directions, so that their norms
+/// scatter.
 inline constexpr double golden_bf16_relative_l2 = 2e-2;
-inline constexpr double golden_bf16_storage_factor = 1.5;
+inline constexpr double golden_bf16_storage_factor = 3;
 
 /// A feature computed in f64 and stored as f32: one rounding of the result, and one of the expected value.
 inline constexpr double golden_f64_relative_l2 = 2e-7;
