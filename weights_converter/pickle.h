@@ -37,7 +37,7 @@ enum class PickleKind : std::uint8_t {
 };
 
 /// What a stream may ask for, far above what checkpoints hold (a ResNet-101 TPN with optimizer: 30,000
-/// nodes). At these limits the nodes occupy about 200 MB.
+/// nodes). At these limits the nodes occupy about 100 MB.
 struct PickleLimits {
   std::size_t bytes = std::size_t{1} << 30;     ///< of the stream
   std::size_t nodes = std::size_t{1} << 20;     ///< values, each once however often it is shared

@@ -78,6 +78,9 @@ CheckpointResult<StateDict> read_state_dict(const PickleValue& root, const Stora
   StateDict result;
   Entries entries;
   std::tie(entries, result.found_under) = find_weights(root);
+  // A "state_dict" is taken at its word below; at the top level there may be anything.
+  if (result.found_under.empty() && !holds_tensors(entries))
+    return no_state_dict("none of its entries is one, or a tensor");
   std::unordered_set<std::string_view> names;
   std::uint64_t total = 0;
   for (const auto& [key, value] : entries) {

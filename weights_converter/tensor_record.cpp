@@ -79,6 +79,13 @@ std::optional<std::int64_t> last_element(const std::vector<std::int64_t>& shape,
   return last;
 }
 
+/// Whether the metadata of newer torch says that the values are to be negated or conjugated when read.
+bool has_pending_maths(const PickleValue& metadata) {
+  const auto entries = metadata.entries();
+  return std::any_of(entries.begin(), entries.end(),
+                     [](const auto& entry) { return entry.second.boolean() == true; });
+}
+
 }  // namespace
 
 bool is_tensor(const PickleValue& value) {
@@ -96,11 +103,13 @@ CheckpointResult<TensorRecord> parse_tensor(const PickleValue& value) {
   const std::string function = call->class_name();
   if (function == rebuild_tensor_v3) return bad_dtype("it is newer than torch's named storages");
   const bool oldest = function == rebuild_tensor;
-  // (storage, offset, size, stride), then for v2 requires_grad, hooks and perhaps metadata, which say nothing
-  // of values.
+  // (storage, offset, size, stride), then for v2 (requires_grad, hooks) and perhaps (metadata).
   const std::size_t count = arguments.size();
   if (oldest ? count != 4 : count != 6 && count != 7) {
     return bad_tensor(std::string(function) + " has " + std::to_string(count) + " arguments");
+  }
+  if (count == 7 && has_pending_maths(arguments[6])) {
+    return bad_tensor("it is a lazily negated or conjugated view; save a copy of it instead");
   }
 
   const auto storage = parse_storage_id(arguments[0]);

@@ -15,7 +15,6 @@ TEST(MappedFile, HoldsTheFile) {
   const std::string contents(100'000, 'x');
   MappedFile file = MappedFile::open(folder.write("f", contents)).value_or_throw();
   const MappedFile moved = std::move(file);
-  EXPECT_TRUE(file.bytes().empty());  // NOLINT(bugprone-use-after-move): what moving leaves is promised
   release_pages(moved.bytes().subspan(10, 50'000));
   release_pages({});
   const auto bytes = moved.bytes();

@@ -17,10 +17,10 @@ inline std::span<const std::byte> as_bytes(const std::string& text) {
   return std::as_bytes(std::span(text));
 }
 
-/// The low `width` bytes of a number, little-endian.
+/// A number of 64 bits as `width` bytes, little-endian.
 inline std::string le(std::uint64_t value, std::size_t width) {
   std::string bytes;
-  for (std::size_t i = 0; i < width; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xff);
+  for (std::size_t i = 0; i < width; ++i) bytes += static_cast<char>(i < 8 ? value >> (8 * i) & 0xff : 0);
   return bytes;
 }
 
@@ -42,6 +42,7 @@ inline std::string tuple(const std::vector<std::string>& items) {
 }
 inline std::string numbers(const std::vector<std::int64_t>& values) {
   std::vector<std::string> items;
+  items.reserve(values.size());
   for (const std::int64_t n : values) items.push_back(number(n));
   return tuple(items);
 }

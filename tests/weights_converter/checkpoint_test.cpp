@@ -22,7 +22,6 @@ using test::number;
 using test::storage;
 using test::tensor;
 using test::text;
-using test::tuple;
 
 const std::string data = test::le(0x3f8000003f000000, 8) + std::string(56, '\0');  // 16 floats: 0.5, 1, 0...
 const std::string square = tensor(storage("FloatStorage", "0", 16), 0, {4, 4}, {4, 1});
@@ -35,7 +34,7 @@ std::string outcome(const std::string& value) {
 }
 
 std::string outcome_of_tensor(const std::string& value) {
-  return outcome(dictionary({{"w", value}}));
+  return outcome(dictionary({{"state_dict", dictionary({{"w", value}})}}));
 }
 
 std::filesystem::path corpus(const std::string& file) {
@@ -106,6 +105,9 @@ TEST(Checkpoint, AcceptsTheFormsOfATensor) {
   EXPECT_EQ(outcome_of_tensor(by("_rebuild_tensor", {})), "ok");
   EXPECT_EQ(outcome_of_tensor(by("_rebuild_tensor_v2", {"\x89", "}"})), "ok");
   EXPECT_EQ(outcome_of_tensor(by("_rebuild_tensor_v2", {"\x89", "}", "N"})), "ok");
+  EXPECT_EQ(outcome_of_tensor(by("_rebuild_tensor_v2", {"\x89", "}", dictionary({{"neg", "\x89"}})})), "ok");
+  EXPECT_EQ(outcome_of_tensor(by("_rebuild_tensor_v2", {"\x89", "}", dictionary({{"neg", "\x88"}})})),
+            "bad_tensor");
   EXPECT_EQ(outcome_of_tensor(by("_rebuild_tensor_v2", {})), "bad_tensor");
   EXPECT_EQ(outcome_of_tensor(by("_rebuild_tensor_v3", {"\x89", "}", global("torch", "uint16")})),
             "bad_dtype");
@@ -152,6 +154,7 @@ TEST(Checkpoint, ChecksLayoutsAgainstTheStorage) {
 TEST(Checkpoint, TheTotalSizeIsLimited) {
   // Each alone would pass: 40 tensors of 16 MiB out of one element.
   std::vector<std::pair<std::string, std::string>> items;
+  items.reserve(40);
   for (int i = 0; i < 40; ++i) {
     items.emplace_back(std::to_string(i), tensor(storage("FloatStorage", "0", 16), 0, {1 << 22}, {0}));
   }
@@ -165,6 +168,7 @@ TEST(Checkpoint, RefusesWhatIsNoDictionaryOfTensors) {
   EXPECT_EQ(outcome("}"), "no_state_dict");
   EXPECT_EQ(outcome(dictionary({{"state_dict", "}"}})), "no_state_dict");
   EXPECT_EQ(outcome(dictionary({{"epoch", number(1)}})), "no_state_dict");
+  EXPECT_EQ(outcome(dictionary({{"model", call(global("my", "Model"), {})}})), "no_state_dict");
   EXPECT_EQ(outcome("}(" + number(1) + square + "u"), "no_state_dict");
   EXPECT_EQ(outcome(call(global("my", "Model"), {}) + dictionary({{"w", square}}) + "b"), "no_state_dict");
   EXPECT_EQ(outcome_of_tensor(call(global("os", "system"), {text("true")})), "bad_tensor");
