@@ -190,6 +190,12 @@ CheckpointResult<DetectedArchitecture> detect_architecture(const NamedTensors& t
     return DetectedArchitecture{*metadata.complete,
                                 {"The configuration is the one stored in the checkpoint."}};
   }
+  if (is_backbone_alone(tensors.scheme()) && !defaults_for_absent) {
+    return CheckpointFailure(
+        CheckpointError::missing_keys,
+        "The checkpoint holds a backbone alone (names of " + std::string(name_of(tensors.scheme())) +
+            "), without neck and head; --init-missing initialises those at random, for training.");
+  }
   DetectedArchitecture result;
   try {
     result.config = read_shapes(tensors, defaults_for_absent);
