@@ -2,7 +2,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,7 +27,7 @@ struct Arguments {
   bool from_scratch = false;
   std::string config;
   std::string labels;
-  tpn::DType dtype = tpn::DType::f32;
+  std::string dtype = "f32";
   bool init_missing = false;
   std::uint64_t seed = 0;
 };
@@ -60,6 +59,13 @@ auto load_option(const Load& load, const std::string& name) {
 std::vector<std::string> labels_of(const Arguments& arguments) {
   return arguments.labels.empty() ? std::vector<std::string>()
                                   : load_option(tpn::load_labels, arguments.labels);
+}
+
+tpn::DType parse_dtype(const std::string& name) {
+  for (const tpn::DType dtype : {tpn::DType::f32, tpn::DType::bf16, tpn::DType::f16}) {
+    if (name == tpn::name_of(dtype)) return dtype;
+  }
+  throw tpn::OptionError("--dtype must be f32, bf16 or f16, but is " + name + ".");
 }
 
 int inspect(const Arguments& arguments) {
@@ -100,7 +106,7 @@ int convert(const Arguments& arguments, const std::filesystem::path& in, const s
   tpn::ConvertOptions options;
   if (!arguments.config.empty()) options.config = load_option(tpn::load_config, arguments.config);
   options.labels = labels_of(arguments);
-  options.dtype = arguments.dtype;
+  options.dtype = parse_dtype(arguments.dtype);
   options.init_missing = arguments.init_missing;
   options.seed = arguments.seed;
   const auto report = tpn::convert_checkpoint(in, out, options);
@@ -157,12 +163,9 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--labels", arguments.labels,
                  "Class names: a file with one a line, kinetics400 or something_something_v1")
       ->type_name("FILE|NAME");
-  const std::map<std::string, tpn::DType> dtypes{
-      {"f32", tpn::DType::f32}, {"bf16", tpn::DType::bf16}, {"f16", tpn::DType::f16}};
-  app.add_option("--dtype", arguments.dtype, "Element type of the weights in OUT: f32 (default), bf16 or f16")
-      ->transform(CLI::CheckedTransformer(dtypes))
-      ->type_name("TYPE")
-      ->option_text("TYPE");
+  app.add_option("--dtype", arguments.dtype, "Element type of the weights in OUT: f32, bf16 or f16")
+      ->capture_default_str()
+      ->type_name("TYPE");
   app.add_flag("--init-missing", arguments.init_missing,
                "Initialise what IN lacks at random, for training: backbones alone, ResNets of torchvision");
   app.footer(

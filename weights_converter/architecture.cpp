@@ -145,7 +145,8 @@ Config read_shapes(const NamedTensors& tensors, bool defaults_for_absent) {
   }
   read_backbone(shapes, tensors.scheme(), config.backbone);
   read_neck(shapes, levels, config);
-  shapes.read(config.head.num_classes, "cls_head.fc_cls.weight", {2});
+  const bool has_head = shapes.has("cls_head.fc_cls.weight") || !shapes.has("neck.aux_head.fc.weight");
+  shapes.read(config.head.num_classes, has_head ? "cls_head.fc_cls.weight" : "neck.aux_head.fc.weight", {2});
   config.head.in_channels = config.neck.pyramid_channels;
   if (shapes.has("neck.aux_head.fc.weight") || defaults_for_absent) {
     config.neck.aux_head = AuxHeadConfig{config.head.num_classes};

@@ -143,24 +143,20 @@ std::string inspect_safetensors(const SafetensorsFile& file) {
   return text + list_tensors(tensors);
 }
 
-bool is_checkpoint(const std::filesystem::path& path) {
-  const MappedFile file = MappedFile::open(path).value_or_throw();
-  return ZipArchive::has_signature(file.bytes()) || has_legacy_magic(file.bytes());
-}
-
 }  // namespace
 
 CheckpointResult<std::string> inspect_file(const std::filesystem::path& path) {
-  const std::string title =
-      path.string() + ", " + std::to_string(std::filesystem::file_size(path)) + " bytes\n";
-  if (!is_checkpoint(path)) {
-    auto file = SafetensorsFile::open(path);
-    if (file) return title + inspect_safetensors(*file);
-    return CheckpointFailure(CheckpointError::not_a_checkpoint, file.failure().message);
+  const auto file = MappedFile::open(path);
+  if (!file) return CheckpointFailure(CheckpointError::not_a_checkpoint, file.failure().message);
+  const std::string title = path.string() + ", " + std::to_string(file->bytes().size()) + " bytes\n";
+  if (ZipArchive::has_signature(file->bytes()) || has_legacy_magic(file->bytes())) {
+    const auto checkpoint = Checkpoint::open(path);
+    if (!checkpoint) return checkpoint.failure();
+    return title + inspect_checkpoint(*checkpoint);
   }
-  const auto checkpoint = Checkpoint::open(path);
-  if (!checkpoint) return checkpoint.failure();
-  return title + inspect_checkpoint(*checkpoint);
+  const auto tensors = SafetensorsFile::open(path);
+  if (!tensors) return CheckpointFailure(CheckpointError::not_a_checkpoint, tensors.failure().message);
+  return title + inspect_safetensors(*tensors);
 }
 
 }  // namespace tpn

@@ -18,8 +18,8 @@ std::string describe_export(const ExportReport& report, const std::filesystem::p
                             const std::filesystem::path& out);
 
 /// Of a checkpoint or a model file (told apart by their content): metadata, totals, what a model of its
-/// configuration lacks or has no place for, and every tensor with dtype and shape. Fails when a checkpoint is
-/// refused. Throws Error when the file cannot be read or is no safetensors file either.
+/// configuration lacks or has no place for, and every tensor with dtype and shape. Fails when it cannot be
+/// read or is refused.
 CheckpointResult<std::string> inspect_file(const std::filesystem::path& path);
 
 }  // namespace tpn
