@@ -145,7 +145,8 @@ Config read_shapes(const NamedTensors& tensors, bool defaults_for_absent) {
   }
   read_backbone(shapes, tensors.scheme(), config.backbone);
   read_neck(shapes, levels, config);
-  shapes.read(config.head.num_classes, "cls_head.fc_cls.weight", {2});
+  const bool has_head = shapes.has("cls_head.fc_cls.weight") || !shapes.has("neck.aux_head.fc.weight");
+  shapes.read(config.head.num_classes, has_head ? "cls_head.fc_cls.weight" : "neck.aux_head.fc.weight", {2});
   config.head.in_channels = config.neck.pyramid_channels;
   if (shapes.has("neck.aux_head.fc.weight") || defaults_for_absent) {
     config.neck.aux_head = AuxHeadConfig{config.head.num_classes};
@@ -189,6 +190,12 @@ CheckpointResult<DetectedArchitecture> detect_architecture(const NamedTensors& t
   if (metadata.complete) {
     return DetectedArchitecture{*metadata.complete,
                                 {"The configuration is the one stored in the checkpoint."}};
+  }
+  if (is_backbone_alone(tensors.scheme()) && !defaults_for_absent) {
+    return CheckpointFailure(
+        CheckpointError::missing_keys,
+        "The checkpoint holds a backbone alone (names of " + std::string(name_of(tensors.scheme())) +
+            "), without neck and head; --init-missing initialises those at random, for training.");
   }
   DetectedArchitecture result;
   try {

@@ -201,6 +201,7 @@ CheckpointResult<ConvertReport> convert_opened(const Checkpoint& checkpoint, std
   report.scheme = tensors.scheme();
   report.prefix = tensors.prefix();
   report.other_keys = checkpoint.other_keys();
+  std::erase(report.other_keys, "meta");
   report.notes = std::move(metadata.notes);
   if (options.config) {
     report.config = *options.config;

@@ -38,7 +38,7 @@ struct ConvertReport {
   std::size_t renamed = 0;               ///< tensors
   std::vector<std::string> dropped;      ///< tensors that are known to be of no use
   std::vector<std::string> unexpected;   ///< tensors dropped because the model has no place for them
-  std::vector<std::string> other_keys;   ///< of the checkpoint beside the tensors: "optimizer", ...
+  std::vector<std::string> other_keys;   ///< of the checkpoint beside tensors and meta: "optimizer", ...
   std::vector<std::string> initialized;  ///< tensors that were missing
   std::size_t zeroed_batches = 0;        ///< num_batches_tracked that were missing
   std::vector<std::string> labels;       ///< one per class, or empty

@@ -22,6 +22,25 @@ std::size_t character_length(std::string_view text, Surrogates surrogates) {
   return overlong || beyond || surrogate ? 0 : length;
 }
 
+/// At most `limit` bytes; `complete` becomes false when there is more.
+std::string replace_unprintable(std::string_view text, std::size_t limit, bool& complete) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t length = character_length(text, Surrogates::refuse);
+    const std::size_t taken = length == 0 ? 1 : length;
+    if (result.size() + taken > limit) {
+      complete = false;
+      return result;
+    }
+    const auto lead = static_cast<std::uint8_t>(text[0]);
+    const bool c1_control = lead == 0xc2 && length == 2 && static_cast<std::uint8_t>(text[1]) < 0xa0;
+    const bool is_printable = length != 0 && lead >= 0x20 && lead != 0x7f && !c1_control;
+    result += is_printable ? text.substr(0, taken) : std::string_view("?");
+    text.remove_prefix(taken);
+  }
+  return result;
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view text, Surrogates surrogates) {
@@ -35,18 +54,14 @@ bool is_utf8(std::string_view text, Surrogates surrogates) {
 
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t limit = 100;
-  std::string result = "'";
-  while (!text.empty()) {
-    const std::size_t length = character_length(text, Surrogates::refuse);
-    const std::size_t taken = length == 0 ? 1 : length;
-    if (result.size() + taken > limit + 1) return result + "...'";
-    const auto lead = static_cast<std::uint8_t>(text[0]);
-    const bool c1_control = lead == 0xc2 && length == 2 && static_cast<std::uint8_t>(text[1]) < 0xa0;
-    const bool printable = length != 0 && lead >= 0x20 && lead != 0x7f && !c1_control;
-    result += printable ? text.substr(0, taken) : std::string_view("?");
-    text.remove_prefix(taken);
-  }
-  return result + "'";
+  bool complete = true;
+  const std::string shown = replace_unprintable(text, limit, complete);
+  return "'" + shown + (complete ? "'" : "...'");
+}
+
+std::string printable(std::string_view text) {
+  bool complete = true;
+  return replace_unprintable(text, std::string_view::npos, complete);
 }
 
 }  // namespace tpn

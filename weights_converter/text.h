@@ -16,4 +16,7 @@ bool is_utf8(std::string_view text, Surrogates surrogates = Surrogates::refuse);
 /// replaced by '?', so that a hostile name can neither flood nor steer a terminal.
 std::string in_quotes(std::string_view text);
 
+/// The whole text with control characters and what is not UTF-8 replaced by '?'.
+std::string printable(std::string_view text);
+
 }  // namespace tpn
