@@ -5,10 +5,9 @@ extern "C" {
 }
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
+#include <iomanip>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -190,10 +189,10 @@ std::string FramePass::missing() const {
   const double duration = static_cast<double>(format_->duration) / AV_TIME_BASE;
   const double end = static_cast<double>(end_time_) * av_q2d(video.time_base);
   if (end_time_ <= 0 || end >= duration * 0.95 - 0.5) return {};
-  std::array<char, 128> text{};
-  std::snprintf(text.data(), text.size(), "the container announces %.1f seconds, but its frames end at %.1f",
-                duration, end);
-  return text.data();
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1) << "the container announces " << duration
+       << " seconds, but its frames end at " << end;
+  return text.str();
 }
 
 void FramePass::note_orientation() {

@@ -1,6 +1,7 @@
 #include "engine/video/geometry.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "kernels/error.h"
@@ -25,7 +26,8 @@ ImageSize short_side_size(ImageSize size, int short_side) {
     throw Error("Frames of " + text_of(size) + " pixels become too large with a short side of " +
                 std::to_string(short_side) + ".");
   }
-  return {static_cast<int>(size.width * factor + 0.5), static_cast<int>(size.height * factor + 0.5)};
+  const auto scaled = [factor](int side) { return static_cast<int>(std::floor(side * factor + 0.5)); };
+  return {scaled(size.width), scaled(size.height)};
 }
 
 std::vector<CropOffset> three_crop_offsets(ImageSize size, int crop) {

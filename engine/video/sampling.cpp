@@ -33,7 +33,10 @@ std::vector<double> test_clip_positions(std::int64_t total_frames, const ClipSam
   }
   const std::int64_t reach = (std::int64_t{sampling.clip_len} - 1) * sampling.frame_interval + 1;
   const std::int64_t slack = std::max<std::int64_t>(total_frames - reach, 0);
-  if (clips == 1) return {static_cast<double>(slack / 2)};
+  if (clips == 1) {
+    const std::int64_t middle = slack / 2;  // rounded down
+    return {static_cast<double>(middle)};
+  }
   if (sampling.num_clips == 1) {
     throw Error("twice_sample needs more than one clip when clips have more than one frame.");
   }
