@@ -7,7 +7,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "engine/video/image_folder.h"
+#include "engine/video/natural_order.h"
 #include "kernels/error.h"
 
 namespace tpn::app {
