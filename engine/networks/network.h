@@ -45,6 +45,8 @@ struct InputSize {
   std::int64_t frames = 8;
   std::int64_t height = 256;
   std::int64_t width = 256;
+
+  bool operator==(const InputSize&) const = default;
 };
 
 /// The inference graph: input (views, T, H, W, 3) named "input", output "logits" (views, K); every

@@ -29,7 +29,7 @@ class TemporaryDirectory {
   [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
   /// Writes a file of the folder and returns its path.
-  [[nodiscard]] std::filesystem::path write(const std::string& name, const std::string& bytes) const {
+  std::filesystem::path write(const std::string& name, const std::string& bytes) const {
     std::filesystem::path file = path_ / name;
     std::ofstream(file, std::ios::binary) << bytes;
     return file;

@@ -1,0 +1,383 @@
+#include <algorithm>
+#include <limits>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include "engine/model/safetensors.h"
+#include "engine/recognize/consensus.h"
+#include "engine/recognize/device.h"
+#include "engine/recognize/model_state.h"
+#include "engine/recognize/network_runner.h"
+#include "engine/recognize/tensor_dump.h"
+#include "engine/recognize/tpn.h"
+#include "engine/recognize/view_layout.h"
+#include "engine/recognize/view_pipeline.h"
+#include "engine/video/stopwatch.h"
+#include "kernels/convert.h"
+#include "kernels/error.h"
+
+namespace tpn {
+namespace {
+
+DType dtype_of(Precision precision) {
+  return precision == Precision::bf16 ? DType::bf16 : DType::f32;
+}
+
+/// Views of a video: those of the model's protocol for what is not asked for. Throws Error for numbers that
+/// the model cannot have.
+ViewCounts view_counts(const SamplingConfig& sampling, const RecognizerOptions& options) {
+  if (options.clips < 0 || options.crops < 0) throw Error("The number of clips or crops is negative.");
+  // How many views there are depends on neither the length nor the size of a video.
+  const auto counts_of = [&](const std::optional<ViewCounts>& counts) {
+    const ViewPlan plan = plan_views(1, {sampling.short_side, sampling.short_side}, sampling, counts);
+    return ViewCounts{plan.clips, static_cast<int>(plan.crops.size())};
+  };
+  ViewCounts counts = counts_of(std::nullopt);
+  if (options.clips > 0) counts.clips = options.clips;
+  if (options.crops > 0) counts.crops = options.crops;
+  return options.clips > 0 || options.crops > 0 ? counts_of(counts) : counts;
+}
+
+/// How a video ended.
+struct Ended {
+  std::size_t video = 0;
+  Recognition recognition;                   ///< but for its input's name
+  std::shared_ptr<const LoadedClips> clips;  ///< what the views came from
+  std::exception_ptr error;                  ///< set: the video could not be used
+};
+
+void describe(const LoadedClips& clips, Recognition& recognition) {
+  recognition.frames = clips.info.frames;
+  recognition.fps = clips.info.frames_per_second;
+  recognition.duration = clips.info.seconds;
+  recognition.frame_indices = clips.plan.frame_indices;
+  recognition.warnings = clips.warnings;
+  recognition.timings.decode = clips.decode_ms;
+  recognition.timings.convert = clips.convert_ms;
+  recognition.timings.resize = clips.resize_ms;
+}
+
+/// The rows of a tensor (n, K) of floats into rows `views` of the logits.
+void take_logits(const Executor& executor, std::span<const int> views, std::vector<float>& logits) {
+  const ConstTensorView rows = executor.result("logits");
+  const auto classes = static_cast<std::size_t>(rows.shape[1]);
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    std::copy_n(elements<float>(rows) + i * classes, classes,
+                logits.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(views[i]) * classes));
+  }
+}
+
+void fill_input(const ViewBatch& batch, const Executor& network) {
+  const TensorView input = network.input();
+  std::copy_n(batch.data.data(), input.bytes(), input.data);
+}
+
+/// Does it unless something went wrong before, and keeps what goes wrong.
+template <class Do>
+void attempt(std::exception_ptr& error, const Do& action) {
+  if (error) return;
+  try {
+    action();
+  } catch (...) {
+    error = std::current_exception();
+  }
+}
+
+std::string message_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    return "There is not enough memory.";
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+}
+
+ViewReader views_of(std::shared_ptr<const LoadedClips> clips, const SamplingConfig& sampling) {
+  const ViewPlan& plan = clips->plan;
+  const Shape shape{plan.view_frames, plan.crop_size, plan.crop_size, 3};
+  return {{3, shape[0], shape[1], shape[2]}, [clips = std::move(clips), sampling, shape](int view) {
+            const HostBuffer buffer(static_cast<std::size_t>(shape.count()) * sizeof(float));
+            const TensorView out{buffer.data(), DType::f32, shape};
+            fill_view(*clips, view, sampling, out);
+            return to_reference_layout(read_only(out));
+          }};
+}
+
+ViewReader views_of(const ConstTensorView& tensor) {
+  const Shape& s = tensor.shape;
+  const Shape view{s[1], s[2], s[3], s[4]};
+  return {view, [tensor, count = static_cast<std::size_t>(view.count())](int i) {
+            std::vector<float> values(count);
+            convert(tensor.data + static_cast<std::size_t>(i) * count * size_of(tensor.dtype), tensor.dtype,
+                    reinterpret_cast<std::byte*>(values.data()), DType::f32, count);
+            return values;
+          }};
+}
+
+/// Throws Error unless the shape is (views, 3, T, H, W).
+int view_count(const std::string& name, const Shape& shape) {
+  if (shape.rank() != 5 || shape[1] != 3 || shape.count() == 0 ||
+      shape[0] > std::numeric_limits<int>::max()) {
+    throw Error(name + ": views must have shape (views, 3, T, H, W); these have " + to_string(shape) + ".");
+  }
+  return static_cast<int>(shape[0]);
+}
+
+}  // namespace
+
+class Recognizer::Impl {
+ public:
+  Impl(Model model, const RecognizerOptions& options)
+      : model_(std::move(model)),
+        options_(options),
+        counts_(view_counts(sampling(), options)),
+        runner_(model_.state_, options.device, options.threads, dtype_of(options.precision)) {
+    if (options.batch < 1) throw Error("A batch must have at least one view.");
+    if (options.threads < 0) throw Error("The number of threads is negative.");
+    make_backend(options.device, options.threads);  // throws for a device that is not there
+  }
+
+  [[nodiscard]] const Model& model() const { return model_; }
+  [[nodiscard]] ViewCounts counts() const { return counts_; }
+
+  [[nodiscard]] ClipSource source_of(const std::string& input) const {
+    const DecodeOptions decoding{.accurate_color = options_.accurate_color,
+                                 .allow_urls = options_.allow_urls,
+                                 .max_pixels = options_.max_pixels,
+                                 .max_frames = options_.max_frames};
+    return [this, input, decoding](const ClipEvents& events) {
+      return load_clips(input, sampling(), wanted_counts(), decoding, events);
+    };
+  }
+
+  [[nodiscard]] ClipSource source_of(const FrameSequence& frames) const {
+    if (frames.rgb == nullptr || frames.count < 1 || frames.height < 1 || frames.width < 1) {
+      throw Error("There are no frames to take clips from.");
+    }
+    return [this, frames](const ClipEvents& events) {
+      const std::ptrdiff_t stride = std::ptrdiff_t{3} * frames.width;
+      std::vector<ImageView> images;
+      for (std::ptrdiff_t i = 0; i < frames.count; ++i) {
+        images.push_back({frames.rgb + i * stride * frames.height, {frames.width, frames.height}, stride});
+      }
+      return load_clips(images, sampling(), wanted_counts(), events);
+    };
+  }
+
+  /// Runs the network on the views of every source and tells how each ended, in their order.
+  void run(std::vector<ClipSource> sources, TensorDumpWriter* dump,
+           const std::function<void(Ended&& ended)>& on_end,
+           const std::function<void(const Progress& progress)>& on_progress) {
+    const std::lock_guard lock(mutex_);
+    ViewPipeline pipeline(std::move(sources), {sampling(), runner_.precision(), batch()});
+    // Making the plan takes as long as decoding: both happen at once.
+    executor(batch(), dump);
+    Ended video;
+    int done = 0;
+    while (std::optional<ViewBatch> batch = pipeline.next()) {
+      Recognition& recognition = video.recognition;
+      video.video = batch->video;
+      if (batch->views.empty()) {
+        if (batch->error) video.error = batch->error;
+        if (!video.error) {
+          describe(*batch->clips, recognition);
+          recognition.timings.total = batch->age.ms();
+          finish(recognition);
+        }
+        on_end(std::exchange(video, {}));
+        continue;
+      }
+      if (video.clips != batch->clips) {
+        video.clips = batch->clips;
+        recognition.clips = batch->clips->plan.clips;
+        recognition.crops = static_cast<int>(batch->clips->plan.crops.size());
+        recognition.logits.assign(static_cast<std::size_t>(recognition.views()) * classes(), 0);
+        done = 0;
+      }
+      recognition.timings.transform += batch->transform_ms;
+      done += static_cast<int>(batch->views.size());
+      attempt(video.error, [&] { fill_input(*batch, executor(batch->views.size(), dump)); });
+      const std::vector<int> views = std::move(batch->views);
+      pipeline.recycle(std::move(*batch));
+      attempt(video.error, [&] { run_network(executor(views.size(), dump), views, dump, recognition); });
+      const Progress progress{video.video, done, recognition.views()};
+      if (on_progress) on_progress(progress);
+    }
+  }
+
+  /// Runs the network on prepared views: a floating-point tensor (views, 3, T, H, W) that `name` stands for.
+  Recognition run_views(const std::string& name, const ConstTensorView& tensor, const TensorDump* dump) {
+    const int views = view_count(name, tensor.shape);
+    const ViewReader input = views_of(tensor);
+    std::optional<TensorDumpWriter> writer;
+    if (dump != nullptr) writer.emplace(*dump, model_.state_->config());
+    const std::lock_guard lock(mutex_);
+    const Stopwatch total;
+    Recognition recognition;
+    recognition.input = name;
+    recognition.clips = views;
+    recognition.crops = 1;
+    recognition.logits.resize(static_cast<std::size_t>(views) * classes());
+    for (int first = 0; first < views; first += options_.batch) {
+      const int count = std::min(options_.batch, views - first);
+      run_views(input, first, count, writer ? &*writer : nullptr, recognition);
+    }
+    finish(recognition);
+    recognition.timings.total = total.ms();
+    if (writer) writer->write(recognition, input);
+    return recognition;
+  }
+
+  /// Runs one source and returns its recognition, or throws why there is none.
+  Recognition run_one(ClipSource source, const std::string& name, const TensorDump* dump) {
+    std::optional<TensorDumpWriter> writer;
+    if (dump != nullptr) writer.emplace(*dump, model_.state_->config());
+    TensorDumpWriter* to_record = writer ? &*writer : nullptr;
+    Ended video;
+    run({std::move(source)}, to_record, [&](Ended&& ended) { video = std::move(ended); }, {});
+    if (video.error) std::rethrow_exception(video.error);
+    video.recognition.input = name;
+    if (writer) writer->write(video.recognition, views_of(video.clips, sampling()));
+    return std::move(video.recognition);
+  }
+
+ private:
+  [[nodiscard]] const SamplingConfig& sampling() const { return model_.state_->config().sampling; }
+  [[nodiscard]] std::size_t classes() const { return static_cast<std::size_t>(model_.classes()); }
+  [[nodiscard]] int batch() const { return std::min(options_.batch, counts_.clips * counts_.crops); }
+
+  /// Nothing for the protocol itself, which need not be expressible in numbers.
+  [[nodiscard]] std::optional<ViewCounts> wanted_counts() const {
+    if (options_.clips == 0 && options_.crops == 0) return std::nullopt;
+    return counts_;
+  }
+
+  static std::vector<std::string> features_of(const TensorDumpWriter* dump) {
+    return dump != nullptr ? dump->features() : std::vector<std::string>();
+  }
+
+  /// For views of the model's own size.
+  Executor& executor(std::size_t views, const TensorDumpWriter* dump) {
+    const Config& config = model_.state_->config();
+    const std::int64_t side = config.sampling.crop_size;
+    return runner_.executor({static_cast<std::int64_t>(views), config.view_frames(), side, side},
+                            features_of(dump));
+  }
+
+  void run_views(const ViewReader& input, int first, int count, TensorDumpWriter* dump,
+                 Recognition& recognition) {
+    std::vector<int> views;
+    std::vector<float> values;
+    for (int view = first; view < first + count; ++view) {
+      const std::vector<float> one = input.read(view);
+      values.insert(values.end(), one.begin(), one.end());
+      views.push_back(view);
+    }
+    const Shape& s = input.shape;
+    Executor& network = runner_.executor({count, s[1], s[2], s[3]}, features_of(dump));
+    to_network_layout(values, network.input());
+    run_network(network, views, dump, recognition);
+  }
+
+  void run_network(Executor& network, std::span<const int> views, TensorDumpWriter* dump,
+                   Recognition& recognition) {
+    const Stopwatch inference;
+    network.run();
+    recognition.timings.inference += inference.ms();
+    take_logits(network, views, recognition.logits);
+    if (dump != nullptr) dump->record(network, views);
+  }
+
+  void finish(Recognition& recognition) const {
+    const Config& config = model_.state_->config();
+    recognition.scores =
+        average_views(recognition.logits, config.head.num_classes, config.head.average_clips);
+    recognition.labels = model_.state_->labels();
+  }
+
+  Model model_;
+  RecognizerOptions options_;
+  ViewCounts counts_;
+  std::mutex mutex_;  // one call at a time
+  NetworkRunner runner_;
+};
+
+Recognizer::Recognizer(Model model, const RecognizerOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(model), options)) {}
+Recognizer::Recognizer(Recognizer&&) noexcept = default;
+Recognizer& Recognizer::operator=(Recognizer&&) noexcept = default;
+Recognizer::~Recognizer() = default;
+
+const Model& Recognizer::model() const {
+  return impl_->model();
+}
+
+int Recognizer::clips() const {
+  return impl_->counts().clips;
+}
+
+int Recognizer::crops() const {
+  return impl_->counts().crops;
+}
+
+Recognition Recognizer::classify(const std::string& input) {
+  return impl_->run_one(impl_->source_of(input), input, nullptr);
+}
+
+Recognition Recognizer::classify(const std::string& input, const TensorDump& dump) {
+  return impl_->run_one(impl_->source_of(input), input, &dump);
+}
+
+Recognition Recognizer::classify(const FrameSequence& frames) {
+  Recognition recognition = impl_->run_one(impl_->source_of(frames), "frames in memory", nullptr);
+  recognition.fps = frames.fps;
+  recognition.duration = frames.fps > 0 ? frames.count / frames.fps : 0;
+  return recognition;
+}
+
+Recognition Recognizer::classify(const ViewTensor& views) {
+  const std::string name = "views in memory";
+  const Shape shape(views.shape);
+  if (shape.count() != static_cast<std::int64_t>(views.values.size())) {
+    throw Error(name + ": the shape " + to_string(shape) + " is not that of " +
+                std::to_string(views.values.size()) + " values.");
+  }
+  const auto* data = reinterpret_cast<const std::byte*>(views.values.data());
+  return impl_->run_views(name, {data, DType::f32, shape}, nullptr);
+}
+
+Recognition Recognizer::classify_tensor(const std::filesystem::path& path,
+                                        const std::optional<TensorDump>& dump) {
+  const SafetensorsFile file = SafetensorsFile::open(path).value_or_throw();
+  const SafetensorsFile::Entry* entry = file.find("input");
+  if (entry == nullptr) throw Error(path.string() + ": it holds no tensor named 'input'.");
+  if (!is_floating(entry->dtype)) {
+    throw Error(path.string() + ": the tensor 'input' holds " + std::string(name_of(entry->dtype)) +
+                " values; expected floating-point ones.");
+  }
+  return impl_->run_views(path.string(), file.view(*entry), dump ? &*dump : nullptr);
+}
+
+void Recognizer::classify_all(std::span<const std::string> inputs,
+                              const std::function<void(Outcome&& outcome)>& on_outcome,
+                              const std::function<void(const Progress& progress)>& on_progress) {
+  std::vector<ClipSource> sources;
+  for (const std::string& input : inputs) sources.push_back(impl_->source_of(input));
+  const auto on_end = [&](Ended&& ended) {
+    Outcome outcome;
+    outcome.index = ended.video;
+    if (ended.error) {
+      outcome.error = message_of(ended.error);
+    } else {
+      ended.recognition.input = inputs[ended.video];
+      outcome.recognition = std::move(ended.recognition);
+    }
+    ended.clips = nullptr;  // its frames need not stay while the caller works
+    on_outcome(std::move(outcome));
+  };
+  impl_->run(std::move(sources), nullptr, on_end, on_progress);
+}
+
+}  // namespace tpn
