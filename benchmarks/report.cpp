@@ -74,52 +74,60 @@ double step_seconds(const ModelTiming& timing) {
                          [](double sum, const StepTime& step) { return sum + step.seconds.median; });
 }
 
-/// The cells that tell about a rate: milliseconds, share of the whole, GFLOP/s, % of peak, MB, GB/s.
-std::vector<std::string> rate_cells(double seconds, double whole, std::int64_t multiply_adds,
-                                    std::int64_t bytes, const Peak* peak) {
-  const double rate = gflops(multiply_adds, seconds), volume = static_cast<double>(bytes);
-  return {milliseconds(seconds),
-          fmt::format("{:.1f}", 100 * seconds / whole),
-          multiply_adds > 0 ? fmt::format("{:.1f}", rate) : "-",
-          multiply_adds > 0 ? percent_of_peak(rate, peak) : "-",
+/// The time of one step or of several, and what was done in it.
+struct Work {
+  int steps = 0;
+  double best = 0, median = 0;  ///< sums of the steps', seconds
+  std::int64_t multiply_adds = 0, bytes = 0;
+
+  void add(const StepTime& step) {
+    ++steps;
+    best += step.seconds.best;
+    median += step.seconds.median;
+    multiply_adds += step.multiply_adds;
+    bytes += step.bytes;
+  }
+};
+
+/// Milliseconds, best and median; share of the whole; of the median GFLOP/s, % of peak, MB, GB/s.
+std::vector<std::string> work_titles() {
+  return {"best ms", "ms", "share %", "GFLOP/s", "% of peak", "MB", "GB/s"};
+}
+std::vector<std::string> work_cells(const Work& work, double whole, const Peak* peak) {
+  const double rate = gflops(work.multiply_adds, work.median), volume = static_cast<double>(work.bytes);
+  const bool counted = work.multiply_adds > 0;
+  return {milliseconds(work.best),
+          milliseconds(work.median),
+          fmt::format("{:.1f}", 100 * work.median / whole),
+          counted ? fmt::format("{:.1f}", rate) : "-",
+          counted ? percent_of_peak(rate, peak) : "-",
           fmt::format("{:.2f}", volume * 1e-6),
-          fmt::format("{:.1f}", volume * 1e-9 / seconds)};
+          fmt::format("{:.1f}", volume * 1e-9 / work.median)};
+}
+
+std::vector<std::string> concatenate(std::vector<std::string> first, const std::vector<std::string>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
 }
 
 std::string operation_table(const ModelTiming& timing, const Peak* peak) {
-  struct Sum {
-    int steps = 0;
-    double seconds = 0;
-    std::int64_t multiply_adds = 0, bytes = 0;
-  };
-  std::map<std::string, Sum> sums;
-  for (const StepTime& step : timing.steps) {
-    Sum& sum = sums[step.op];
-    ++sum.steps;
-    sum.seconds += step.seconds.median;
-    sum.multiply_adds += step.multiply_adds;
-    sum.bytes += step.bytes;
-  }
-  Table table({"<operation", "steps", "ms", "share %", "GFLOP/s", "% of peak", "MB", "GB/s"});
-  for (const auto& [op, sum] : sums) {
-    std::vector<std::string> row{op, std::to_string(sum.steps)};
-    const auto cells = rate_cells(sum.seconds, step_seconds(timing), sum.multiply_adds, sum.bytes, peak);
-    row.insert(row.end(), cells.begin(), cells.end());
-    table.add_row(std::move(row));
+  std::map<std::string, Work> sums;
+  for (const StepTime& step : timing.steps) sums[step.op].add(step);
+  Table table(concatenate({"<operation", "steps"}, work_titles()));
+  for (const auto& [op, work] : sums) {
+    table.add_row(
+        concatenate({op, std::to_string(work.steps)}, work_cells(work, step_seconds(timing), peak)));
   }
   return table.text();
 }
 
 std::string step_table(const ModelTiming& timing, const Peak* peak) {
-  Table table(
-      {"<step", "<operation", "ms", "share %", "GFLOP/s", "% of peak", "MB", "GB/s", "<implementation"});
+  Table table(concatenate(concatenate({"<step", "<operation"}, work_titles()), {"<implementation"}));
   for (const StepTime& step : timing.steps) {
-    std::vector<std::string> row{step.name, step.op};
-    const auto cells =
-        rate_cells(step.seconds.median, step_seconds(timing), step.multiply_adds, step.bytes, peak);
-    row.insert(row.end(), cells.begin(), cells.end());
-    row.push_back(step.implementation);
-    table.add_row(std::move(row));
+    Work work;
+    work.add(step);
+    const auto cells = work_cells(work, step_seconds(timing), peak);
+    table.add_row(concatenate(concatenate({step.name, step.op}, cells), {step.implementation}));
   }
   return table.text();
 }
