@@ -89,6 +89,9 @@ class Backend {
                                                         std::span<const Operand> outputs,
                                                         PreparedWeights& prepared) const = 0;
 
+  /// The libraries it computes with and what they make of this machine, for reports; empty for none.
+  [[nodiscard]] virtual std::string libraries() const { return {}; }
+
   /// Called by the thread that is about to run kernels.
   virtual void enter_thread() const {}
 };

@@ -17,6 +17,8 @@ class CpuBackend final : public Backend {
   [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, std::span<const Operand> inputs,
                                                 std::span<const Operand> outputs,
                                                 PreparedWeights& prepared) const override;
+  /// oneDNN's version and the instruction set it uses.
+  [[nodiscard]] std::string libraries() const override;
   void enter_thread() const override;
 
   [[nodiscard]] int threads() const { return threads_; }

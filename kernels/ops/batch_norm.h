@@ -43,7 +43,8 @@ struct BatchNorm {
     const std::vector<R> ranges{R::symmetric, R::positive, R::symmetric, R::symmetric, R::positive};
     return {{"vectors", {}, {{2, 3, 4, 5, 32}, {32}, {32}, {32}, {32}}, ranges},
             {"tail", {}, {{1, 2, 3, 2, 13}, {13}, {13}, {13}, {13}}, ranges},
-            {"large_eps", {.eps = 0.1}, {{1, 1, 2, 2, 4}, {4}, {4}, {4}, {4}}, ranges}};
+            {"large_eps", {.eps = 0.1}, {{1, 1, 2, 2, 4}, {4}, {4}, {4}, {4}}, ranges},
+            {"res2", {}, {{1, 8, 64, 64, 256}, {256}, {256}, {256}, {256}}, ranges, true}};
   }
 };
 

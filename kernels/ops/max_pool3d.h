@@ -74,7 +74,12 @@ struct MaxPool3d {
          {{1, 9, 2, 2, 12}}},
         {"fewer_frames_than_window",
          {.kernel = {8, 1, 1}, .stride = {8, 1, 1}, .ceil_mode = true},
-         {{1, 3, 2, 2, 8}}}};
+         {{1, 3, 2, 2, 8}}},
+        {"res2_stem",
+         {.kernel = {1, 3, 3}, .stride = {1, 2, 2}, .padding = {0, 1, 1}},
+         {{1, 8, 128, 128, 64}},
+         {},
+         true}};
   }
 };
 

@@ -1,0 +1,109 @@
+// Times a model: latency, throughput, memory, and where the time goes.
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "benchmarks/model_benchmark.h"
+#include "benchmarks/report.h"
+#include "benchmarks/temporary_model.h"
+#include "kernels/error.h"
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::string config;
+  std::string json;
+  bool operations = false;
+  tpn::benchmarks::ModelBenchmark benchmark;
+};
+
+void declare(CLI::App& app, Options& o) {
+  tpn::benchmarks::ModelBenchmark& b = o.benchmark;
+  auto* source = app.add_option_group("model", "What to time");
+  source->add_option("--model", o.model, "A model file, as tpn_convert writes it")->check(CLI::ExistingFile);
+  source->add_option(
+      "--config", o.config,
+      "A built-in configuration's name, or a configuration's JSON file: timed with random weights");
+  source->require_option(1);
+  app.add_option("--device", "Where to run")->check(CLI::IsMember({"cpu"}))->default_str("cpu");
+  app.add_option("--precision", b.precisions, "f32, bf16, or a list of both (default: f32)")
+      ->delimiter(',')
+      ->transform(CLI::CheckedTransformer(std::vector<std::pair<std::string, tpn::DType>>{
+          {"f32", tpn::DType::f32}, {"bf16", tpn::DType::bf16}}));
+  app.add_option("--batch", b.batches, "Views per run, a list (default: 1)")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  app.add_option("--threads", b.threads, "Threads, a list; 0: as many as the machine has (default)")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--size", b.side, "Height and width of a view, pixels")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--frames", b.frames, "Frames of a view (default: the model's)")->check(CLI::PositiveNumber);
+  app.add_option("--warmup", b.warmup, "Untimed runs")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--runs", b.repetitions.runs, "Timed runs, at least")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--min-time", b.repetitions.seconds, "Seconds of timed runs, at least")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--peak-seconds", b.peak_seconds,
+                 "How long each convolution of the peak's measurement is timed; 0: no peak")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--ops", o.operations, "Show where the time goes, by operation and by step");
+  app.add_option("--json", o.json,
+                 "Write the report as JSON to a file; with - to standard output instead of text");
+  app.add_flag("--verify,!--no-verify", b.verify,
+               "Compare the outputs with those of an unfused f32 plan before and after timing (default)");
+  app.footer(
+      "Rates are given in percent of the best that a plain convolution reached in the same run.\n"
+      "Exit status: 0; 1 when outputs are wrong or the model cannot be run; 2 when the options are wrong.\n\n"
+      "Example: tpn_bench --config tpn-slowonly-r50-8x8 --precision f32,bf16 --threads 2 --ops");
+}
+
+int time_model(Options& o) {
+  std::optional<tpn::benchmarks::TemporaryModel> random;
+  if (o.model.empty()) {
+    random.emplace(o.config);
+    o.benchmark.model = random->path();
+  } else {
+    o.benchmark.model = o.model;
+  }
+  const tpn::benchmarks::ModelReport report = run(o.benchmark);
+  if (o.json != "-") std::cout << to_text(report, o.operations);
+  if (o.json == "-") {
+    std::cout << to_json(report);
+  } else if (!o.json.empty()) {
+    std::ofstream file(o.json);
+    if (!(file << to_json(report) << std::flush)) throw tpn::Error("'" + o.json + "' could not be written.");
+  }
+  if (!report.correct()) std::cerr << "tpn_bench: the outputs are wrong.\n";
+  return report.correct() ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    CLI::App app("Times a TPN model.");
+    app.set_version_flag("--version", TPN_VERSION);
+    Options options;
+    declare(app, options);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      return app.exit(e) == 0 ? 0 : 2;
+    }
+    return time_model(options);
+  } catch (const std::exception& e) {
+    std::cerr << "tpn_bench: " << e.what() << '\n';
+    return 1;
+  }
+}

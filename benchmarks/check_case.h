@@ -1,0 +1,64 @@
+// Compares what a kernel computed for an operation case with the operation's reference.
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+#include <vector>
+
+#include "tests/support/run_case.h"
+#include "tests/support/tolerance.h"
+
+namespace tpn::benchmarks {
+
+/// Elements of a convolution's output and what they should be.
+struct SampledOutput {
+  std::vector<std::size_t> indices;
+  std::vector<float> expected;
+};
+
+/// Evaluates the reference of a convolution at a few hundred output elements: at corners of the image in
+/// space and time, where padding counts, and at random places. Each element is the reference of a convolution
+/// of its own, of the part of the input under the kernel with the filter of that channel.
+SampledOutput sample_reference(const ops::FusedConv3d& op, std::span<const ops::Tensor64> inputs);
+
+/// Relative L2 deviation of the bound case's last output from the reference; NaN when a NaN is involved.
+/// Convolutions of full-size layers are compared at sampled elements, everything else as a whole.
+template <class Op>
+double deviation_from_reference(const ops::Case<Op>& c, const test::BoundCase& bound) {
+  const std::vector<float> output = bound.output();
+  if constexpr (std::same_as<Op, ops::FusedConv3d> || std::same_as<Op, ops::Conv3d>) {
+    if (c.full_size) {
+      ops::FusedConv3d op;
+      if constexpr (std::same_as<Op, ops::Conv3d>) {
+        op.conv = c.op;
+      } else {
+        op = c.op;
+      }
+      const SampledOutput sample = sample_reference(op, bound.reference_inputs());
+      std::vector<float> found;
+      for (const std::size_t index : sample.indices) found.push_back(output[index]);
+      return test::relative_l2(found, sample.expected);
+    }
+  }
+  return test::relative_l2(output, test::reference_output(c, bound));
+}
+
+/// The largest deviation that is no error.
+inline double case_tolerance(DType precision) {
+  return precision == DType::bf16 ? test::op_bf16_relative_l2 : test::op_f32_relative_l2;
+}
+
+/// Bytes that an operation has to move at least: every input and output once. Activations and the weights of
+/// convolutions are stored in `precision`, vectors and matrices in f32.
+inline std::int64_t bytes_moved(std::span<const Shape> inputs, std::span<const Shape> outputs,
+                                DType precision) {
+  std::int64_t bytes = 0;
+  for (const auto& shapes : {inputs, outputs}) {
+    for (const Shape& shape : shapes) {
+      bytes += shape.count() * static_cast<std::int64_t>(size_of(shape.rank() >= 4 ? precision : DType::f32));
+    }
+  }
+  return bytes;
+}
+
+}  // namespace tpn::benchmarks

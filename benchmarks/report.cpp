@@ -1,0 +1,223 @@
+#include "benchmarks/report.h"
+
+#include <map>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "benchmarks/table.h"
+
+namespace tpn::benchmarks {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string milliseconds(double seconds) {
+  return fmt::format("{:.3f}", seconds * 1e3);
+}
+
+/// "-" where nothing was measured.
+std::string percent_of_peak(double rate, const Peak* peak) {
+  return peak ? fmt::format("{:.1f}", 100 * rate / peak->best().best_gflops) : "-";
+}
+
+std::string describe(const Machine& machine) {
+  std::string text = fmt::format("tpn {}, {}{}\n{}, {} processors ({})\n", machine.version, machine.compiler,
+                                 machine.optimized ? "" : ", NOT OPTIMIZED: the timings mean nothing",
+                                 machine.processor, machine.processors, fmt::join(machine.vectors, " "));
+  if (!machine.libraries.empty()) text += machine.libraries + "\n";
+  return text;
+}
+
+std::string peak_table(const std::vector<Peak>& peaks) {
+  Table table({"<precision", "threads", "<convolution", "best GFLOP/s", "median GFLOP/s", "<implementation"});
+  for (const Peak& peak : peaks) {
+    for (const ConvolutionRate& rate : peak.convolutions) {
+      table.add_row({std::string(name_of(peak.precision)), std::to_string(peak.threads), rate.label,
+                     fmt::format("{:.1f}", rate.best_gflops), fmt::format("{:.1f}", rate.median_gflops),
+                     rate.implementation});
+    }
+  }
+  return table.text();
+}
+
+std::string latency_table(const ModelReport& report) {
+  Table table({"<precision", "threads", "views", "plan ms", "best ms", "median ms", "+- ms", "p99 ms", "runs",
+               "views/s", "GFLOP/s", "% of peak", "peak MiB", "deviation"});
+  for (const ModelTiming& t : report.timings) {
+    const std::string deviation = t.verification ? fmt::format("{:.1e}{}", t.verification->deviation,
+                                                               t.verification->passed() ? "" : " WRONG")
+                                                 : "-";
+    std::vector<std::string> row{std::string(name_of(t.precision)), std::to_string(t.threads),
+                                 std::to_string(t.views), fmt::format("{:.0f}", t.plan_seconds * 1e3)};
+    if (t.seconds.count == 0) {
+      row.resize(13);
+    } else {
+      const double rate = gflops(t.multiply_adds, t.seconds.median);
+      row.insert(
+          row.end(),
+          {milliseconds(t.seconds.best), milliseconds(t.seconds.median), milliseconds(t.seconds.spread),
+           milliseconds(t.seconds.p99), std::to_string(t.seconds.count),
+           fmt::format("{:.2f}", static_cast<double>(t.views) / t.seconds.median),
+           fmt::format("{:.1f}", rate), percent_of_peak(rate, report.peak_of(t)),
+           t.peak_memory ? fmt::format("{:.0f}", static_cast<double>(*t.peak_memory) / 0x1p20) : "-"});
+    }
+    row.push_back(deviation);
+    table.add_row(std::move(row));
+  }
+  return table.text();
+}
+
+double step_seconds(const ModelTiming& timing) {
+  return std::accumulate(timing.steps.begin(), timing.steps.end(), 0.0,
+                         [](double sum, const StepTime& step) { return sum + step.seconds.median; });
+}
+
+/// The time of one step or of several, and what was done in it.
+struct Work {
+  int steps = 0;
+  double best = 0, median = 0;  ///< sums of the steps', seconds
+  std::int64_t multiply_adds = 0, bytes = 0;
+
+  void add(const StepTime& step) {
+    ++steps;
+    best += step.seconds.best;
+    median += step.seconds.median;
+    multiply_adds += step.multiply_adds;
+    bytes += step.bytes;
+  }
+};
+
+/// Milliseconds, best and median; share of the whole; of the median GFLOP/s, % of peak, MB, GB/s.
+std::vector<std::string> work_titles() {
+  return {"best ms", "ms", "share %", "GFLOP/s", "% of peak", "MB", "GB/s"};
+}
+std::vector<std::string> work_cells(const Work& work, double whole, const Peak* peak) {
+  const double rate = gflops(work.multiply_adds, work.median), volume = static_cast<double>(work.bytes);
+  const bool counted = work.multiply_adds > 0;
+  return {milliseconds(work.best),
+          milliseconds(work.median),
+          fmt::format("{:.1f}", 100 * work.median / whole),
+          counted ? fmt::format("{:.1f}", rate) : "-",
+          counted ? percent_of_peak(rate, peak) : "-",
+          fmt::format("{:.2f}", volume * 1e-6),
+          fmt::format("{:.1f}", volume * 1e-9 / work.median)};
+}
+
+std::vector<std::string> concatenate(std::vector<std::string> first, const std::vector<std::string>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+std::string operation_table(const ModelTiming& timing, const Peak* peak) {
+  std::map<std::string, Work> sums;
+  for (const StepTime& step : timing.steps) sums[step.op].add(step);
+  Table table(concatenate({"<operation", "steps"}, work_titles()));
+  for (const auto& [op, work] : sums) {
+    table.add_row(
+        concatenate({op, std::to_string(work.steps)}, work_cells(work, step_seconds(timing), peak)));
+  }
+  return table.text();
+}
+
+std::string step_table(const ModelTiming& timing, const Peak* peak) {
+  Table table(concatenate(concatenate({"<step", "<operation"}, work_titles()), {"<implementation"}));
+  for (const StepTime& step : timing.steps) {
+    Work work;
+    work.add(step);
+    const auto cells = work_cells(work, step_seconds(timing), peak);
+    table.add_row(concatenate(concatenate({step.name, step.op}, cells), {step.implementation}));
+  }
+  return table.text();
+}
+
+ordered_json json_of(const Statistics& s) {
+  return {{"runs", s.count}, {"best", s.best}, {"median", s.median}, {"p99", s.p99}, {"spread", s.spread}};
+}
+
+ordered_json json_of(const Machine& m) {
+  return {{"processor", m.processor}, {"processors", m.processors}, {"vectors", m.vectors},
+          {"libraries", m.libraries}, {"compiler", m.compiler},     {"optimized", m.optimized},
+          {"version", m.version}};
+}
+
+ordered_json json_of(const Peak& peak) {
+  ordered_json convolutions = ordered_json::array();
+  for (const ConvolutionRate& rate : peak.convolutions) {
+    convolutions.push_back({{"label", rate.label},
+                            {"implementation", rate.implementation},
+                            {"best_gflops", rate.best_gflops},
+                            {"median_gflops", rate.median_gflops}});
+  }
+  return {{"precision", name_of(peak.precision)},
+          {"threads", peak.threads},
+          {"best_gflops", peak.best().best_gflops},
+          {"convolutions", std::move(convolutions)}};
+}
+
+ordered_json json_of(const StepTime& step) {
+  return {{"name", step.name},
+          {"op", step.op},
+          {"implementation", step.implementation},
+          {"seconds", json_of(step.seconds)},
+          {"multiply_adds", step.multiply_adds},
+          {"bytes", step.bytes}};
+}
+
+ordered_json json_of(const ModelTiming& t, const Peak* peak) {
+  ordered_json json{{"precision", name_of(t.precision)},
+                    {"threads", t.threads},
+                    {"views", t.views},
+                    {"plan_seconds", t.plan_seconds},
+                    {"multiply_adds", t.multiply_adds},
+                    {"arena_bytes", t.arena_bytes}};
+  if (t.verification) {
+    json["verification"] = {{"passed", t.verification->passed()},
+                            {"deviation", t.verification->deviation},
+                            {"tolerance", t.verification->tolerance}};
+  }
+  if (t.seconds.count == 0) return json;
+  const double rate = gflops(t.multiply_adds, t.seconds.median);
+  json["seconds"] = json_of(t.seconds);
+  json["views_per_second"] = static_cast<double>(t.views) / t.seconds.median;
+  json["gflops"] = rate;
+  if (peak) json["share_of_peak"] = rate / peak->best().best_gflops;
+  if (t.peak_memory) json["peak_memory_bytes"] = *t.peak_memory;
+  for (const StepTime& step : t.steps) json["steps"].push_back(json_of(step));
+  return json;
+}
+
+}  // namespace
+
+std::string to_text(const ModelReport& report, bool operations) {
+  std::string text = describe(report.machine);
+  text += fmt::format("{} ({}), views of {}x{}x{}\n", report.model, report.config, report.size.frames,
+                      report.size.height, report.size.width);
+  if (!report.peaks.empty())
+    text += "\nPlain convolutions; the peak is the best of them\n" + peak_table(report.peaks);
+  text += "\nOne run\n" + latency_table(report);
+  if (!operations) return text;
+  for (const ModelTiming& timing : report.timings) {
+    if (timing.steps.empty()) continue;
+    const Peak* peak = report.peak_of(timing);
+    text += fmt::format("\n{}, {} threads, {} views: median of each step, by operation\n",
+                        name_of(timing.precision), timing.threads, timing.views) +
+            operation_table(timing, peak) + "\n" + step_table(timing, peak);
+  }
+  return text;
+}
+
+std::string to_json(const ModelReport& report) {
+  ordered_json json{{"machine", json_of(report.machine)},
+                    {"model", report.model},
+                    {"config", report.config},
+                    {"view", {report.size.frames, report.size.height, report.size.width}}};
+  json["peaks"] = ordered_json::array();
+  for (const Peak& peak : report.peaks) json["peaks"].push_back(json_of(peak));
+  json["timings"] = ordered_json::array();
+  for (const ModelTiming& t : report.timings) json["timings"].push_back(json_of(t, report.peak_of(t)));
+  return json.dump(2) + "\n";
+}
+
+}  // namespace tpn::benchmarks

@@ -1,0 +1,34 @@
+#include "benchmarks/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/error.h"
+
+namespace tpn::benchmarks {
+namespace {
+
+/// The mean of the two middle values of a sorted series, or the one in the middle.
+double middle(const std::vector<double>& sorted) {
+  const std::size_t half = sorted.size() / 2;
+  return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+}  // namespace
+
+Statistics summarize(std::vector<double> seconds) {
+  if (seconds.empty()) throw Error("A series of timings is empty.");
+  std::sort(seconds.begin(), seconds.end());
+  Statistics result;
+  result.count = seconds.size();
+  result.best = seconds.front();
+  result.median = middle(seconds);
+  const auto covered = static_cast<std::size_t>(std::ceil(0.99 * static_cast<double>(seconds.size())));
+  result.p99 = seconds[covered - 1];
+  for (double& s : seconds) s = std::abs(s - result.median);
+  std::sort(seconds.begin(), seconds.end());
+  result.spread = middle(seconds);
+  return result;
+}
+
+}  // namespace tpn::benchmarks

@@ -1,0 +1,43 @@
+// Timing by the wall clock.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+namespace tpn::benchmarks {
+
+/// Wall-clock seconds that a call takes.
+template <class Call>
+double time_of(const Call& call) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  call();
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// How often to repeat: until both are reached.
+struct Repetitions {
+  int runs = 1;
+  double seconds = 0;  ///< of timed work
+};
+
+/// The seconds of each call; before each, `prepare` runs untimed.
+template <class Call, class Prepare>
+std::vector<double> repeat(const Repetitions& wanted, const Call& call, const Prepare& prepare) {
+  std::vector<double> seconds;
+  double total = 0;
+  while (seconds.size() < static_cast<std::size_t>(wanted.runs) || total < wanted.seconds) {
+    prepare();
+    seconds.push_back(time_of(call));
+    total += seconds.back();
+  }
+  return seconds;
+}
+
+template <class Call>
+std::vector<double> repeat(const Repetitions& wanted, const Call& call) {
+  return repeat(wanted, call, [] {});
+}
+
+}  // namespace tpn::benchmarks
