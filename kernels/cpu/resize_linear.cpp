@@ -12,7 +12,7 @@ LinearResizer::LinearResizer(ImageSize source, ImageSize size) : source_(source)
   if (source == size || halves(source, size)) return;
   columns_ = linear_taps(size.width, source.width, TapBorder::border_pixel);
   rows_ = linear_taps(size.height, source.height, TapBorder::border_pixel_twice);
-  row_cache_.resize(2 * 3 * static_cast<std::size_t>(size.width));
+  row_cache_.resize(std::size_t{6} * static_cast<std::size_t>(size.width));
 }
 
 void LinearResizer::run(const ImageView& source, const MutableImageView& out) {

@@ -79,7 +79,7 @@ TEST(NormalizeCrop, CutsAndPadsWhereToldTo) {
 TEST(NormalizeCrop, RefusesWhatDoesNotFit) {
   const Image image({8, 8});
   const ImageView frame = image.view();
-  std::vector<float> out(3 * 64);
+  std::vector<float> out(192);
   const auto view = [&out](Shape shape, DType dtype = DType::f32) {
     return TensorView{reinterpret_cast<std::byte*>(out.data()), dtype, shape};
   };

@@ -58,7 +58,7 @@ TEST(ClipLoader, EqualsTheReferencePipeline) {
       for (std::int64_t i = 0; i < pixels; ++i) {
         for (std::int64_t c = 0; c < 3; ++c) {
           ASSERT_EQ(view[static_cast<std::size_t>(4 * i + c)],
-                    expected[static_cast<std::size_t>((v * 3 + c) * pixels + i)])
+                    expected[static_cast<std::size_t>((std::int64_t{3} * v + c) * pixels + i)])
               << directory << " view " << v;
         }
         ASSERT_EQ(view[static_cast<std::size_t>(4 * i + 3)], 0);
@@ -75,7 +75,7 @@ LoadedClips packed(const std::vector<ImageView>& frames, int clips, int view_fra
   result.plan.clips = clips;
   result.plan.view_frames = view_frames;
   result.plan.crops = three_crop_offsets(frames.front().size, crop);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(clips * view_frames); ++i) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(clips) * static_cast<std::size_t>(view_frames); ++i) {
     result.plan.slots.push_back(i);
     Image image(frames[i].size);
     for (int y = 0; y < image.size().height; ++y) {
@@ -178,7 +178,7 @@ TEST(ClipLoader, RefusesWhatDoesNotFit) {
   sampling.crop_size = 24;
   const std::vector<ImageView> frames{small.view()};
   const auto clips = load_clips(frames, sampling, ViewCounts{1, 1});
-  std::vector<float> values(8 * 24 * 24 * 3);
+  std::vector<float> values(13824);  // (8, 24, 24, 3)
   const auto out = [&values](Shape shape) {
     return TensorView{reinterpret_cast<std::byte*>(values.data()), DType::f32, shape};
   };
