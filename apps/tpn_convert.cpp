@@ -137,7 +137,7 @@ int run(const Arguments& arguments) {
 void declare(CLI::App& app, Arguments& arguments) {
   app.set_version_flag("--version", TPN_VERSION);
   app.add_option("files", arguments.files, "IN and OUT (with --random: OUT)")
-      ->expected(0, 2)
+
       ->type_name("IN OUT");
   auto* inspect =
       app.add_option("--inspect", arguments.inspect,

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,  // NOLINT(reada
                                       std::size_t size) {
   const auto assignments = tpn::parse_python_config({reinterpret_cast<const char*>(data), size});
   tpn::fuzz::require(assignments.is_object());
-  for (const std::string& name : {"tpn-slowonly-r50-8x8-3level", "tpn-tsm-r50-1x1x8"}) {
+  for (const char* name : {"tpn-slowonly-r50-8x8-3level", "tpn-tsm-r50-1x1x8"}) {
     tpn::Config config = tpn::builtin_config(name);
     tpn::apply_assignments(assignments, config);
   }

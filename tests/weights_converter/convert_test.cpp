@@ -11,7 +11,7 @@
 #include "engine/model/labels.h"
 #include "engine/model/model_file.h"
 #include "kernels/convert.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/support/tiny_config.h"
 #include "tests/weights_converter/synthetic_checkpoint.h"
 #include "weights_converter/report.h"
@@ -23,7 +23,7 @@ namespace tpn {
 namespace {
 
 using nlohmann::json;
-using test::TemporaryFolder;
+using test::TemporaryDirectory;
 
 const std::filesystem::path corpus = std::filesystem::path(TPN_TEST_DATA) / "checkpoints";
 
@@ -51,7 +51,7 @@ class Convert : public testing::Test {
     return open_model_file(out_);
   }
 
-  TemporaryFolder folder_;
+  TemporaryDirectory folder_;
   std::filesystem::path out_ = folder_ / "model.safetensors";
 };
 
@@ -236,7 +236,7 @@ TEST_F(Convert, DetectsEveryTopologyFromShapes) {
   for (const char* name : {"tpn-slowonly-r50-8x8", "tpn-slowonly-r101-8x8", "tpn-slowonly-r50-8x8-3level",
                            "tpn-tsm-r50-1x1x8"}) {
     Config config = test::tiny_config(name);
-    test::write_checkpoint({.config = config}, folder_ / "in.pth");
+    test::write_checkpoint(config, folder_ / "in.pth");
     config.name = std::string(name) + "-custom";
     EXPECT_EQ(convert(folder_ / "in.pth").value_or_throw().config, config) << name;
   }
@@ -244,7 +244,7 @@ TEST_F(Convert, DetectsEveryTopologyFromShapes) {
 
 TEST_F(Convert, TakesWhatShapesDoNotShowFromTheConfigurationText) {
   Config config = test::tiny_config("tpn-slowonly-r50-16x4");
-  test::write_checkpoint({.config = config, .cfg = test::slowonly_cfg(16, 4)}, folder_ / "in.pth");
+  test::write_checkpoint(config, folder_ / "in.pth", test::slowonly_cfg(16, 4));
   config.name = "tpn-slowonly-r50-8x8-custom";
   config.head.dropout_ratio = 0.25;
   EXPECT_EQ(convert(folder_ / "in.pth").value_or_throw().config, config);
@@ -252,7 +252,7 @@ TEST_F(Convert, TakesWhatShapesDoNotShowFromTheConfigurationText) {
 
 TEST_F(Convert, AnImpossibleConfigurationTextIsNotUsed) {
   Config config = test::tiny_config("tpn-slowonly-r50-8x8");
-  test::write_checkpoint({.config = config, .cfg = test::slowonly_cfg(8, 1'000'000)}, folder_ / "in.pth");
+  test::write_checkpoint(config, folder_ / "in.pth", test::slowonly_cfg(8, 1'000'000));
   const auto report = convert(folder_ / "in.pth").value_or_throw();
   config.name = "tpn-slowonly-r50-8x8-custom";
   EXPECT_EQ(report.config, config);
@@ -261,7 +261,7 @@ TEST_F(Convert, AnImpossibleConfigurationTextIsNotUsed) {
 
 TEST_F(Convert, ChoosesLabels) {
   const auto labels_of = [&](const Config& config, const ConvertOptions& options = {}) {
-    test::write_checkpoint({.config = config}, folder_ / "in.pth");
+    test::write_checkpoint(config, folder_ / "in.pth");
     return convert(folder_ / "in.pth", options).value_or_throw().labels;
   };
   EXPECT_EQ(labels_of(test::tiny_config("tpn-slowonly-r50-8x8", 2, 400)), builtin_labels("kinetics400"));

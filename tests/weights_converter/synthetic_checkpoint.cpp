@@ -1,5 +1,6 @@
 #include "tests/weights_converter/synthetic_checkpoint.h"
 
+#include <sstream>
 #include <vector>
 
 #include "engine/model/output_file.h"
@@ -11,6 +12,10 @@ namespace tpn::test {
 namespace {
 
 constexpr std::size_t momentum_tensors = 20;
+
+std::string momentum_key(std::size_t index) {
+  return 'm' + std::to_string(index);
+}
 
 /// numpy.ndarray of float64, as protocol 2 has it: bytes go as Latin-1 text through _codecs.encode.
 void write_array(PickleWriter& pickle, std::int64_t count) {
@@ -95,7 +100,7 @@ void write_optimizer(PickleWriter& pickle, const std::vector<ParameterSpec>& spe
     pickle.empty_dictionary();
     pickle.mark();
     pickle.text("momentum_buffer");
-    pickle.tensor("m" + std::to_string(i), DType::f32, specs[i].shape);
+    pickle.tensor(momentum_key(i), DType::f32, specs[i].shape);
     pickle.set_items();
   }
   pickle.set_items();
@@ -115,7 +120,8 @@ void write_optimizer(PickleWriter& pickle, const std::vector<ParameterSpec>& spe
   pickle.set_items();
 }
 
-std::string make_pickle(const SyntheticCheckpoint& checkpoint, const std::vector<ParameterSpec>& specs) {
+std::string make_pickle(const std::vector<ParameterSpec>& specs, const std::string& cfg,
+                        TrainingState training_state) {
   PickleWriter pickle;
   pickle.empty_dictionary();
   pickle.mark();
@@ -125,7 +131,7 @@ std::string make_pickle(const SyntheticCheckpoint& checkpoint, const std::vector
   pickle.text("epoch");
   pickle.integer(150);
   pickle.text("cfg");
-  pickle.text(checkpoint.cfg);
+  pickle.text(cfg);
   pickle.text("mmengine_version");
   pickle.text("0.10.4");
   pickle.set_items();
@@ -138,7 +144,7 @@ std::string make_pickle(const SyntheticCheckpoint& checkpoint, const std::vector
     pickle.tensor(std::to_string(i), dtype, specs[i].shape);
   }
   pickle.set_items();
-  if (checkpoint.training_state) {
+  if (training_state == TrainingState::present) {
     pickle.text("message_hub");
     write_message_hub(pickle);
     pickle.text("optimizer");
@@ -152,22 +158,23 @@ std::string make_pickle(const SyntheticCheckpoint& checkpoint, const std::vector
 
 }  // namespace
 
-void write_checkpoint(const SyntheticCheckpoint& checkpoint, const std::filesystem::path& path) {
-  const std::vector<ParameterSpec> specs = parameter_specs(checkpoint.config);
+void write_checkpoint(const Config& config, const std::filesystem::path& path, const std::string& cfg,
+                      TrainingState training_state) {
+  const std::vector<ParameterSpec> specs = parameter_specs(config);
   OutputFile file(path);
   ZipWriter zip(file);
   zip.begin_entry("epoch_150/data.pkl");
-  zip.write(make_pickle(checkpoint, specs));
+  zip.write(make_pickle(specs, cfg, training_state));
   const auto write_values = [&](const std::string& key, const ParameterSpec& spec) {
     zip.begin_entry("epoch_150/data/" + key);
-    initialize_parameter(spec, checkpoint.config, Initialization::varied, checkpoint.seed,
+    initialize_parameter(spec, config, Initialization::varied, 1,
                          [&](std::span<const std::byte> piece) { zip.write(piece); });
   };
   for (std::size_t i = 0; i < specs.size(); ++i) write_values(std::to_string(i), specs[i]);
-  for (std::size_t i = 0; checkpoint.training_state && i < momentum_tensors; ++i) {
+  for (std::size_t i = 0; training_state == TrainingState::present && i < momentum_tensors; ++i) {
     ParameterSpec momentum = specs[i];
     momentum.kind = ParameterKind::bn_shift;  // floats, also for a counter
-    write_values("m" + std::to_string(i), momentum);
+    write_values(momentum_key(i), momentum);
   }
   zip.begin_entry("epoch_150/version");
   zip.write("3\n");
@@ -176,26 +183,33 @@ void write_checkpoint(const SyntheticCheckpoint& checkpoint, const std::filesyst
 }
 
 std::string slowonly_cfg(int clip_len, int frame_interval) {
-  const std::string frames = std::to_string(clip_len);
-  return "default_scope = 'mmaction'\n"
-         "model = dict(\n"
-         "    backbone=dict(depth=50, inflate=(0, 0, 1, 1), type='ResNet3dSlowOnly'),\n"
-         "    cls_head=dict(average_clips='prob', dropout_ratio=0.25, num_classes=400, type='TPNHead'),\n"
-         "    neck=dict(\n"
-         "        temporal_modulation_cfg=dict(downsample_scales=(\n            " +
-         frames + ",\n            " + frames +
-         ",\n        )),\n"
-         "        type='TPN'),\n"
-         "    test_cfg=dict(fcn_test=True),\n"
-         "    type='Recognizer3D')\n"
-         "test_pipeline = [\n"
-         "    dict(type='DecordInit'),\n"
-         "    dict(clip_len=" +
-         frames + ", frame_interval=" + std::to_string(frame_interval) +
-         ", num_clips=10, test_mode=True, type='SampleFrames'),\n"
-         "    dict(scale=(-1, 256), type='Resize'),\n"
-         "    dict(crop_size=256, type='ThreeCrop'),\n"
-         "]\n";
+  std::ostringstream text;
+  text << "default_scope = 'mmaction'\n"
+          "model = dict(\n"
+          "    backbone=dict(depth=50, inflate=(0, 0, 1, 1), type='ResNet3dSlowOnly'),\n"
+          "    cls_head=dict(average_clips='prob', dropout_ratio=0.25, num_classes=400, type='TPNHead'),\n"
+          "    neck=dict(\n"
+          "        temporal_modulation_cfg=dict(downsample_scales=(\n"
+          "            "
+       << clip_len
+       << ",\n"
+          "            "
+       << clip_len
+       << ",\n"
+          "        )),\n"
+          "        type='TPN'),\n"
+          "    test_cfg=dict(fcn_test=True),\n"
+          "    type='Recognizer3D')\n"
+          "test_pipeline = [\n"
+          "    dict(type='DecordInit'),\n"
+          "    dict(clip_len="
+       << clip_len << ", frame_interval=" << frame_interval
+       << ",\n"
+          "         num_clips=10, test_mode=True, type='SampleFrames'),\n"
+          "    dict(scale=(-1, 256), type='Resize'),\n"
+          "    dict(crop_size=256, type='ThreeCrop'),\n"
+          "]\n";
+  return text.str();
 }
 
 }  // namespace tpn::test

@@ -1,7 +1,6 @@
 // Checkpoints as mmengine's runner saves them, with random weights.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -9,15 +8,12 @@
 
 namespace tpn::test {
 
-struct SyntheticCheckpoint {
-  Config config;           ///< whose tensors it has
-  std::uint64_t seed = 1;  ///< of the `varied` initialisation
-  std::string cfg;         ///< meta['cfg']
-  bool training_state =
-      false;  ///< message_hub, optimizer (momentum of the first tensors) and param_schedulers too
-};
+enum class TrainingState { absent, present };
 
-void write_checkpoint(const SyntheticCheckpoint& checkpoint, const std::filesystem::path& path);
+/// Writes the tensors of a configuration, initialised as `varied`, with `cfg` as meta['cfg']; and where asked
+/// for message_hub, an optimizer (with the momentum of the first tensors) and param_schedulers.
+void write_checkpoint(const Config& config, const std::filesystem::path& path, const std::string& cfg = {},
+                      TrainingState training_state = TrainingState::absent);
 
 /// Text such as mmengine stores of a SlowOnly configuration: temporal scales (t, t) and clips of `clip_len`
 /// frames.

@@ -1,0 +1,134 @@
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/model/labels.h"
+#include "engine/model/model_file.h"
+#include "tests/apps/run_program.h"
+#include "tests/support/temporary_directory.h"
+#include "weights_converter/sha256.h"
+
+namespace tpn {
+namespace {
+
+using test::ProgramResult;
+using test::TemporaryDirectory;
+
+const std::filesystem::path corpus = std::filesystem::path(TPN_TEST_DATA) / "checkpoints";
+
+class TpnConvert : public testing::Test {
+ protected:
+  static ProgramResult run(const std::vector<std::string>& arguments) {
+    return test::run_program(TPN_CONVERT, arguments);
+  }
+
+  /// The good checkpoint as a model file.
+  ModelFile open_converted() {
+    EXPECT_EQ(run({good_, out_}).status, 0);
+    return open_model_file(out_);
+  }
+
+  /// Fails with that status and one sentence, and leaves nothing behind.
+  void expect_failure(int status, const std::vector<std::string>& arguments,
+                      const std::string& sentence_part) {
+    const auto entries = folder_.entry_count();
+    const ProgramResult result = run(arguments);
+    EXPECT_EQ(result.status, status) << result.errors;
+    EXPECT_EQ(result.output, "");
+    EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1) << result.errors;
+    EXPECT_NE(result.errors.find(sentence_part), std::string::npos) << result.errors;
+    EXPECT_EQ(folder_.entry_count(), entries);
+  }
+
+  TemporaryDirectory folder_;
+  const std::string good_ = corpus / "tpn-mmaction2.pth";
+  const std::string out_ = folder_ / "out.safetensors";
+};
+
+TEST_F(TpnConvert, ConvertsThereAndBack) {
+  const ProgramResult there = run({good_, out_});
+  EXPECT_EQ(there.status, 0) << there.errors;
+  EXPECT_EQ(there.errors, "");
+  EXPECT_NE(there.output.find("379 tensors"), std::string::npos) << there.output;
+  const std::string back = folder_ / "back.pth";
+  EXPECT_EQ(run({"--to-pth", out_, back}).status, 0);
+  const std::string again = folder_ / "again.safetensors";
+  EXPECT_EQ(run({back, again}).status, 0);
+  EXPECT_EQ(open_model_file(again).config, open_model_file(out_).config);
+}
+
+TEST_F(TpnConvert, TakesConfigLabelsAndType) {
+  const std::string config = folder_.write("config.json", to_json(open_converted().config));
+  const std::string labels = folder_.write("labels.txt", "a\nb\nc\nd\ne\nf\ng\n");
+  EXPECT_EQ(run({good_, out_, "--config", config, "--labels", labels, "--dtype", "bf16"}).status, 0);
+  const ModelFile model = open_model_file(out_);
+  EXPECT_EQ(model.labels.size(), 7U);
+  EXPECT_EQ(model.tensors.find("cls_head.fc_cls.weight")->dtype, DType::bf16);
+}
+
+TEST_F(TpnConvert, InspectsEitherFormat) {
+  const ProgramResult checkpoint = run({"--inspect", good_});
+  EXPECT_EQ(checkpoint.status, 0);
+  EXPECT_NE(checkpoint.output.find("format: PyTorch checkpoint"), std::string::npos);
+  EXPECT_EQ(run({good_, out_}).status, 0);
+  EXPECT_NE(run({"--inspect", out_}).output.find("format: safetensors"), std::string::npos);
+  expect_failure(1, {"--inspect", corpus / "bad-crc-data.pth"}, "bad-crc-data.pth");
+  expect_failure(1, {"--inspect", folder_ / "absent"}, "absent");
+}
+
+TEST_F(TpnConvert, WritesRandomModels) {
+  const std::string config = folder_.write("config.json", to_json(open_converted().config));
+  EXPECT_EQ(run({"--random", config, "--seed", "7", out_}).status, 0);
+  const std::string digest = sha256_hex(std::filesystem::path(out_));
+  EXPECT_EQ(run({"--random", config, "--seed", "7", out_}).status, 0);
+  EXPECT_EQ(sha256_hex(std::filesystem::path(out_)), digest);
+  EXPECT_EQ(run({"--random", config, "--seed", "8", out_}).status, 0);
+  EXPECT_NE(sha256_hex(std::filesystem::path(out_)), digest);
+  EXPECT_EQ(run({"--random", config, "--from-scratch", out_}).status, 0);
+}
+
+TEST_F(TpnConvert, RefusesInputs) {
+  expect_failure(1, {corpus / "bad-code-os-tensor.pth", out_}, "bad-code-os-tensor.pth");
+  expect_failure(1, {corpus / "tpn-nan.pth", out_}, "backbone.layer2.1.conv1.conv.weight");
+  expect_failure(1, {corpus / "tpn-missing-conv.pth", out_}, "backbone.layer3.0.conv2.conv.weight");
+  expect_failure(1, {corpus / "tpn-wrong-shape.pth", out_}, "(32, 64, 1, 3, 3)");
+  expect_failure(1, {corpus / "tpn-backbone-only.pth", out_}, "--init-missing");
+  expect_failure(1, {folder_ / "absent.pth", out_}, "absent.pth");
+  expect_failure(1, {"--to-pth", good_, out_}, "not a safetensors file");
+}
+
+TEST_F(TpnConvert, RefusesWrongUsage) {
+  expect_failure(2, {}, "IN and OUT");
+  expect_failure(2, {good_}, "IN and OUT");
+  expect_failure(2, {good_, out_, out_}, "IN and OUT");
+  expect_failure(2, {"--nonsense"}, "--nonsense");
+  expect_failure(2, {"--inspect", good_, out_}, "--inspect");
+  expect_failure(2, {good_, out_, "--dtype", "f8"}, "--dtype");
+  expect_failure(2, {good_, out_, "--config", "tpn-slowonly-r34"}, "tpn-slowonly-r34");
+  expect_failure(2, {good_, out_, "--labels", "kinetics400"}, "400 labels");
+  expect_failure(2, {good_, out_, "--labels", folder_ / "absent.txt"}, "absent.txt");
+  expect_failure(2, {good_, good_}, "the input itself");
+  expect_failure(2, {good_, corpus / "../checkpoints/tpn-mmaction2.pth"}, "the input itself");
+  expect_failure(2, {"--random", "tpn-tsm-r50-1x1x8", "--labels", "kinetics400", out_}, "174 classes");
+}
+
+TEST_F(TpnConvert, SaysWhenTheOutputCannotBeWritten) {
+  expect_failure(3, {good_, folder_ / "absent/out"}, "absent/out");
+  expect_failure(3, {good_, folder_.path()}, "not a regular file");
+  expect_failure(3, {good_, "/dev/null"}, "/dev/null");
+}
+
+TEST_F(TpnConvert, HelpTeaches) {
+  const ProgramResult help = run({"--help"});
+  EXPECT_EQ(help.status, 0);
+  for (const char* part : {"--inspect", "--to-pth", "--random", "--labels", "--dtype", "Exit status"}) {
+    EXPECT_NE(help.output.find(part), std::string::npos) << part;
+  }
+  EXPECT_EQ(run({"--version"}).status, 0);
+}
+
+}  // namespace
+}  // namespace tpn
