@@ -1,0 +1,322 @@
+#include <stdexcept>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "engine/exec/executor.h"
+#include "engine/networks/network.h"
+#include "engine/recognize/consensus.h"
+#include "engine/recognize/tpn.h"
+#include "engine/video/clip_loader.h"
+#include "kernels/cpu/cpu_backend.h"
+#include "tests/recognize/tiny_model.h"
+#include "tests/support/tolerance.h"
+
+namespace tpn {
+namespace {
+
+const std::string videos = TPN_TEST_DATA "/video/";
+
+FrameSequence sequence_of(const test::RandomFrames& frames) {
+  return {frames.pixels(), frames.count(), frames.size().height, frames.size().width, 25};
+}
+
+/// The straightforward way: all clips, then one view after the other.
+std::vector<float> logits_of(const test::TinyModel& model, const LoadedClips& clips) {
+  const auto weights = Weights::load(model.path());
+  const ViewPlan& views = clips.plan;
+  const Graph graph = build_network(model.config(), {1, views.view_frames, views.crop_size, views.crop_size});
+  Executor executor(
+      std::make_shared<const Plan>(graph, std::make_shared<const CpuBackend>(1), *weights, PlanOptions{}));
+  std::vector<float> logits;
+  for (int view = 0; view < views.views(); ++view) {
+    TensorView input = executor.input();
+    input.shape = Shape(input.shape.extents().subspan(1));
+    fill_view(clips, view, model.config().sampling, input);
+    executor.run();
+    const std::vector<float> row = executor.feature("logits").values;
+    logits.insert(logits.end(), row.begin(), row.end());
+  }
+  return logits;
+}
+
+std::string error_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const std::runtime_error& e) {
+    return e.what();
+  }
+  return "nothing was thrown";
+}
+
+void expect_mentions(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << text;
+}
+
+TEST(Model, TellsWhatItIs) {
+  const test::TinyModel file;
+  const Model model = Model::load(file.path());
+  EXPECT_EQ(model.name(), "tpn-slowonly-r50-8x8-tiny");
+  EXPECT_EQ(model.classes(), 5);
+  EXPECT_EQ(model.labels(), test::tiny_labels());
+  EXPECT_EQ(parse_config(model.config_json()), file.config());
+}
+
+TEST(Model, RefusesWhatIsNone) {
+  expect_mentions(error_of([] { Model::load("/nonexistent.safetensors"); }), "/nonexistent.safetensors");
+  expect_mentions(error_of([] { Model::load(videos + "gray.mp4"); }), "gray.mp4");
+}
+
+TEST(Recognizer, EqualsTheStraightforwardWay) {
+  for (const char* name : {"tpn-slowonly-r50-8x8", "tpn-tsm-r50-1x1x8"}) {
+    const test::TinyModel file(name);
+    const test::RandomFrames frames(30, {48, 40}, 1);
+    const auto clips = load_clips(frames.images(), file.config().sampling);
+    const std::vector<float> logits = logits_of(file, *clips);
+    Recognizer recognizer(Model::load(file.path()), test::one_thread());
+    for (int round = 0; round < 2; ++round) {
+      const Recognition r = recognizer.classify(sequence_of(frames));
+      EXPECT_EQ(r.clips, file.config().backbone.dims == 2 ? 2 : 3);
+      EXPECT_EQ(r.clips, recognizer.clips());
+      EXPECT_EQ(r.crops, 3);
+      EXPECT_EQ(r.crops, recognizer.crops());
+      EXPECT_EQ(r.frames, 30);
+      EXPECT_EQ(r.fps, 25);
+      EXPECT_DOUBLE_EQ(r.duration, 1.2);
+      EXPECT_EQ(r.frame_indices, clips->plan.frame_indices);
+      EXPECT_EQ(r.logits, logits) << name;
+      EXPECT_EQ(r.scores, average_views(logits, 5, "prob"));
+      EXPECT_EQ(r.top(1).front().label,
+                test::tiny_labels()[static_cast<std::size_t>(r.top(1).front().index)]);
+      EXPECT_TRUE(r.warnings.empty());
+      EXPECT_GT(r.timings.inference, 0);
+      EXPECT_GE(r.timings.total, r.timings.inference);
+    }
+  }
+}
+
+TEST(Recognizer, AveragesAsTheConfigurationSays) {
+  Config config = test::tiny_pictures_config("tpn-slowonly-r50-8x8");
+  config.head.average_clips = "score";
+  const test::TinyModel file(config, {});
+  const test::RandomFrames frames(30, {48, 40}, 1);
+  const Recognition r =
+      Recognizer(Model::load(file.path()), test::one_thread()).classify(sequence_of(frames));
+  EXPECT_EQ(r.scores, average_views(r.logits, 5, "score"));
+  EXPECT_EQ(r.top(1).front().label, "");
+}
+
+TEST(Recognizer, ReadsFilesAsItReadsFrames) {
+  const test::TinyModel file;
+  Recognizer recognizer(Model::load(file.path()), test::one_thread());
+  for (const char* name : {"frames/png", "h264_bframes.mp4", "damaged.mp4", "claims_more.avi"}) {
+    const auto clips = load_clips(videos + name, file.config().sampling);
+    const Recognition r = recognizer.classify(videos + name);
+    EXPECT_EQ(r.logits, logits_of(file, *clips)) << name;
+    EXPECT_EQ(r.frames, clips->info.frames);
+    EXPECT_EQ(r.frame_indices, clips->plan.frame_indices);
+    EXPECT_EQ(r.warnings, clips->warnings);
+    EXPECT_EQ(r.input, videos + name);
+  }
+}
+
+TEST(Recognizer, TakesOtherViews) {
+  const test::TinyModel file;
+  const test::RandomFrames frames(30, {48, 40}, 2);
+  const auto clips = load_clips(frames.images(), file.config().sampling, ViewCounts{1, 1});
+  RecognizerOptions options = test::one_thread();
+  options.clips = 1;
+  options.crops = 1;
+  const Model model = Model::load(file.path());
+  EXPECT_EQ(Recognizer(model, options).classify(sequence_of(frames)).logits, logits_of(file, *clips));
+  options.clips = 0;
+  const Recognition r = Recognizer(model, options).classify(sequence_of(frames));
+  EXPECT_EQ(r.clips, 3);
+  EXPECT_EQ(r.crops, 1);
+}
+
+TEST(Recognizer, GivesTheSameForAnyBatchAndNumberOfThreads) {
+  const test::TinyModel file;
+  const test::RandomFrames frames(30, {48, 40}, 3);
+  const Model model = Model::load(file.path());
+  const Recognition expected = Recognizer(model).classify(sequence_of(frames));
+  for (const int threads : {1, 2, 3}) {
+    for (const int batch : {1, 4, 9, 50}) {
+      RecognizerOptions options;
+      options.threads = threads;
+      options.batch = batch;
+      const Recognition r = Recognizer(model, options).classify(sequence_of(frames));
+      EXPECT_LE(test::relative_l2(r.logits, expected.logits), test::network_f32_relative_l2)
+          << threads << " threads, batches of " << batch;
+    }
+  }
+}
+
+TEST(Recognizer, ClassifiesPreparedViews) {
+  const test::TinyModel file;
+  Recognizer recognizer(Model::load(file.path()), test::one_thread());
+  const test::RandomFrames frames(30, {48, 40}, 4);
+  const auto clips = load_clips(frames.images(), file.config().sampling);
+  const Shape shape{4, 32, 32, 3};
+  std::vector<float> values;  // (views, 3, T, H, W)
+  for (int view = 0; view < clips->plan.views(); ++view) {
+    std::vector<float> one(static_cast<std::size_t>(shape.count()));
+    fill_view(*clips, view, file.config().sampling,
+              {reinterpret_cast<std::byte*>(one.data()), DType::f32, shape});
+    for (std::size_t c = 0; c < 3; ++c)
+      for (std::size_t i = c; i < one.size(); i += 3) values.push_back(one[i]);
+  }
+  const Recognition r = recognizer.classify(ViewTensor{values, {9, 3, 4, 32, 32}});
+  EXPECT_EQ(r.views(), 9);
+  EXPECT_EQ(r.frames, 0);
+  EXPECT_TRUE(r.frame_indices.empty());
+  EXPECT_EQ(r.logits, recognizer.classify(sequence_of(frames)).logits);
+
+  const std::vector<float> other(std::size_t{2} * 3 * 6 * 48 * 40, 0.5F);
+  const Recognition flat = recognizer.classify(ViewTensor{other, {2, 3, 6, 48, 40}});
+  ASSERT_EQ(flat.logits.size(), 10U);
+  for (std::size_t k = 0; k < 5; ++k) EXPECT_EQ(flat.logits[k], flat.logits[k + 5]);
+}
+
+TEST(Recognizer, NamesWhatIsWrong) {
+  const test::TinyModel file;
+  const Model model = Model::load(file.path());
+  Recognizer recognizer(model, test::one_thread());
+  const auto with = [&](auto change) {
+    RecognizerOptions options;
+    change(options);
+    return error_of([&] { Recognizer(model, options); });
+  };
+  expect_mentions(with([](RecognizerOptions& o) { o.device = Device::cuda; }), "CUDA");
+  expect_mentions(with([](RecognizerOptions& o) { o.crops = 2; }), "crops");
+  expect_mentions(with([](RecognizerOptions& o) { o.clips = -1; }), "clips");
+  expect_mentions(with([](RecognizerOptions& o) { o.batch = 0; }), "batch");
+  expect_mentions(with([](RecognizerOptions& o) { o.threads = -1; }), "threads");
+  const test::TinyModel tsm("tpn-tsm-r50-1x1x8");
+  RecognizerOptions ten_clips;
+  ten_clips.clips = 10;
+  expect_mentions(error_of([&] { Recognizer(Model::load(tsm.path()), ten_clips); }), "10");
+
+  expect_mentions(error_of([&] { recognizer.classify(std::string("/nonexistent.mp4")); }),
+                  "/nonexistent.mp4");
+  expect_mentions(error_of([&] { recognizer.classify(videos + "audio_only.m4a"); }), "audio_only.m4a");
+  expect_mentions(error_of([&] { recognizer.classify(FrameSequence{}); }), "frames");
+  const std::vector<float> values(96);
+  expect_mentions(error_of([&] { recognizer.classify(ViewTensor{values, {1, 3, 4, 4, 4}}); }), "96");
+  expect_mentions(error_of([&] {
+                    recognizer.classify(ViewTensor{values, {1, 2, 3, 4, 4}});
+                  }),
+                  "(views, 3, T, H, W)");
+  expect_mentions(error_of([&] {
+                    recognizer.classify(ViewTensor{{}, {0, 3, 4, 4, 4}});
+                  }),
+                  "(views, 3, T, H, W)");
+  const std::vector<float> six_segments(std::size_t{3} * 6 * 32 * 32);
+  expect_mentions(error_of([&] {
+                    Recognizer(Model::load(tsm.path())).classify(ViewTensor{six_segments, {1, 3, 6, 32, 32}});
+                  }),
+                  "segments");
+}
+
+TEST(Recognizer, ClassifiesWhatItCanOfMany) {
+  const test::TinyModel file;
+  Recognizer recognizer(Model::load(file.path()), test::one_thread());
+  const std::vector<std::string> inputs{videos + "gray.mp4", videos + "no_moov.mp4", videos + "damaged.avi",
+                                        "/nonexistent", videos + "frames/jpg"};
+  std::vector<Outcome> outcomes;
+  std::vector<Progress> progress;
+  recognizer.classify_all(
+      inputs, [&](Outcome&& outcome) { outcomes.push_back(std::move(outcome)); },
+      [&](const Progress& p) { progress.push_back(p); });
+  ASSERT_EQ(outcomes.size(), inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    EXPECT_EQ(outcomes[i].index, i);
+    const bool bad = i == 1 || i == 3;
+    EXPECT_EQ(outcomes[i].recognition.has_value(), !bad) << outcomes[i].error;
+    if (bad) {
+      expect_mentions(outcomes[i].error, inputs[i]);
+    } else {
+      EXPECT_EQ(outcomes[i].error, "");
+      EXPECT_EQ(outcomes[i].recognition->input, inputs[i]);
+      EXPECT_EQ(outcomes[i].recognition->logits, recognizer.classify(inputs[i]).logits);
+    }
+  }
+  EXPECT_FALSE(outcomes[2].recognition->warnings.empty());
+  ASSERT_GE(progress.size(), 27U);
+  EXPECT_EQ(progress.back().index, 4U);
+  EXPECT_EQ(progress.back().views_done, 9);
+  EXPECT_EQ(progress.back().views, 9);
+  recognizer.classify_all({}, [](Outcome&&) { FAIL(); });
+}
+
+TEST(Recognizer, EndsWhenTheCallerThrows) {
+  const test::TinyModel file;
+  Recognizer recognizer(Model::load(file.path()), test::one_thread());
+  const std::vector<std::string> inputs(4, videos + "gray.mp4");
+  const auto refuse = [](auto&&) { throw std::runtime_error("enough"); };
+  EXPECT_EQ(error_of([&] { recognizer.classify_all(inputs, refuse); }), "enough");
+  EXPECT_EQ(error_of([&] {
+              recognizer.classify_all(
+                  inputs, [](Outcome&&) {}, refuse);
+            }),
+            "enough");
+  EXPECT_EQ(recognizer.classify(inputs[0]).views(), 9);
+}
+
+TEST(Recognizer, EndsWhenTheWeightsAreWrong) {
+  const test::TinyModel file;
+  Config other = file.config();
+  other.head.num_classes = 7;
+  other.neck.aux_head.reset();
+  const std::filesystem::path path = file.directory() / "wrong.safetensors";
+  const SafetensorsFile tensors = SafetensorsFile::open(file.path()).value_or_throw();
+  std::vector<SafetensorsOutput> same;
+  for (const SafetensorsFile::Entry& entry : tensors.entries()) {
+    const ConstTensorView view = tensors.view(entry);
+    same.push_back({entry.name, entry.dtype, entry.shape,
+                    [view](const auto& sink) { sink(std::span(view.data, view.bytes())); }});
+  }
+  write_safetensors(path, {{"tpn.config", to_json(other)}}, same);
+  Recognizer recognizer(Model::load(path));
+  const std::string error = error_of([&] { recognizer.classify(videos + "gray.mp4"); });
+  expect_mentions(error, "wrong.safetensors");
+  expect_mentions(error, "cls_head.fc_cls.weight");
+}
+
+TEST(Recognizer, WorksInSeveralThreads) {
+  const test::TinyModel file;
+  const Model model = Model::load(file.path());
+  RecognizerOptions options;
+  options.threads = 1;
+  Recognizer shared(model, options);
+  const std::string input = videos + "h264_bframes.mp4";
+  std::vector<std::vector<float>> own(3), together(3);
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < 3; ++i) {
+      threads.emplace_back([&, i] {
+        own[i] = Recognizer(model, options).classify(input).logits;
+        together[i] = shared.classify(input).logits;
+      });
+    }
+  }
+  const std::vector<float> expected = shared.classify(input).logits;
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(own[i], expected);
+    EXPECT_EQ(together[i], expected);
+  }
+}
+
+TEST(Recognizer, KeepsItsModelAlive) {
+  const test::TinyModel file;
+  std::optional<Model> model = Model::load(file.path());
+  Recognizer first(*model, test::one_thread());
+  model.reset();
+  Recognizer recognizer(std::move(first));
+  Recognition r = recognizer.classify(videos + "gray.mp4");
+  recognizer = Recognizer(Model::load(file.path()), test::one_thread());
+  EXPECT_FALSE(r.top(5).front().label.empty() && r.labels->empty());
+}
+
+}  // namespace
+}  // namespace tpn

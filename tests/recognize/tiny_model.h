@@ -6,6 +6,7 @@
 
 #include "engine/model/config.h"
 #include "engine/networks/initialize.h"
+#include "engine/recognize/tpn.h"
 #include "kernels/image.h"
 #include "tests/support/images.h"
 #include "tests/support/temporary_directory.h"
@@ -24,6 +25,13 @@ inline Config tiny_pictures_config(const std::string& name) {
     config.sampling.num_clips = 3;
   }
   return config;
+}
+
+/// Threads only cost time where there is so little to do.
+inline RecognizerOptions one_thread() {
+  RecognizerOptions options;
+  options.threads = 1;
+  return options;
 }
 
 inline std::vector<std::string> tiny_labels() {

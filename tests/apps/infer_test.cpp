@@ -1,0 +1,194 @@
+// The program tpn_infer, as its users run it.
+#include <sstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/model/safetensors.h"
+#include "tests/recognize/tiny_model.h"
+#include "tests/support/run_program.h"
+
+namespace tpn {
+namespace {
+
+using nlohmann::json;
+
+const std::string videos = TPN_TEST_DATA "/video/";
+
+test::ProgramResult infer(const std::vector<std::string>& arguments, const std::string& input = {}) {
+  return test::run_program(TPN_INFER, arguments, input);
+}
+
+std::vector<json> lines_of(const std::string& text) {
+  std::vector<json> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(json::parse(line));
+  return lines;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+class Infer : public testing::Test {
+ protected:
+  /// With the model, in JSON.
+  test::ProgramResult run(std::vector<std::string> arguments, const std::string& input = {}) const {
+    const std::vector<std::string> first{"--model", model_.path().string(), "--format", "json", "--threads",
+                                         "1"};
+    arguments.insert(arguments.begin(), first.begin(), first.end());
+    return infer(arguments, input);
+  }
+  [[nodiscard]] std::string file(const std::string& name) const {
+    return (model_.directory() / name).string();
+  }
+
+  test::TinyModel model_;
+};
+
+TEST_F(Infer, PrintsTheBestClasses) {
+  const test::ProgramResult r = infer({"--model", model_.path().string(), videos + "gray.mp4", "--top", "3"});
+  EXPECT_EQ(r.status, 0);
+  EXPECT_EQ(r.error, "");
+  EXPECT_TRUE(contains(r.out, "gray.mp4"));
+  EXPECT_TRUE(contains(r.out, "3x3 views"));
+  EXPECT_EQ(std::count(r.out.begin(), r.out.end(), '\n'), 4);
+  int labels = 0;
+  for (const std::string& label : test::tiny_labels()) labels += !label.empty() && contains(r.out, label);
+  EXPECT_GE(labels, 2);
+}
+
+TEST_F(Infer, WritesJson) {
+  const test::ProgramResult r = run({videos + "gray.mp4", "--top", "2", "--scores"});
+  ASSERT_EQ(r.status, 0) << r.error;
+  EXPECT_EQ(r.error, "");
+  const std::vector<json> lines = lines_of(r.out);
+  ASSERT_EQ(lines.size(), 1U);
+  const json& line = lines.front();
+  EXPECT_EQ(line.at("input"), videos + "gray.mp4");
+  EXPECT_GT(line.at("frames").get<int>(), 0);
+  EXPECT_GT(line.at("fps").get<double>(), 0);
+  EXPECT_GT(line.at("duration").get<double>(), 0);
+  EXPECT_EQ(line.at("views"), 9);
+  const auto scores = line.at("scores").get<std::vector<float>>();
+  ASSERT_EQ(scores.size(), 5U);
+  float sum = 0;
+  for (const float score : scores) sum += score;
+  EXPECT_NEAR(sum, 1, 1e-5);
+  ASSERT_EQ(line.at("top").size(), 2U);
+  for (const json& top : line.at("top")) {
+    const auto index = top.at("index").get<std::size_t>();
+    EXPECT_EQ(top.at("score").get<float>(), scores.at(index));
+    const std::string label = test::tiny_labels().at(index);
+    EXPECT_EQ(top.at("label"), label.empty() ? json() : json(label));
+  }
+  EXPECT_GE(line.at("top")[0].at("score"), line.at("top")[1].at("score"));
+  for (const char* stage : {"decode", "convert", "resize", "transform", "inference", "total"}) {
+    EXPECT_GE(line.at("timings").at(stage).get<double>(), 0) << stage;
+  }
+}
+
+TEST_F(Infer, GoesOnAfterADamagedInput) {
+  const test::ProgramResult r =
+      run({"-", "--views", "1x1"}, videos + "gray.mp4\n" + videos + "no_moov.mp4\n" + videos +
+                                       "damaged.mp4\n" + videos + "frames/png\n");
+  EXPECT_EQ(r.status, 1);
+  const std::vector<json> lines = lines_of(r.out);
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_EQ(lines[0].at("input"), videos + "gray.mp4");
+  EXPECT_EQ(lines[1].at("input"), videos + "no_moov.mp4");
+  EXPECT_TRUE(contains(lines[1].at("error"), "no_moov.mp4"));
+  EXPECT_FALSE(lines[1].contains("top"));
+  EXPECT_FALSE(lines[2].at("warnings").empty());
+  EXPECT_EQ(lines[3].at("frames"), 12);
+  for (const std::size_t good : {0U, 2U, 3U}) EXPECT_EQ(lines[good].at("views"), 1);
+  // One line a sentence: the error and the warnings.
+  EXPECT_EQ(std::count(r.error.begin(), r.error.end(), '\n'),
+            static_cast<std::ptrdiff_t>(1 + lines[2].at("warnings").size()));
+  EXPECT_TRUE(contains(r.error, "warning: "));
+}
+
+TEST_F(Infer, KeepsUnusualNamesApart) {
+  const std::string name = file("a \"b\"\n\xff.mp4");
+  const test::ProgramResult r = run({name});
+  EXPECT_EQ(r.status, 1);
+  const std::vector<json> lines = lines_of(r.out);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_TRUE(contains(lines[0].at("input"), "a \"b\"\n"));
+}
+
+TEST_F(Infer, TellsUsageErrors) {
+  const std::string model = model_.path().string();
+  const std::string video = videos + "gray.mp4";
+  const std::string no_list = std::string("@").append(file("nonexistent"));
+  const std::vector<std::vector<std::string>> wrong{
+      {},
+      {video},
+      {"--model", model},
+      {"--model", model, video, "--no-such-option"},
+      {"--model", model, video, "--views", "many"},
+      {"--model", model, video, "--views", "1x2"},
+      {"--model", model, video, "--top", "0"},
+      {"--model", model, video, "--format", "xml"},
+      {"--model", model, video, "--device", "tpu"},
+      {"--model", model, video, "--device", "cuda"},
+      {"--model", model, video, "--precision", "f64"},
+      {"--model", model, video, "--features"},
+      {"--model", model, video, "--tensor", file("x")},
+      {"--model", model, video, video, "--save-tensors", file("x")},
+      {"--model", model, no_list},
+      {"--model", file("nonexistent"), video},
+      {"--model", video, video},
+      {"--model", model, video, "--output", file("nonexistent/x")},
+  };
+  for (const std::vector<std::string>& arguments : wrong) {
+    const test::ProgramResult r = infer(arguments);
+    EXPECT_EQ(r.status, 2) << testing::PrintToString(arguments) << r.out;
+    EXPECT_EQ(r.out, "");
+    EXPECT_NE(r.error, "") << testing::PrintToString(arguments);
+  }
+}
+
+TEST_F(Infer, Helps) {
+  const test::ProgramResult help = infer({"--help"});
+  EXPECT_EQ(help.status, 0);
+  for (const char* option :
+       {"--model", "--device", "--precision", "--views", "--top", "--format", "--scores", "--threads",
+        "--output", "--save-tensors", "--features", "--tensor", "--accurate-color", "Examples"}) {
+    EXPECT_TRUE(contains(help.out, option)) << option;
+  }
+  const test::ProgramResult version = infer({"--version"});
+  EXPECT_EQ(version.status, 0);
+  EXPECT_TRUE(version.out.starts_with("tpn_infer "));
+}
+
+TEST_F(Infer, WritesTheOutputFile) {
+  const std::string path = file("results");
+  const test::ProgramResult r = run({videos + "gray.mp4", "/nonexistent", "--output", path});
+  EXPECT_EQ(r.status, 1);
+  EXPECT_EQ(r.out, "");
+  EXPECT_EQ(lines_of(test::read_file(path)).size(), 2U);
+}
+
+TEST_F(Infer, SavesAndTakesTensors) {
+  const std::string saved = file("saved"), again = file("again");
+  const test::ProgramResult first = run({videos + "h264_bframes.mp4", "--save-tensors", saved, "--features"});
+  ASSERT_EQ(first.status, 0) << first.error;
+  const test::ProgramResult second = run({"--tensor", saved, "--save-tensors", again});
+  ASSERT_EQ(second.status, 0) << second.error;
+  EXPECT_EQ(lines_of(first.out)[0].at("top"), lines_of(second.out)[0].at("top"));
+  const SafetensorsFile a = SafetensorsFile::open(saved).value_or_throw();
+  const SafetensorsFile b = SafetensorsFile::open(again).value_or_throw();
+  EXPECT_EQ(a.find("frame_indices")->shape, (Shape{3, 4}));
+  EXPECT_EQ(a.find("input")->shape, (Shape{9, 3, 4, 32, 32}));
+  EXPECT_EQ(a.find("stem")->shape, (Shape{9, 2, 4, 8, 8}));
+  EXPECT_EQ(a.find("neck")->shape, (Shape{9, 80, 1, 1, 1}));
+  EXPECT_EQ(a.find("logits")->shape, (Shape{9, 5}));
+  EXPECT_EQ(a.find("scores")->shape, (Shape{5}));
+  EXPECT_EQ(b.find("input")->shape, a.find("input")->shape);
+  EXPECT_EQ(b.find("logits")->shape, (Shape{9, 5}));
+  EXPECT_EQ(run({"--tensor", model_.path().string()}).status, 1);
+}
+
+}  // namespace
+}  // namespace tpn
