@@ -1,8 +1,7 @@
 // Times a model: latency, throughput, memory, and where the time goes.
-#include <cstdio>
 #include <fstream>
 #include <iostream>
-#include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 

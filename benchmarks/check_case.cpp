@@ -11,9 +11,9 @@ using ops::Tensor64;
 /// (n, t, h, w, o) of an output element.
 using Position = std::array<std::int64_t, 5>;
 
-std::vector<Position> sample_positions(const Shape& y) {
+std::vector<Position> sample_positions(const Shape& y, std::uint32_t seed) {
   constexpr int channels_per_corner = 8, random_positions = 192;
-  std::mt19937 generator(1);
+  std::mt19937 generator(seed);
   const auto below = [&](std::int64_t end) {
     return std::uniform_int_distribution<std::int64_t>(0, end - 1)(generator);
   };
@@ -70,7 +70,7 @@ SampledOutput sample_reference(const ops::FusedConv3d& op, std::span<const Tenso
   ops::FusedConv3d single = op;
   single.conv = {};
   SampledOutput sample;
-  for (const Position& at : sample_positions(y)) {
+  for (const Position& at : sample_positions(y, 1)) {
     const std::int64_t index = (((at[0] * y[1] + at[1]) * y[2] + at[2]) * y[3] + at[3]) * y[4] + at[4];
     std::vector<Tensor64> operands{cells_under_kernel(op.conv, inputs[0], weight, at),
                                    part(inputs[1], at[4] * filter.count(), filter)};

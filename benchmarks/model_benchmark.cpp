@@ -14,6 +14,7 @@ namespace {
 
 std::vector<Shape> shapes_of(const std::vector<Slot>& slots) {
   std::vector<Shape> shapes;
+  shapes.reserve(slots.size());
   for (const Slot& slot : slots) shapes.push_back(slot.shape);
   return shapes;
 }
@@ -25,6 +26,7 @@ std::vector<StepTime> step_times(const Plan& plan, DType precision,
   for (std::size_t i = 0; i < plan.steps().size(); ++i) {
     const Step& step = plan.steps()[i];
     std::vector<double> seconds;
+    seconds.reserve(series.size());
     for (const std::vector<double>& run : series) seconds.push_back(run[i]);
     times.push_back({step.name, std::string(name_of(step.op)), step.kernel->implementation(),
                      summarize(std::move(seconds)), step.multiply_adds,
@@ -93,6 +95,10 @@ const Peak* ModelReport::peak_of(const ModelTiming& timing) const {
 
 ModelReport run(const ModelBenchmark& benchmark) {
   const auto whole_machine = std::make_shared<CpuBackend>();
+  for (const DType precision : benchmark.precisions) {
+    if (!whole_machine->supports(precision))
+      throw Error("This processor does not compute in " + std::string(name_of(precision)) + ".");
+  }
   ModelReport report;
   report.machine = describe_machine(*whole_machine);
   report.model = benchmark.model.filename().string();

@@ -1,7 +1,7 @@
 // Every case of every operation of the list on the CPU, each verified against its reference before it is
 // timed. Names are layer/OP/CASE/PRECISION for layers of full-size models and small/... for the cases that
 // the tests run too. The options are Google Benchmark's and those of main().
-#include <cstdio>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -144,7 +144,7 @@ int run_operations(int argc, char** argv) {
   ::benchmark::AddCustomContext("threads", std::to_string(session.backend().threads()));
   register_cases(session);
   if (::benchmark::RunSpecifiedBenchmarks() == 0) {
-    std::fputs("No operation's name matches the filter.\n", stderr);
+    std::cerr << "op_benchmark: no operation's name matches the filter.\n";
     return 1;
   }
   return session.failed() ? 1 : 0;
@@ -157,7 +157,7 @@ int main(int argc, char** argv) {
   try {
     return tpn::benchmarks::run_operations(argc, argv);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "op_benchmark: %s\n", e.what());
+    std::cerr << "op_benchmark: " << e.what() << '\n';
     return 1;
   }
 }

@@ -5,9 +5,7 @@
 namespace tpn::benchmarks {
 
 TemporaryModel::TemporaryModel(const std::string& config) {
-  const Config parsed =
-      config.ends_with(".json") ? parse_config(test::read_file(config)) : builtin_config(config);
-  write_random_model(parsed, Initialization::varied, 1, {}, path());
+  write_random_model(load_config(config), Initialization::varied, 1, {}, path());
 }
 
 }  // namespace tpn::benchmarks

@@ -11,8 +11,8 @@ namespace tpn::benchmarks {
 /// A model file in a temporary folder, removed with it.
 class TemporaryModel {
  public:
-  /// config: a built-in configuration's name, or a JSON file's path, which ends in ".json". Throws Error when
-  /// there is no such configuration or the model cannot be written.
+  /// config: what load_config() takes. Throws Error when there is no such configuration or the model cannot
+  /// be written.
   explicit TemporaryModel(const std::string& config);
 
   [[nodiscard]] std::filesystem::path path() const { return folder_ / "random.safetensors"; }

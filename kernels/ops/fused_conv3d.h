@@ -56,35 +56,41 @@ struct FusedConv3d {
 inline std::vector<Case<FusedConv3d>> FusedConv3d::cases() {
   using R = Range;
   std::vector<Case<FusedConv3d>> all;
-  const auto add = [&](const std::string& label, const Conv3d& conv, const Shape& x, const Shape& w,
-                       bool norm, bool residual, bool relu, bool full_size) {
-    Case<FusedConv3d> c{
-        label, {.conv = conv, .norm = norm, .residual = residual, .relu = relu}, {x, w}, {}, full_size};
-    c.ranges = {R::symmetric, R::symmetric};
-    if (norm) {
+  const auto add = [&](const std::string& label, const FusedConv3d& op, const Shape& x, const Shape& w,
+                       bool full_size) {
+    Case<FusedConv3d> c{label, op, {x, w}, {R::symmetric, R::symmetric}, full_size};
+    if (op.norm) {
       c.inputs.insert(c.inputs.end(), 4, Shape{w[0]});
       c.ranges.insert(c.ranges.end(), {R::positive, R::symmetric, R::symmetric, R::positive});
     }
-    if (residual) c.inputs.push_back(conv.infer(std::vector<Shape>{x, w})[0]);
+    if (op.residual) c.inputs.push_back(op.conv.infer(std::vector<Shape>{x, w})[0]);
     all.push_back(std::move(c));
   };
   for (const Case<Conv3d>& base : Conv3d::cases()) {
     const Shape &x = base.inputs[0], &w = base.inputs[1];
-    add(base.label + "_norm", base.op, x, w, true, false, false, false);
-    add(base.label + "_relu", base.op, x, w, false, false, true, false);
-    add(base.label + "_norm_relu", base.op, x, w, true, false, true, false);
-    add(base.label + "_norm_add_relu", base.op, x, w, true, true, true, false);
-    add(base.label + "_add", base.op, x, w, false, true, false, false);
+    add(base.label + "_norm", {.conv = base.op, .norm = true}, x, w, false);
+    add(base.label + "_relu", {.conv = base.op, .relu = true}, x, w, false);
+    add(base.label + "_norm_relu", {.conv = base.op, .norm = true, .relu = true}, x, w, false);
+    add(base.label + "_norm_add_relu", {.conv = base.op, .norm = true, .residual = true, .relu = true}, x, w,
+        false);
+    add(base.label + "_add", {.conv = base.op, .residual = true}, x, w, false);
   }
   const Conv3d spatial{.padding = {0, 1, 1}}, halving{.stride = {1, 2, 2}, .padding = {0, 1, 1}},
       temporal{.padding = {1, 0, 0}};
-  add("res2_pointwise_out", {}, {1, 8, 64, 64, 64}, {256, 64, 1, 1, 1}, true, true, true, true);
-  add("res2_spatial", spatial, {1, 8, 64, 64, 64}, {64, 64, 1, 3, 3}, true, false, true, true);
-  add("res4_temporal", temporal, {1, 8, 16, 16, 1024}, {256, 1024, 3, 1, 1}, true, false, true, true);
-  add("res4_spatial", spatial, {1, 8, 16, 16, 256}, {256, 256, 1, 3, 3}, true, false, true, true);
-  add("res4_pointwise_out", {}, {1, 8, 16, 16, 256}, {1024, 256, 1, 1, 1}, true, true, true, true);
-  add("res5_temporal", temporal, {1, 8, 8, 8, 2048}, {512, 2048, 3, 1, 1}, true, false, true, true);
-  add("spatial_modulation", halving, {1, 8, 16, 16, 1024}, {2048, 1024, 1, 3, 3}, true, false, true, true);
+  add("res2_pointwise_out", {.conv = {}, .norm = true, .residual = true, .relu = true}, {1, 8, 64, 64, 64},
+      {256, 64, 1, 1, 1}, true);
+  add("res2_spatial", {.conv = spatial, .norm = true, .relu = true}, {1, 8, 64, 64, 64}, {64, 64, 1, 3, 3},
+      true);
+  add("res4_temporal", {.conv = temporal, .norm = true, .relu = true}, {1, 8, 16, 16, 1024},
+      {256, 1024, 3, 1, 1}, true);
+  add("res4_spatial", {.conv = spatial, .norm = true, .relu = true}, {1, 8, 16, 16, 256}, {256, 256, 1, 3, 3},
+      true);
+  add("res4_pointwise_out", {.conv = {}, .norm = true, .residual = true, .relu = true}, {1, 8, 16, 16, 256},
+      {1024, 256, 1, 1, 1}, true);
+  add("res5_temporal", {.conv = temporal, .norm = true, .relu = true}, {1, 8, 8, 8, 2048},
+      {512, 2048, 3, 1, 1}, true);
+  add("spatial_modulation", {.conv = halving, .norm = true, .relu = true}, {1, 8, 16, 16, 1024},
+      {2048, 1024, 1, 3, 3}, true);
   return all;
 }
 
