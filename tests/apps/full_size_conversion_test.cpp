@@ -6,7 +6,7 @@
 
 #include "engine/model/model_file.h"
 #include "engine/networks/initialize.h"
-#include "tests/apps/run_program.h"
+#include "tests/support/run_program.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/weights_converter/synthetic_checkpoint.h"
 #include "weights_converter/sha256.h"
@@ -23,11 +23,11 @@ TEST(FullSizeConversion, IsExactAndStreams) {
   test::write_checkpoint(config, checkpoint, test::slowonly_cfg(16, 4), test::TrainingState::present);
   const std::string model = folder / "model.safetensors";
   const auto there = test::run_program(TPN_CONVERT, {checkpoint, model});
-  ASSERT_EQ(there.status, 0) << there.errors;
+  ASSERT_EQ(there.status, 0) << there.error;
   EXPECT_LT(there.peak_resident_kib, memory_limit_kib);
-  EXPECT_NE(there.output.find("91498336 parameters"), std::string::npos) << there.output;
-  EXPECT_NE(there.output.find("'message_hub', 'optimizer', 'param_schedulers'"), std::string::npos)
-      << there.output;
+  EXPECT_NE(there.out.find("91498336 parameters"), std::string::npos) << there.out;
+  EXPECT_NE(there.out.find("'message_hub', 'optimizer', 'param_schedulers'"), std::string::npos)
+      << there.out;
   std::filesystem::remove(checkpoint);
 
   const ModelFile converted = open_model_file(model);
@@ -52,7 +52,7 @@ TEST(FullSizeConversion, IsExactAndStreams) {
 
   const std::string back = folder / "back.pth";
   const auto exported = test::run_program(TPN_CONVERT, {"--to-pth", model, back});
-  ASSERT_EQ(exported.status, 0) << exported.errors;
+  ASSERT_EQ(exported.status, 0) << exported.error;
   EXPECT_LT(exported.peak_resident_kib, memory_limit_kib);
 }
 

@@ -7,7 +7,7 @@
 
 #include "engine/model/labels.h"
 #include "engine/model/model_file.h"
-#include "tests/apps/run_program.h"
+#include "tests/support/run_program.h"
 #include "tests/support/temporary_directory.h"
 #include "weights_converter/sha256.h"
 
@@ -36,10 +36,10 @@ class TpnConvert : public testing::Test {
                       const std::string& sentence_part) {
     const auto entries = folder_.entry_count();
     const ProgramResult result = run(arguments);
-    EXPECT_EQ(result.status, status) << result.errors;
-    EXPECT_EQ(result.output, "");
-    EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1) << result.errors;
-    EXPECT_NE(result.errors.find(sentence_part), std::string::npos) << result.errors;
+    EXPECT_EQ(result.status, status) << result.error;
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(std::count(result.error.begin(), result.error.end(), '\n'), 1) << result.error;
+    EXPECT_NE(result.error.find(sentence_part), std::string::npos) << result.error;
     EXPECT_EQ(folder_.entry_count(), entries);
   }
 
@@ -50,9 +50,9 @@ class TpnConvert : public testing::Test {
 
 TEST_F(TpnConvert, ConvertsThereAndBack) {
   const ProgramResult there = run({good_, out_});
-  EXPECT_EQ(there.status, 0) << there.errors;
-  EXPECT_EQ(there.errors, "");
-  EXPECT_NE(there.output.find("379 tensors"), std::string::npos) << there.output;
+  EXPECT_EQ(there.status, 0) << there.error;
+  EXPECT_EQ(there.error, "");
+  EXPECT_NE(there.out.find("379 tensors"), std::string::npos) << there.out;
   const std::string back = folder_ / "back.pth";
   EXPECT_EQ(run({"--to-pth", out_, back}).status, 0);
   const std::string again = folder_ / "again.safetensors";
@@ -72,9 +72,9 @@ TEST_F(TpnConvert, TakesConfigLabelsAndType) {
 TEST_F(TpnConvert, InspectsEitherFormat) {
   const ProgramResult checkpoint = run({"--inspect", good_});
   EXPECT_EQ(checkpoint.status, 0);
-  EXPECT_NE(checkpoint.output.find("format: PyTorch checkpoint"), std::string::npos);
+  EXPECT_NE(checkpoint.out.find("format: PyTorch checkpoint"), std::string::npos);
   EXPECT_EQ(run({good_, out_}).status, 0);
-  EXPECT_NE(run({"--inspect", out_}).output.find("format: safetensors"), std::string::npos);
+  EXPECT_NE(run({"--inspect", out_}).out.find("format: safetensors"), std::string::npos);
   expect_failure(1, {"--inspect", corpus / "bad-crc-data.pth"}, "bad-crc-data.pth");
   expect_failure(1, {"--inspect", folder_ / "absent"}, "absent");
 }
@@ -125,7 +125,7 @@ TEST_F(TpnConvert, HelpTeaches) {
   const ProgramResult help = run({"--help"});
   EXPECT_EQ(help.status, 0);
   for (const char* part : {"--inspect", "--to-pth", "--random", "--labels", "--dtype", "Exit status"}) {
-    EXPECT_NE(help.output.find(part), std::string::npos) << part;
+    EXPECT_NE(help.out.find(part), std::string::npos) << part;
   }
   EXPECT_EQ(run({"--version"}).status, 0);
 }

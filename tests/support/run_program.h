@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ struct ProgramResult {
   int status = 0;  ///< the exit status; -1: ended by a signal
   std::string out;
   std::string error;
+  long peak_resident_kib = 0;  ///< the most memory it had resident, mapped files included
 };
 
 /// Throws when the program cannot be started. Its standard streams are files.
@@ -44,10 +46,11 @@ inline ProgramResult run_program(const std::string& path, std::vector<std::strin
   posix_spawn_file_actions_destroy(&actions);
   if (code != 0) throw std::runtime_error("cannot run " + path);
   int status = 0;
-  while (waitpid(child, &status, 0) < 0) {
+  rusage usage{};
+  while (wait4(child, &status, 0, &usage) < 0) {
     if (errno != EINTR) throw std::runtime_error("cannot wait for " + path);
   }
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(error)};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(error), usage.ru_maxrss};
 }
 
 }  // namespace tpn::test
