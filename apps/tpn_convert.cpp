@@ -182,13 +182,11 @@ void declare(CLI::App& app, Arguments& arguments) {
       "failed. A failure is one sentence on standard error and leaves no output behind.");
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int parse_and_run(int argc, char** argv) {
   CLI::App app("Converts Temporal Pyramid Network checkpoints to model files, and back.", "tpn_convert");
   Arguments arguments;
+  declare(app, arguments);
   try {
-    declare(app, arguments);
     app.parse(argc, argv);
     return run(arguments);
   } catch (const CLI::ParseError& error) {
@@ -198,5 +196,15 @@ int main(int argc, char** argv) {
     return fail(wrong_usage, error.what());
   } catch (const std::exception& error) {
     return fail(system_failure, error.what());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (...) {  // no memory for the message, or nowhere to write it
+    return system_failure;
   }
 }

@@ -28,7 +28,8 @@ std::string list_tensors(const std::vector<TensorLine>& tensors) {
     name.resize(width, ' ');
     std::string dtype(name_of(tensor.dtype));
     dtype.resize(4, ' ');
-    text += "  " + name + "  " + dtype + "  " + to_string(tensor.shape) + '\n';
+    text.append("  ").append(name).append("  ").append(dtype).append("  ");
+    text.append(to_string(tensor.shape)).append("\n");
   }
   return text;
 }
@@ -61,12 +62,14 @@ std::string list(const std::string& title, const std::vector<std::string>& entri
 
 std::string list_quoted(const std::string& title, const std::vector<std::string>& names) {
   std::vector<std::string> quoted;
+  quoted.reserve(names.size());
   for (const std::string& name : names) quoted.push_back(in_quotes(name));
   return list(title, quoted);
 }
 
 std::vector<std::string> names_of(const std::vector<ParameterSpec>& specs) {
   std::vector<std::string> lines;
+  lines.reserve(specs.size());
   for (const ParameterSpec& spec : specs) lines.push_back(in_quotes(spec.name) + " " + to_string(spec.shape));
   return lines;
 }

@@ -12,7 +12,7 @@
 
 namespace tpn {
 
-struct MetadataConfig {
+struct MetadataConfig {            // NOLINT(bugprone-exception-escape): moving JSON does not throw
   std::optional<Config> complete;  ///< a whole configuration: files written by this project or its reference
   nlohmann::json assignments;  ///< otherwise the configuration text of mmaction2; null where there is none
   std::vector<std::string>

@@ -143,7 +143,7 @@ std::string name_under(NamingScheme scheme, std::string_view mmaction2_name) {
 }
 
 std::string_view common_prefix(const std::vector<std::string_view>& names) {
-  constexpr std::string_view prefix = "module.";
+  static constexpr std::string_view prefix = "module.";
   const bool all =
       std::all_of(names.begin(), names.end(), [](std::string_view name) { return name.starts_with(prefix); });
   return all && !names.empty() ? prefix : std::string_view();

@@ -89,8 +89,9 @@ struct Fan {
   float out;
 };
 Fan fan_of(const Shape& weight) {
-  const auto per_output = weight.count() / weight[0];
-  return {static_cast<float>(per_output), static_cast<float>(weight.count() / weight[1])};
+  const std::int64_t per_output = weight.count() / weight[0];
+  const std::int64_t per_input = weight.count() / weight[1];
+  return {static_cast<float>(per_output), static_cast<float>(per_input)};
 }
 
 /// Calls `fill` with the distribution that mmaction2 starts training from.
