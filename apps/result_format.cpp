@@ -1,5 +1,6 @@
 #include "apps/result_format.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -64,8 +65,8 @@ std::string json_line(const Recognition& r, const ResultFormat& format) {
 template <class... Arguments>
 std::string print(const char* format, Arguments... arguments) {
   std::array<char, 128> text{};
-  std::snprintf(text.data(), text.size(), format, arguments...);
-  return text.data();
+  const int length = std::snprintf(text.data(), text.size(), format, arguments...);
+  return {text.data(), static_cast<std::size_t>(std::clamp(length, 0, static_cast<int>(text.size()) - 1))};
 }
 
 std::string text_lines(const Recognition& r, const ResultFormat& format) {

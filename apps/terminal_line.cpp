@@ -1,13 +1,15 @@
 #include "apps/terminal_line.h"
 
 #include <cstddef>
-#include <cstdio>
+#include <iostream>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace tpn::app {
 namespace {
+
+constexpr const char* erase = "\r\x1b[K";
 
 /// The first bytes of the text, ending with a whole UTF-8 character. A character may take fewer columns than
 /// bytes: then more is cut than need be.
@@ -27,15 +29,13 @@ void TerminalLine::show(const std::string& text) {
   winsize size{};
   const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
   const std::size_t width = known ? size.ws_col - 1U : 79U;
-  std::fprintf(stderr, "\r\x1b[K%s", cut(text, width).c_str());
-  std::fflush(stderr);
+  std::cerr << erase << cut(text, width) << std::flush;
   shown_ = true;
 }
 
 void TerminalLine::clear() {
   if (!shown_) return;
-  std::fputs("\r\x1b[K", stderr);
-  std::fflush(stderr);
+  std::cerr << erase << std::flush;
   shown_ = false;
 }
 

@@ -258,7 +258,7 @@ int run(const Arguments& a) {
 }  // namespace
 }  // namespace tpn::app
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   tpn::app::Arguments arguments;
   CLI::App app(tpn::app::description, "tpn_infer");
   app.footer(tpn::app::footer);
@@ -273,10 +273,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
-  try {
-    return tpn::app::run(arguments);
-  } catch (const std::exception& e) {
-    tpn::app::Report::say(e.what());
-    return 2;
-  }
+  return tpn::app::run(arguments);
+} catch (const std::exception& e) {
+  std::cerr << "tpn_infer: " << e.what() << std::endl;
+  return 2;
 }

@@ -47,7 +47,8 @@ class Infer : public testing::Test {
 };
 
 TEST_F(Infer, PrintsTheBestClasses) {
-  const test::ProgramResult r = infer({"--model", model_.path().string(), videos + "gray.mp4", "--top", "3"});
+  const test::ProgramResult r =
+      infer({"--model", model_.path().string(), videos + "gray.mp4", "--top", "3", "--threads", "1"});
   EXPECT_EQ(r.status, 0);
   EXPECT_EQ(r.error, "");
   EXPECT_TRUE(contains(r.out, "gray.mp4"));
