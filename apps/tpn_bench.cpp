@@ -38,7 +38,7 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--batch", b.batches, "Views per run, a list (default: 1)")
       ->delimiter(',')
       ->check(CLI::PositiveNumber);
-  app.add_option("--threads", b.threads, "Threads, a list; 0: as many as the machine has (default)")
+  app.add_option("--threads", b.threads, "Threads, a list; 0: as many as the machine has (default: 0)")
       ->delimiter(',')
       ->check(CLI::NonNegativeNumber);
   app.add_option("--size", b.side, "Height and width of a view, pixels")
