@@ -4,30 +4,15 @@
 #include "kernels/ops/fused_conv3d.h"
 
 #include <cstring>
-#include <optional>
 
-#include <dnnl.hpp>
-
-#include "kernels/convert.h"
-#include "kernels/cpu/batch_norm.h"
 #include "kernels/cpu/compile.h"
-#include "kernels/memory.h"
+#include "kernels/cpu/onednn.h"
+#include "kernels/cpu/patch_conv3d.h"
 
 namespace tpn::cpu {
 namespace {
 
 using dnnl::memory;
-
-const dnnl::engine& cpu_engine() {
-  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  return engine;
-}
-
-memory::data_type onednn_type(DType dtype) {
-  if (dtype == DType::f32) return memory::data_type::f32;
-  if (dtype == DType::bf16) return memory::data_type::bf16;
-  throw Error("The CPU convolves in f32 and bf16; it was asked for " + std::string(name_of(dtype)) + ".");
-}
 
 /// A 3D convolution seen as a 2D one. `weight` describes the stored (O,I,kt,kh,kw) weight in that view, in
 /// f32.
@@ -89,56 +74,6 @@ Form make_form(const ops::Conv3d& conv, const Shape& x, const Shape& weight, con
               std::to_string(st) + " in time.");
 }
 
-/// Names a packed layout: two primitives that ask for the same one share their weights.
-std::string layout_key(const memory::desc& desc) {
-  const dnnl_memory_desc_t& d = desc.data;
-  const dnnl_blocking_desc_t& b = d.format_desc.blocking;
-  std::string key = std::to_string(d.data_type);
-  for (int i = 0; i < d.ndims; ++i) {
-    key += ',' + std::to_string(d.padded_dims[i]) + ':' + std::to_string(b.strides[i]);
-  }
-  for (int i = 0; i < b.inner_nblks; ++i) {
-    key += ';' + std::to_string(b.inner_blks[i]) + '@' + std::to_string(b.inner_idxs[i]);
-  }
-  return key;
-}
-
-struct PackedWeights {
-  HostBuffer weight;
-  HostBuffer bias;  ///< (O) f32; empty without batch norm
-};
-
-std::shared_ptr<const PackedWeights> pack(const Form& form, const memory::desc& layout,
-                                          const Constant& weight, const std::optional<FoldedNorm>& norm) {
-  auto packed = std::make_shared<PackedWeights>();
-  packed->weight = HostBuffer(layout.get_size());
-  HostBuffer widened;
-  const std::byte* source = weight.view.data;
-  if (weight.view.dtype != DType::f32) {
-    const auto count = static_cast<std::size_t>(weight.view.shape.count());
-    widened = HostBuffer(count * sizeof(float));
-    convert(source, weight.view.dtype, widened.data(), DType::f32, count);
-    source = widened.data();
-  }
-  dnnl::primitive_attr attributes;
-  if (norm) {
-    const int per_output = form.weight.data.ndims == 4 ? 1 << 0 : 1 << 0 | 1 << 1;  // (O,...) or (G,O/G,...)
-    attributes.set_output_scales(per_output, norm->scale);
-    packed->bias = HostBuffer(norm->shift.size() * sizeof(float));
-    std::memcpy(packed->bias.data(), norm->shift.data(), packed->bias.bytes());
-  }
-  const dnnl::engine& engine = cpu_engine();
-  // oneDNN takes non-const pointers for what it only reads.
-  auto* from = const_cast<std::byte*>(source + form.weight_offset * static_cast<std::int64_t>(sizeof(float)));
-  memory plain(form.weight, engine, from), target(layout, engine, packed->weight.data());
-  dnnl::stream stream(engine);
-  dnnl::reorder(dnnl::reorder::primitive_desc(engine, form.weight, engine, layout, attributes))
-      .execute(stream, plain, target);
-  stream.wait();
-  if (weight.release) weight.release();
-  return packed;
-}
-
 class ConvolutionKernel final : public Kernel {
  public:
   ConvolutionKernel(const ops::FusedConv3d& op, const Signature& s)
@@ -150,13 +85,6 @@ class ConvolutionKernel final : public Kernel {
     const memory::desc any_weight(form.weight.dims(), type, memory::format_tag::any);
     if (op.norm) bias_ = memory::desc({s.outputs[0].shape[4]}, memory::data_type::f32, memory::format_tag::x);
 
-    dnnl::primitive_attr attributes;
-    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    dnnl::post_ops after;
-    if (op.residual) after.append_sum(1.0F);
-    if (op.relu) after.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
-    attributes.set_post_ops(after);
-
     using Convolution = dnnl::convolution_forward;
     constexpr auto inference = dnnl::prop_kind::forward_inference;
     constexpr auto direct = dnnl::algorithm::convolution_direct;
@@ -165,7 +93,7 @@ class ConvolutionKernel final : public Kernel {
                                                            target_, form.stride, form.padding, form.padding)
                                        : Convolution::desc(inference, direct, source_, any_weight, target_,
                                                            form.stride, form.padding, form.padding);
-    Convolution::primitive_desc chosen(desc, attributes, cpu_engine());
+    Convolution::primitive_desc chosen(desc, epilogue(op), cpu_engine());
     choose(chosen, op.residual && form.weight.dims().back() == 1,
            form.source[1] % 16 == 0 && form.target[1] % 16 == 0);
     weight_ = chosen.weights_desc();
@@ -179,7 +107,9 @@ class ConvolutionKernel final : public Kernel {
     packed_ = s.prepared.get<PackedWeights>(key, [&] {
       std::optional<FoldedNorm> norm;
       if (op.norm) norm = fold_batch_norm(s.inputs.subspan(2, 4), op.eps);
-      return pack(form, weight_, weight, norm);
+      const std::vector<PackPart> whole{{form.weight, form.weight_offset, weight_}};
+      const int output_mask = op.conv.groups == 1 ? 1 << 0 : 1 << 0 | 1 << 1;  // (O,...) or (G,O/G,...)
+      return pack_weights(whole, weight_.get_size(), weight, norm, output_mask);
     });
   }
 
@@ -190,15 +120,14 @@ class ConvolutionKernel final : public Kernel {
       const std::byte* residual = inputs[static_cast<std::size_t>(residual_)].data;
       if (residual != y.data) std::memcpy(y.data, residual, y.bytes());
     }
-    const dnnl::engine& engine = cpu_engine();
     std::unordered_map<int, memory> arguments{
-        {DNNL_ARG_SRC, memory(source_, engine, const_cast<std::byte*>(inputs[0].data))},
-        {DNNL_ARG_WEIGHTS, memory(weight_, engine, packed_->weight.data())},
-        {DNNL_ARG_DST, memory(target_, engine, y.data)},
-        {DNNL_ARG_SCRATCHPAD, memory(scratchpad_, engine, scratch)}};
+        {DNNL_ARG_SRC, bound_memory(source_, inputs[0].data)},
+        {DNNL_ARG_WEIGHTS, bound_memory(weight_, packed_->weight.data())},
+        {DNNL_ARG_DST, bound_memory(target_, y.data)},
+        {DNNL_ARG_SCRATCHPAD, bound_memory(scratchpad_, scratch)}};
     if (packed_->bias.bytes() > 0)
-      arguments.emplace(DNNL_ARG_BIAS, memory(bias_, engine, packed_->bias.data()));
-    dnnl::stream stream(engine);
+      arguments.emplace(DNNL_ARG_BIAS, bound_memory(bias_, packed_->bias.data()));
+    dnnl::stream stream(cpu_engine());
     primitive_.execute(stream, arguments);
     stream.wait();
   }
@@ -234,6 +163,7 @@ class ConvolutionKernel final : public Kernel {
 
 std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& signature) {
   try {
+    if (prefers_patches(op, signature)) return compile_patches(op, signature);
     return std::make_unique<ConvolutionKernel>(op, signature);
   } catch (const dnnl::error& e) {
     throw Error("oneDNN refused a convolution of " + to_string(signature.inputs[0].shape) +

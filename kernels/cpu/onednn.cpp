@@ -1,0 +1,81 @@
+#include "kernels/cpu/onednn.h"
+
+#include <cstring>
+
+#include "kernels/convert.h"
+
+namespace tpn::cpu {
+
+using dnnl::memory;
+
+const dnnl::engine& cpu_engine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+memory::data_type onednn_type(DType dtype) {
+  if (dtype == DType::f32) return memory::data_type::f32;
+  if (dtype == DType::bf16) return memory::data_type::bf16;
+  throw Error("The CPU convolves in f32 and bf16; it was asked for " + std::string(name_of(dtype)) + ".");
+}
+
+dnnl::primitive_attr epilogue(const ops::FusedConv3d& op) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  dnnl::post_ops after;
+  if (op.residual) after.append_sum(1.0F);
+  if (op.relu) after.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+  attributes.set_post_ops(after);
+  return attributes;
+}
+
+std::string layout_key(const memory::desc& desc) {
+  const dnnl_memory_desc_t& d = desc.data;
+  const dnnl_blocking_desc_t& b = d.format_desc.blocking;
+  std::string key = std::to_string(d.data_type);
+  for (int i = 0; i < d.ndims; ++i) {
+    key += ',' + std::to_string(d.padded_dims[i]) + ':' + std::to_string(b.strides[i]);
+  }
+  for (int i = 0; i < b.inner_nblks; ++i) {
+    key += ';' + std::to_string(b.inner_blks[i]) + '@' + std::to_string(b.inner_idxs[i]);
+  }
+  return key;
+}
+
+std::shared_ptr<const PackedWeights> pack_weights(std::span<const PackPart> parts, std::size_t bytes,
+                                                  const Constant& weight,
+                                                  const std::optional<FoldedNorm>& norm, int output_mask) {
+  auto packed = std::make_shared<PackedWeights>();
+  packed->weight = HostBuffer(bytes);
+  HostBuffer widened;
+  const std::byte* source = weight.view.data;
+  if (weight.view.dtype != DType::f32) {
+    const auto count = static_cast<std::size_t>(weight.view.shape.count());
+    widened = HostBuffer(count * sizeof(float));
+    convert(source, weight.view.dtype, widened.data(), DType::f32, count);
+    source = widened.data();
+  }
+  dnnl::primitive_attr attributes;
+  if (norm) {
+    attributes.set_output_scales(output_mask, norm->scale);
+    packed->bias = HostBuffer(norm->shift.size() * sizeof(float));
+    std::memcpy(packed->bias.data(), norm->shift.data(), packed->bias.bytes());
+  }
+  dnnl::stream stream(cpu_engine());
+  for (const PackPart& part : parts) {
+    memory from = bound_memory(part.source, source + part.offset * static_cast<std::int64_t>(sizeof(float)));
+    memory to = bound_memory(part.target, packed->weight.data());
+    dnnl::reorder(
+        dnnl::reorder::primitive_desc(cpu_engine(), part.source, cpu_engine(), part.target, attributes))
+        .execute(stream, from, to);
+  }
+  stream.wait();
+  if (weight.release) weight.release();
+  return packed;
+}
+
+memory bound_memory(const memory::desc& desc, const std::byte* data) {
+  return {desc, cpu_engine(), const_cast<std::byte*>(data)};
+}
+
+}  // namespace tpn::cpu
