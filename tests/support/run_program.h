@@ -39,6 +39,7 @@ inline ProgramResult run_program(const std::string& path, std::vector<std::strin
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, error.c_str(), create, 0600);
   arguments.insert(arguments.begin(), path);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   pid_t child = 0;
