@@ -74,6 +74,7 @@ class RandomFrames {
   [[nodiscard]] std::vector<ImageView> images() const {
     const std::ptrdiff_t stride = std::ptrdiff_t{3} * size_.width;
     std::vector<ImageView> images;
+    images.reserve(static_cast<std::size_t>(count_));
     for (int i = 0; i < count_; ++i) {
       images.push_back({pixels_.data() + i * stride * size_.height, size_, stride});
     }

@@ -124,8 +124,8 @@ TEST(ViewPipeline, PassesErrorsOnAndContinues) {
 
 TEST(ViewPipeline, ReportsViewsThatCannotBeMade) {
   const test::RandomFrames frames(20, {48, 40}, 3);
-  const ClipSource no_such_crop = [&](const ClipEvents& events) {
-    const auto clips = std::make_shared<LoadedClips>();
+  const ClipSource no_such_crop = [&](const ClipEvents& events) -> std::shared_ptr<const LoadedClips> {
+    auto clips = std::make_shared<LoadedClips>();
     clips->plan = load_clips(frames.images(), sampling())->plan;
     clips->plan.crops = {{1000, 1000}};
     for (std::size_t i = 0; i < clips->plan.selected.size(); ++i)
