@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <memory>
 
 #include <openssl/evp.h>
 
-#include "engine/model/mapped_file.h"
 #include "kernels/error.h"
+#include "kernels/memory.h"
 
 namespace tpn {
 namespace {
@@ -70,14 +71,16 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
 }
 
 std::string sha256_hex(const std::filesystem::path& path) {
-  const MappedFile file = MappedFile::open(path).value_or_throw();
+  // Read rather than mapped: page faults of two threads would wait for each other, and a checkpoint is hashed
+  // while another thread goes through its mapping.
+  std::ifstream file(path, std::ios::binary);
   Sha256 hash;
-  for (auto rest = file.bytes(); !rest.empty();) {
-    const auto piece = rest.first(std::min(piece_bytes, rest.size()));
-    hash.update(piece);
-    release_pages(piece);
-    rest = rest.subspan(piece.size());
+  const HostBuffer buffer(piece_bytes);
+  while (file) {
+    file.read(reinterpret_cast<char*>(buffer.data()), static_cast<std::streamsize>(piece_bytes));
+    hash.update({buffer.data(), static_cast<std::size_t>(file.gcount())});
   }
+  if (!file.eof()) throw Error(path.string() + " cannot be read.");
   return hash.hex();
 }
 
