@@ -26,8 +26,7 @@ TEST(FullSizeConversion, IsExactAndStreams) {
   ASSERT_EQ(there.status, 0) << there.error;
   EXPECT_LT(there.peak_resident_kib, memory_limit_kib);
   EXPECT_NE(there.out.find("91498336 parameters"), std::string::npos) << there.out;
-  EXPECT_NE(there.out.find("'message_hub', 'optimizer', 'param_schedulers'"), std::string::npos)
-      << there.out;
+  EXPECT_NE(there.out.find("'message_hub', 'optimizer', 'param_schedulers'"), std::string::npos) << there.out;
   std::filesystem::remove(checkpoint);
 
   const ModelFile converted = open_model_file(model);

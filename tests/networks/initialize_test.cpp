@@ -95,7 +95,8 @@ TEST(Initialize, TheStreamIsFixed) {
   };
   EXPECT_EQ(first_bits("backbone.conv1.bn.bias", {2}, ParameterKind::bn_shift), 1045616231U);
   EXPECT_EQ(first_bits("backbone.conv1.bn.weight", {2}, ParameterKind::bn_scale), 1068957220U);
-  EXPECT_EQ(first_bits("backbone.layer1.0.conv2.conv.weight", kernel, ParameterKind::conv_weight), 1016185678U);
+  EXPECT_EQ(first_bits("backbone.layer1.0.conv2.conv.weight", kernel, ParameterKind::conv_weight),
+            1016185678U);
 }
 
 TEST(Initialize, WritesAWholeModelFile) {
