@@ -101,3 +101,7 @@ for format in png:bgra:png jpg:yuvj420p:mjpeg bmp:bgra:bmp webp:bgra:libwebp; do
   encode -f lavfi -i "$(numbered 32 24 12)" -c:v "$codec" -pix_fmt "${pixels%:*}" -start_number 0 -f image2 \
     "frames/$kind/img_%d.$kind"
 done
+
+# What scripts/demo classifies: a zoom into a fractal
+encode -f lavfi -i "mandelbrot=size=320x240:rate=25:start_scale=1.2:end_scale=0.02:end_pts=100" -t 4 \
+  -c:v libx264 -preset veryslow -crf 34 -g 50 -bf 3 -pix_fmt yuv420p demo.mp4
