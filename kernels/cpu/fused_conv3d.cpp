@@ -27,8 +27,8 @@ struct Form {
 
 /// Reads the weight (O,I,kt,kh,kw) as (G, O/G, I, rows, columns), `step` elements between consecutive input
 /// channels.
-memory::desc weight_desc(std::int64_t groups, const Shape& weight, std::int64_t rows, std::int64_t columns,
-                         std::int64_t step) {
+memory::desc stored_weight(std::int64_t groups, const Shape& weight, std::int64_t rows, std::int64_t columns,
+                           std::int64_t step) {
   const std::int64_t out = weight[0] / groups, in = weight[1];
   if (groups == 1) {
     return {{out, in, rows, columns}, memory::data_type::f32, memory::dims{in * step, step, columns, 1}};
@@ -52,7 +52,7 @@ Form make_form(const ops::Conv3d& conv, const Shape& x, const Shape& weight, con
             {1, y[4], 1, pixels},
             {1, 1},
             {0, 0},
-            weight_desc(conv.groups, weight, 1, 1, taps),
+            stored_weight(conv.groups, weight, 1, 1, taps),
             pt};
   }
   if (kt == 1 && st == 1 && pt == 0) {  // N*T images
@@ -60,103 +60,66 @@ Form make_form(const ops::Conv3d& conv, const Shape& x, const Shape& weight, con
             {y[0] * y[1], y[4], y[2], y[3]},
             {sh, sw},
             {ph, pw},
-            weight_desc(conv.groups, weight, kh, kw, taps)};
+            stored_weight(conv.groups, weight, kh, kw, taps)};
   }
   if (pointwise) {  // images of T rows and H*W columns
     return {{x[0], x[4], x[1], x[2] * x[3]},
             {y[0], y[4], y[1], y[2] * y[3]},
             {st, 1},
             {pt, 0},
-            weight_desc(conv.groups, weight, kt, 1, taps)};
+            stored_weight(conv.groups, weight, kt, 1, taps)};
   }
   throw Error("The CPU runs convolutions over space or over time, not over both at once: the kernel is (" +
               std::to_string(kt) + ", " + std::to_string(kh) + ", " + std::to_string(kw) + ") with stride " +
               std::to_string(st) + " in time.");
 }
 
-class ConvolutionKernel final : public Kernel {
+/// Takes oneDNN's first proposal but for two faults of version 2.6 in pointwise convolutions that add to
+/// their output: brgconv, proposed first, is slower by a fifth to a third than the direct kernels proposed
+/// next; and jit_bf16_1x1 computes wrong sums where channels do not fill a vector of 16.
+void choose(dnnl::convolution_forward::primitive_desc& proposal, bool pointwise_sum, bool full_vectors) {
+  if (!pointwise_sum) return;
+  const std::string_view unwanted = full_vectors ? "brgconv" : "jit_bf16_1x1";
+  dnnl::convolution_forward::primitive_desc candidate = proposal;
+  while (std::string_view(candidate.impl_info_str()).starts_with(unwanted)) {
+    if (!candidate.next_impl()) return;
+  }
+  const bool direct = std::string_view(candidate.impl_info_str()).starts_with("jit");
+  if (direct || !full_vectors) proposal = candidate;
+}
+
+class ConvolutionKernel final : public OnednnKernel {
  public:
-  ConvolutionKernel(const ops::FusedConv3d& op, const Signature& s)
-      : residual_(op.residual ? static_cast<int>(op.input_count()) - 1 : -1) {
+  ConvolutionKernel(const ops::FusedConv3d& op, const Signature& s) : OnednnKernel(op) {
     const Form form = make_form(op.conv, s.inputs[0].shape, s.inputs[1].shape, s.outputs[0].shape);
     const memory::data_type type = onednn_type(s.outputs[0].dtype);
-    source_ = memory::desc(form.source, type, memory::format_tag::nhwc);
-    target_ = memory::desc(form.target, type, memory::format_tag::nhwc);
-    const memory::desc any_weight(form.weight.dims(), type, memory::format_tag::any);
-    if (op.norm) bias_ = memory::desc({s.outputs[0].shape[4]}, memory::data_type::f32, memory::format_tag::x);
+    const memory::desc source(form.source, type, memory::format_tag::nhwc);
+    const memory::desc target(form.target, type, memory::format_tag::nhwc);
+    const memory::desc weight(form.weight.dims(), type, memory::format_tag::any);
+    const memory::desc bias({s.outputs[0].shape[4]}, memory::data_type::f32, memory::format_tag::x);
 
     using Convolution = dnnl::convolution_forward;
     constexpr auto inference = dnnl::prop_kind::forward_inference;
     constexpr auto direct = dnnl::algorithm::convolution_direct;
     const Convolution::desc desc = op.norm
-                                       ? Convolution::desc(inference, direct, source_, any_weight, bias_,
-                                                           target_, form.stride, form.padding, form.padding)
-                                       : Convolution::desc(inference, direct, source_, any_weight, target_,
+                                       ? Convolution::desc(inference, direct, source, weight, bias, target,
+                                                           form.stride, form.padding, form.padding)
+                                       : Convolution::desc(inference, direct, source, weight, target,
                                                            form.stride, form.padding, form.padding);
     Convolution::primitive_desc chosen(desc, epilogue(op), cpu_engine());
     choose(chosen, op.residual && form.weight.dims().back() == 1,
            form.source[1] % 16 == 0 && form.target[1] % 16 == 0);
-    weight_ = chosen.weights_desc();
-    scratchpad_ = chosen.scratchpad_desc();
-    implementation_ = chosen.impl_info_str();
-    primitive_ = Convolution(chosen);
+    adopt<Convolution>(chosen);
 
-    const Constant& weight = *s.inputs[1].constant;
-    const std::string key = "conv|" + weight.name + "|" + (op.norm ? s.inputs[2].constant->name : "") + "|" +
-                            std::to_string(form.weight_offset) + "|" + layout_key(weight_);
-    packed_ = s.prepared.get<PackedWeights>(key, [&] {
-      std::optional<FoldedNorm> norm;
-      if (op.norm) norm = fold_batch_norm(s.inputs.subspan(2, 4), op.eps);
-      const std::vector<PackPart> whole{{form.weight, form.weight_offset, weight_}};
-      const int output_mask = op.conv.groups == 1 ? 1 << 0 : 1 << 0 | 1 << 1;  // (O,...) or (G,O/G,...)
-      return pack_weights(whole, weight_.get_size(), weight, norm, output_mask);
-    });
+    const std::vector<PackPart> whole{{form.weight, form.weight_offset, weight_desc()}};
+    const int output_mask = op.conv.groups == 1 ? 1 << 0 : 1 << 0 | 1 << 1;  // (O,...) or (G,O/G,...)
+    prepare(op, s, "convolution at " + std::to_string(form.weight_offset), whole, output_mask);
   }
 
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
            std::byte* scratch) const override {
-    const TensorView& y = outputs[0];
-    if (residual_ >= 0) {
-      const std::byte* residual = inputs[static_cast<std::size_t>(residual_)].data;
-      if (residual != y.data) std::memcpy(y.data, residual, y.bytes());
-    }
-    std::unordered_map<int, memory> arguments{
-        {DNNL_ARG_SRC, bound_memory(source_, inputs[0].data)},
-        {DNNL_ARG_WEIGHTS, bound_memory(weight_, packed_->weight.data())},
-        {DNNL_ARG_DST, bound_memory(target_, y.data)},
-        {DNNL_ARG_SCRATCHPAD, bound_memory(scratchpad_, scratch)}};
-    if (packed_->bias.bytes() > 0)
-      arguments.emplace(DNNL_ARG_BIAS, bound_memory(bias_, packed_->bias.data()));
-    dnnl::stream stream(cpu_engine());
-    primitive_.execute(stream, arguments);
-    stream.wait();
+    execute(inputs[0].data, inputs, outputs[0], scratch);
   }
-
-  [[nodiscard]] std::size_t scratch_bytes() const override { return scratchpad_.get_size(); }
-  [[nodiscard]] std::string implementation() const override { return implementation_; }
-  [[nodiscard]] int in_place_input() const override { return residual_; }
-
- private:
-  /// Takes oneDNN's first proposal but for two faults of version 2.6 in pointwise convolutions that add to
-  /// their output: brgconv, proposed first, is slower by a fifth to a third than the direct kernels proposed
-  /// next; and jit_bf16_1x1 computes wrong sums where channels do not fill a vector of 16.
-  static void choose(dnnl::convolution_forward::primitive_desc& proposal, bool pointwise_sum,
-                     bool full_vectors) {
-    if (!pointwise_sum) return;
-    const std::string_view unwanted = full_vectors ? "brgconv" : "jit_bf16_1x1";
-    dnnl::convolution_forward::primitive_desc candidate = proposal;
-    while (std::string_view(candidate.impl_info_str()).starts_with(unwanted)) {
-      if (!candidate.next_impl()) return;
-    }
-    const bool direct = std::string_view(candidate.impl_info_str()).starts_with("jit");
-    if (direct || !full_vectors) proposal = candidate;
-  }
-
-  int residual_;  ///< the input that is added, -1 for none
-  memory::desc source_, target_, weight_, bias_, scratchpad_;
-  dnnl::convolution_forward primitive_;
-  std::string implementation_;
-  std::shared_ptr<const PackedWeights> packed_;
 };
 
 }  // namespace

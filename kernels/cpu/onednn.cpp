@@ -1,8 +1,10 @@
 #include "kernels/cpu/onednn.h"
 
 #include <cstring>
+#include <optional>
 
 #include "kernels/convert.h"
+#include "kernels/cpu/batch_norm.h"
 
 namespace tpn::cpu {
 
@@ -13,22 +15,14 @@ const dnnl::engine& cpu_engine() {
   return engine;
 }
 
-memory::data_type onednn_type(DType dtype) {
-  if (dtype == DType::f32) return memory::data_type::f32;
-  if (dtype == DType::bf16) return memory::data_type::bf16;
-  throw Error("The CPU convolves in f32 and bf16; it was asked for " + std::string(name_of(dtype)) + ".");
+namespace {
+
+/// oneDNN takes non-const pointers for what it only reads.
+memory bound_memory(const memory::desc& desc, const std::byte* data) {
+  return {desc, cpu_engine(), const_cast<std::byte*>(data)};
 }
 
-dnnl::primitive_attr epilogue(const ops::FusedConv3d& op) {
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  dnnl::post_ops after;
-  if (op.residual) after.append_sum(1.0F);
-  if (op.relu) after.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
-  attributes.set_post_ops(after);
-  return attributes;
-}
-
+/// Names a packed layout: two primitives that ask for the same one share their weights.
 std::string layout_key(const memory::desc& desc) {
   const dnnl_memory_desc_t& d = desc.data;
   const dnnl_blocking_desc_t& b = d.format_desc.blocking;
@@ -42,6 +36,8 @@ std::string layout_key(const memory::desc& desc) {
   return key;
 }
 
+/// Reorders a stored weight into `bytes` bytes, scaled per output channel by the batch norm where there is
+/// one.
 std::shared_ptr<const PackedWeights> pack_weights(std::span<const PackPart> parts, std::size_t bytes,
                                                   const Constant& weight,
                                                   const std::optional<FoldedNorm>& norm, int output_mask) {
@@ -74,8 +70,51 @@ std::shared_ptr<const PackedWeights> pack_weights(std::span<const PackPart> part
   return packed;
 }
 
-memory bound_memory(const memory::desc& desc, const std::byte* data) {
-  return {desc, cpu_engine(), const_cast<std::byte*>(data)};
+}  // namespace
+
+memory::data_type onednn_type(DType dtype) {
+  if (dtype == DType::f32) return memory::data_type::f32;
+  if (dtype == DType::bf16) return memory::data_type::bf16;
+  throw Error("The CPU convolves in f32 and bf16; it was asked for " + std::string(name_of(dtype)) + ".");
+}
+
+dnnl::primitive_attr epilogue(const ops::FusedConv3d& op) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  dnnl::post_ops after;
+  if (op.residual) after.append_sum(1.0F);
+  if (op.relu) after.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+  attributes.set_post_ops(after);
+  return attributes;
+}
+
+void OnednnKernel::prepare(const ops::FusedConv3d& op, const Signature& signature, const std::string& form,
+                           std::span<const PackPart> parts, int output_mask) {
+  const std::span<const Operand> inputs = signature.inputs;
+  const Constant& weight = *inputs[1].constant;
+  const std::string norm_name = op.norm ? inputs[2].constant->name : "";
+  const std::string key = form + "|" + weight.name + "|" + norm_name + "|" + layout_key(weight_);
+  packed_ = signature.prepared.get<PackedWeights>(key, [&] {
+    std::optional<FoldedNorm> norm;
+    if (op.norm) norm = fold_batch_norm(inputs.subspan(2, 4), op.eps);
+    return pack_weights(parts, weight_.get_size(), weight, norm, output_mask);
+  });
+}
+
+void OnednnKernel::execute(const std::byte* source, std::span<const ConstTensorView> inputs,
+                           const TensorView& y, std::byte* scratchpad) const {
+  if (residual_ >= 0) {
+    const std::byte* residual = inputs[static_cast<std::size_t>(residual_)].data;
+    if (residual != y.data) std::memcpy(y.data, residual, y.bytes());
+  }
+  std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, bound_memory(source_, source)},
+                                            {DNNL_ARG_WEIGHTS, bound_memory(weight_, packed_->weight.data())},
+                                            {DNNL_ARG_DST, bound_memory(target_, y.data)},
+                                            {DNNL_ARG_SCRATCHPAD, bound_memory(scratchpad_, scratchpad)}};
+  if (packed_->bias.bytes() > 0) arguments.emplace(DNNL_ARG_BIAS, bound_memory(bias_, packed_->bias.data()));
+  dnnl::stream stream(cpu_engine());
+  primitive_.execute(stream, arguments);
+  stream.wait();
 }
 
 }  // namespace tpn::cpu

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 
 #include <dnnl.hpp>
 
 #include "kernels/backend.h"
-#include "kernels/cpu/batch_norm.h"
+#include "kernels/cpu/compile.h"
 #include "kernels/memory.h"
 #include "kernels/ops/fused_conv3d.h"
 
@@ -23,9 +22,6 @@ dnnl::memory::data_type onednn_type(DType dtype);
 /// The epilogue of the operation as post-ops; scratch memory comes from the caller.
 dnnl::primitive_attr epilogue(const ops::FusedConv3d& op);
 
-/// Names a packed layout: two primitives that ask for the same one share their weights.
-std::string layout_key(const dnnl::memory::desc& desc);
-
 struct PackedWeights {
   HostBuffer weight;
   HostBuffer bias;  ///< (O) f32; empty without batch norm
@@ -38,13 +34,47 @@ struct PackPart {
   dnnl::memory::desc target;  ///< with its own offset
 };
 
-/// Reorders a stored weight into `bytes` bytes, scaled per output channel by the batch norm where there is
-/// one. output_mask: the bits of the dimensions that are output channels.
-std::shared_ptr<const PackedWeights> pack_weights(std::span<const PackPart> parts, std::size_t bytes,
-                                                  const Constant& weight,
-                                                  const std::optional<FoldedNorm>& norm, int output_mask);
+/// A convolution or matrix product of oneDNN with packed weights and the epilogue of FusedConv3d. Derived
+/// classes choose the primitive.
+class OnednnKernel : public Kernel {
+ public:
+  [[nodiscard]] std::size_t scratch_bytes() const override { return scratchpad_.get_size(); }
+  [[nodiscard]] std::string implementation() const override { return implementation_; }
+  [[nodiscard]] int in_place_input() const override { return residual_; }
 
-/// Runs a primitive on views of memory; oneDNN takes non-const pointers for what it only reads.
-dnnl::memory bound_memory(const dnnl::memory::desc& desc, const std::byte* data);
+ protected:
+  explicit OnednnKernel(const ops::FusedConv3d& op)
+      : residual_(op.residual ? static_cast<int>(op.input_count()) - 1 : -1) {}
+
+  /// Takes the primitive and what it asks for.
+  template <class Primitive>
+  void adopt(const typename Primitive::primitive_desc& chosen) {
+    source_ = chosen.src_desc();
+    target_ = chosen.dst_desc();
+    bias_ = chosen.bias_desc();
+    weight_ = chosen.weights_desc();
+    scratchpad_ = chosen.scratchpad_desc();
+    implementation_ = chosen.impl_info_str();
+    primitive_ = Primitive(chosen);
+  }
+
+  /// Packs the weight of the signature, or finds it packed. `form` tells different parts of one weight apart.
+  void prepare(const ops::FusedConv3d& op, const Signature& signature, const std::string& form,
+               std::span<const PackPart> parts, int output_mask);
+
+  /// Runs the primitive from `source` to y, which first receives the residual if it is elsewhere.
+  void execute(const std::byte* source, std::span<const ConstTensorView> inputs, const TensorView& y,
+               std::byte* scratchpad) const;
+
+  [[nodiscard]] const dnnl::memory::desc& source_desc() const { return source_; }
+  [[nodiscard]] const dnnl::memory::desc& weight_desc() const { return weight_; }
+
+ private:
+  int residual_;  ///< the input that is added, -1 for none
+  dnnl::memory::desc source_, target_, weight_, bias_, scratchpad_;
+  dnnl::primitive primitive_;
+  std::string implementation_;
+  std::shared_ptr<const PackedWeights> packed_;
+};
 
 }  // namespace tpn::cpu

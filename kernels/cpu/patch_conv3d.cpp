@@ -1,6 +1,7 @@
 #include "kernels/cpu/patch_conv3d.h"
 
 #include <cstring>
+#include <vector>
 
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
@@ -17,70 +18,47 @@ constexpr std::int64_t cache_bytes = 32 << 20;
 constexpr std::int64_t block = 64;
 
 /// The product of patches (pixels, kh*kw*I) with weights (kh*kw*I, O).
-class PatchKernel final : public Kernel {
+class PatchKernel final : public OnednnKernel {
  public:
   PatchKernel(const ops::FusedConv3d& op, const Signature& s)
-      : conv_(op.conv),
-        kernel_(ops::Conv3d::kernel(s.inputs[1].shape)),
-        residual_(op.residual ? static_cast<int>(op.input_count()) - 1 : -1) {
+      : OnednnKernel(op), conv_(op.conv), kernel_(ops::Conv3d::kernel(s.inputs[1].shape)) {
     const Shape& y = s.outputs[0].shape;
     const std::int64_t pixels = y[0] * y[1] * y[2] * y[3], out = y[4], in = s.inputs[0].shape[4],
                        taps = kernel_[1] * kernel_[2];
     const memory::data_type type = onednn_type(s.outputs[0].dtype);
-    patches_ = memory::desc({pixels, taps * in}, type, memory::format_tag::ab);
-    target_ = memory::desc({pixels, out}, type, memory::format_tag::ab);
-    const memory::desc any_weight({taps * in, out}, type, memory::format_tag::any);
-    if (op.norm) bias_ = memory::desc({1, out}, memory::data_type::f32, memory::format_tag::ab);
-    const dnnl::matmul::desc desc = op.norm ? dnnl::matmul::desc(patches_, any_weight, bias_, target_)
-                                            : dnnl::matmul::desc(patches_, any_weight, target_);
-    const dnnl::matmul::primitive_desc chosen(desc, epilogue(op), cpu_engine());
-    weight_ = chosen.weights_desc();
-    scratchpad_ = chosen.scratchpad_desc();
-    implementation_ = std::string("patches+") + chosen.impl_info_str();
-    primitive_ = dnnl::matmul(chosen);
+    const memory::desc patches({pixels, taps * in}, type, memory::format_tag::ab);
+    const memory::desc target({pixels, out}, type, memory::format_tag::ab);
+    const memory::desc weight({taps * in, out}, type, memory::format_tag::any);
+    const memory::desc bias({1, out}, memory::data_type::f32, memory::format_tag::ab);
+    const dnnl::matmul::desc product = op.norm ? dnnl::matmul::desc(patches, weight, bias, target)
+                                               : dnnl::matmul::desc(patches, weight, target);
+    adopt<dnnl::matmul>({product, epilogue(op), cpu_engine()});
 
-    const Constant& weight = *s.inputs[1].constant;
-    const std::string key = "patches|" + weight.name + "|" + (op.norm ? s.inputs[2].constant->name : "") +
-                            "|" + layout_key(weight_);
-    packed_ = s.prepared.get<PackedWeights>(key, [&] {
-      std::optional<FoldedNorm> norm;
-      if (op.norm) norm = fold_batch_norm(s.inputs.subspan(2, 4), op.eps);
-      std::vector<PackPart> parts;  // tap by tap: (I,O) of the stored (O,I,1,kh,kw)
-      for (std::int64_t tap = 0; tap < taps; ++tap) {
-        parts.push_back({memory::desc({in, out}, memory::data_type::f32, memory::dims{taps, in * taps}), tap,
-                         weight_.submemory_desc({in, out}, {tap * in, 0})});
-      }
-      return pack_weights(parts, weight_.get_size(), weight, norm, 1 << 1);
-    });
+    std::vector<PackPart> parts;  // tap by tap: (I,O) of the stored (O,I,1,kh,kw)
+    for (std::int64_t tap = 0; tap < taps; ++tap) {
+      parts.push_back({memory::desc({in, out}, memory::data_type::f32, memory::dims{taps, in * taps}), tap,
+                       weight_desc().submemory_desc({in, out}, {tap * in, 0})});
+    }
+    prepare(op, s, "patches", parts, 1 << 1);
   }
 
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
            std::byte* scratch) const override {
-    const TensorView& y = outputs[0];
-    if (residual_ >= 0) {
-      const std::byte* residual = inputs[static_cast<std::size_t>(residual_)].data;
-      if (residual != y.data) std::memcpy(y.data, residual, y.bytes());
-    }
-    gather(inputs[0], y.shape, scratch);
-    std::unordered_map<int, memory> arguments{
-        {DNNL_ARG_SRC, bound_memory(patches_, scratch)},
-        {DNNL_ARG_WEIGHTS, bound_memory(weight_, packed_->weight.data())},
-        {DNNL_ARG_DST, bound_memory(target_, y.data)},
-        {DNNL_ARG_SCRATCHPAD, bound_memory(scratchpad_, scratch + patch_bytes())}};
-    if (packed_->bias.bytes() > 0)
-      arguments.emplace(DNNL_ARG_BIAS, bound_memory(bias_, packed_->bias.data()));
-    dnnl::stream stream(cpu_engine());
-    primitive_.execute(stream, arguments);
-    stream.wait();
+    gather(inputs[0], outputs[0].shape, scratch);
+    execute(scratch, inputs, outputs[0], scratch + patch_bytes());
   }
 
-  [[nodiscard]] std::size_t scratch_bytes() const override { return patch_bytes() + scratchpad_.get_size(); }
-  [[nodiscard]] std::string implementation() const override { return implementation_; }
-  [[nodiscard]] int in_place_input() const override { return residual_; }
+  [[nodiscard]] std::size_t scratch_bytes() const override {
+    return patch_bytes() + OnednnKernel::scratch_bytes();
+  }
+  [[nodiscard]] std::string implementation() const override {
+    return "patches+" + OnednnKernel::implementation();
+  }
 
  private:
   [[nodiscard]] std::size_t patch_bytes() const {
-    return (patches_.get_size() + HostBuffer::alignment - 1) / HostBuffer::alignment * HostBuffer::alignment;
+    constexpr std::size_t unit = HostBuffer::alignment;
+    return (source_desc().get_size() + unit - 1) / unit * unit;
   }
 
   /// Row (n, t, h, w) of the patches: the channels under tap (0, 0), then (0, 1), and so on; zero outside the
@@ -109,11 +87,6 @@ class PatchKernel final : public Kernel {
 
   ops::Conv3d conv_;
   ops::Extent3 kernel_;
-  int residual_;  ///< the input that is added, -1 for none
-  memory::desc patches_, target_, weight_, bias_, scratchpad_;
-  dnnl::matmul primitive_;
-  std::string implementation_;
-  std::shared_ptr<const PackedWeights> packed_;
 };
 
 }  // namespace
