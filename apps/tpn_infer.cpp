@@ -137,8 +137,13 @@ void declare_options(CLI::App& app, Arguments& a) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->group("Videos");
-  app.add_option("--max-frames", a.recognizer.max_frames, "Refuse longer videos")
+  app.add_option("--max-frames", a.recognizer.max_frames, "Refuse videos with more frames")
       ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group("Videos");
+  app.add_option("--max-duration", a.recognizer.max_seconds, "Refuse videos that last longer")
+      ->type_name("SECONDS")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->group("Videos");

@@ -146,7 +146,8 @@ class Recognizer::Impl {
     const DecodeOptions decoding{.accurate_color = options_.accurate_color,
                                  .allow_urls = options_.allow_urls,
                                  .max_pixels = options_.max_pixels,
-                                 .max_frames = options_.max_frames};
+                                 .max_frames = options_.max_frames,
+                                 .max_seconds = options_.max_seconds};
     return [this, input, decoding](const ClipEvents& events) {
       return load_clips(input, sampling(), wanted_counts(), decoding, events);
     };

@@ -71,6 +71,7 @@ struct RecognizerOptions {
   bool allow_urls = false;      ///< names like https://..., and files that refer to others
   std::int64_t max_pixels = std::int64_t{8192} * 8192;    ///< of a frame; larger ones are refused
   std::int64_t max_frames = std::int64_t{6} * 3600 * 60;  ///< of a video
+  double max_seconds = 6 * 3600;                          ///< of a video, as its container states them
 };
 
 /// A class and how well it fits.

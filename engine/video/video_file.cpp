@@ -1,5 +1,6 @@
 #include "engine/video/video_file.h"
 
+#include <cmath>
 #include <utility>
 
 #include "engine/video/stopwatch.h"
@@ -44,6 +45,11 @@ VideoFile::VideoFile(std::string path, const DecodeOptions& options)
   info_.codec = avcodec_get_name(pass.stream().codecpar->codec_id);
   info_.frames_per_second = frames_per_second(pass.stream());
   info_.seconds = seconds(pass.format(), pass.stream());
+  if (info_.seconds > options_.max_seconds) {
+    throw Error(path_ + ": it lasts " + std::to_string(std::llround(info_.seconds)) +
+                " seconds, more than the limit of " + std::to_string(std::llround(options_.max_seconds)) +
+                ".");
+  }
   stream_ = pass.choice();
   pass.skip_to_end();
   info_.frames = pass.presentable_packets();

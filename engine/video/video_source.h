@@ -23,6 +23,7 @@ struct DecodeOptions {
   bool allow_urls = false;
   std::int64_t max_pixels = std::int64_t{8192} * 8192;    ///< of a frame; larger ones are refused
   std::int64_t max_frames = std::int64_t{6} * 3600 * 60;  ///< of a video: six hours at 60 frames a second
+  double max_seconds = 6 * 3600;                          ///< of a video, as its container states them
 };
 
 struct VideoInfo {

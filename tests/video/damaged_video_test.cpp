@@ -67,6 +67,8 @@ TEST(UnreadableVideo, LimitsAreKept) {
   few_frames.max_frames = 47;
   EXPECT_TRUE(mentions(refusal(video_fixture("h264_bframes.mp4"), few_frames), "limit of 47"));
   EXPECT_TRUE(mentions(refusal(video_fixture("frames/png"), DecodeOptions{.max_frames = 11}), "limit of 11"));
+  EXPECT_TRUE(
+      mentions(refusal(video_fixture("h264_bframes.mp4"), DecodeOptions{.max_seconds = 1.5}), "seconds"));
   DecodeOptions just_enough;
   just_enough.max_pixels = 3072;
   just_enough.max_frames = 48;
