@@ -17,7 +17,7 @@ ValueId Graph::add_constant(std::string name, const Shape& shape, Role role) {
   return add_value(std::move(name), role, shape);
 }
 
-ValueId Graph::apply(const AnyOp& op, std::vector<ValueId> inputs, std::string name) {
+ValueId Graph::apply(const AnyOp& op, std::vector<ValueId> inputs, const std::string& name) {
   std::vector<Shape> shapes_out;
   try {
     shapes_out = infer(op, shapes(inputs));

@@ -46,7 +46,7 @@ class Graph {
 
   /// Appends a node and returns its output value; the shape is inferred. Throws Error, naming the node, when
   /// the inputs do not fit the operation.
-  ValueId apply(const AnyOp& op, std::vector<ValueId> inputs, std::string name);
+  ValueId apply(const AnyOp& op, std::vector<ValueId> inputs, const std::string& name);
 
   /// Gives a value a name by which results can be asked for, for instance "stage1"; a value may have several.
   void add_feature(std::string name, ValueId value);
