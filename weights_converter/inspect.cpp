@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <map>
 
+#include <nlohmann/json.hpp>
+
 #include "engine/model/mapped_file.h"
 #include "engine/model/model_file.h"
 #include "weights_converter/architecture.h"
@@ -128,12 +130,24 @@ std::string compare_with_config(const SafetensorsFile& file, const Config& confi
          list_quoted("unexpected", unexpected);
 }
 
+/// Hundreds of class names would hide the rest: how many there are, the first and the last.
+std::string summary_of_labels(const std::string& json) {
+  const auto labels = nlohmann::json::parse(json, nullptr, false);
+  const auto is_text = [](const nlohmann::json& label) { return label.is_string(); };
+  if (!labels.is_array() || labels.size() < 4 || !std::all_of(labels.begin(), labels.end(), is_text)) {
+    return printable(json);
+  }
+  return std::to_string(labels.size()) + " class names, " + in_quotes(labels.front().get<std::string>()) +
+         " to " + in_quotes(labels.back().get<std::string>());
+}
+
 std::string inspect_safetensors(const SafetensorsFile& file) {
   std::vector<TensorLine> tensors;
   for (const auto& entry : file.entries()) tensors.push_back({entry.name, entry.dtype, entry.shape});
   std::string text = "format: safetensors\n";
   for (const auto& [key, value] : file.metadata())
-    text += "metadata " + in_quotes(key) + ": " + printable(value) + '\n';
+    text += "metadata " + in_quotes(key) + ": " +
+            (key == "tpn.labels" ? summary_of_labels(value) : printable(value)) + '\n';
   text += list_totals(tensors);
   const auto config = file.metadata().find("tpn.config");
   if (config != file.metadata().end()) {

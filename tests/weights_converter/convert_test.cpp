@@ -310,6 +310,17 @@ TEST_F(Convert, InspectShowsEitherFormat) {
   const std::string model = inspect_file(out_).value_or_throw();
   EXPECT_NE(model.find("format: safetensors"), std::string::npos);
   EXPECT_NE(model.find("missing: none\nmismatched: none\nunexpected: none\n"), std::string::npos) << model;
+
+  const int classes = open_model_file(out_).config.head.num_classes;
+  ConvertOptions options;
+  for (int i = 0; i < classes; ++i) options.labels.push_back("class " + std::to_string(i));
+  convert(corpus / "tpn-mmaction2.pth", options).value_or_throw();
+  const std::string labelled = inspect_file(out_).value_or_throw();
+  EXPECT_NE(
+      labelled.find(std::to_string(classes) + " class names, 'class 0' to '" + options.labels.back() + "'\n"),
+      std::string::npos)
+      << labelled;
+
   EXPECT_FALSE(inspect_file(corpus / "bad-crc-data.pth"));
   EXPECT_FALSE(inspect_file(corpus / "manifest.json"));
   EXPECT_FALSE(inspect_file(corpus));
