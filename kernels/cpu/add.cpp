@@ -1,5 +1,7 @@
 #include "kernels/ops/add.h"
 
+#include <algorithm>
+
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/loop_kernel.h"
 #include "kernels/cpu/parallel.h"

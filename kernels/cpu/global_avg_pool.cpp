@@ -1,6 +1,6 @@
 #include "kernels/ops/global_avg_pool.h"
 
-#include <vector>
+#include <algorithm>
 
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/loop_kernel.h"
