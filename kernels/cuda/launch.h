@@ -1,0 +1,45 @@
+// The one way in which kernels are started, and CUDA's errors as tpn::Error.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include <cuda_runtime.h>
+
+#include "kernels/error.h"
+
+namespace tpn::cuda {
+
+/// Throws Error, naming what was tried, unless it succeeded.
+void check(cudaError_t status, const std::string& what);
+
+/// How many threads run a kernel, and the dynamic shared memory of each block (bytes).
+struct LaunchShape {
+  dim3 grid;
+  dim3 block;
+  std::size_t shared_bytes = 0;
+};
+
+namespace detail {
+
+/// Throws Error when the shape is outside CUDA's limits; lets the kernel have that much shared memory.
+void prepare_launch(const char* name, const void* kernel, const LaunchShape& shape);
+
+}  // namespace detail
+
+/// Enqueues kernel(arguments...) on the stream. name: of the kernel, for messages. Throws Error when it cannot
+/// be started.
+template <class... Parameters, class... Arguments>
+void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,
+            Arguments&&... arguments) {
+  detail::prepare_launch(name, reinterpret_cast<const void*>(kernel), shape);
+  cudaLaunchConfig_t config{};
+  config.gridDim = shape.grid;
+  config.blockDim = shape.block;
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = stream;
+  check(cudaLaunchKernelEx(&config, kernel, Parameters(std::forward<Arguments>(arguments))...),
+        std::string("starting the kernel ") + name);
+}
+
+}  // namespace tpn::cuda
