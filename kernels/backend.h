@@ -10,7 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/memory.h"
 #include "kernels/op_list.h"
+#include "kernels/stream.h"
 #include "kernels/tensor.h"
 
 namespace tpn {
@@ -23,11 +25,15 @@ struct Constant {
   std::function<void()> release;
 };
 
-/// An input of an operation to compile: its type, and for a weight its values.
+/// A tensor that an operation to compile reads or writes: its type and layout, and for a weight its values.
 struct Operand {
   Shape shape;
   DType dtype = DType::f32;
   const Constant* constant = nullptr;
+  /// Of an activation (N,T,H,W,C): elements from one pixel to the next, a multiple of the backend's
+  /// channel_alignment() A. A kernel reads and writes C rounded up to A channels of each pixel; those past C
+  /// are zeros. A larger stride is that of a channel slice in a wider tensor. 0: C, dense.
+  std::int64_t pixel_stride = 0;
 };
 
 /// Weights in the form that kernels want (packed, folded, converted), shared by every kernel that wants the
@@ -50,6 +56,14 @@ class PreparedWeights {
   std::map<std::string, std::shared_ptr<const void>> slots_;
 };
 
+/// What an operation is compiled for.
+struct Signature {
+  std::span<const Operand> inputs;
+  std::span<const Operand> outputs;
+  bool tf32 = false;  ///< products of f32 operands may round them to 10 bits of mantissa
+  PreparedWeights& prepared;
+};
+
 /// A compiled operation. Immutable: may run in several threads at once, each with its own tensors and scratch
 /// memory.
 class Kernel {
@@ -59,10 +73,10 @@ class Kernel {
   Kernel& operator=(const Kernel&) = delete;
   virtual ~Kernel() = default;
 
-  /// inputs: one view per operand; those of constants are not read. scratch: scratch_bytes() bytes, aligned
-  /// to 64.
+  /// Enqueues the operation on a stream of the backend. inputs: one view per operand; those of constants are
+  /// not read. scratch: scratch_bytes() bytes, aligned to 64, that no other work of the stream uses meanwhile.
   virtual void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
-                   std::byte* scratch) const = 0;
+                   std::byte* scratch, Stream& stream) const = 0;
   [[nodiscard]] virtual std::size_t scratch_bytes() const { return 0; }
   /// Which code runs, for tables: for instance the library's implementation name.
   [[nodiscard]] virtual std::string implementation() const = 0;
@@ -84,10 +98,26 @@ class Backend {
   /// Whether the operation can be compiled: a fusion pass asks before it makes one.
   [[nodiscard]] virtual bool supports(const AnyOp& op) const = 0;
 
+  /// Whether f32 activations may be multiplied on tensor cores.
+  [[nodiscard]] virtual bool supports_tf32() const { return false; }
+  /// Whether the first output of the operation may be a channel slice of a wider tensor.
+  [[nodiscard]] virtual bool writes_slices(const AnyOp&) const { return false; }
+  /// What channels of activations are padded to in memory, in elements; see Operand::pixel_stride.
+  [[nodiscard]] virtual std::int64_t channel_alignment() const { return 1; }
+
   /// Throws Error, naming the operation, when it cannot run here.
-  [[nodiscard]] virtual std::unique_ptr<Kernel> compile(const AnyOp& op, std::span<const Operand> inputs,
-                                                        std::span<const Operand> outputs,
-                                                        PreparedWeights& prepared) const = 0;
+  [[nodiscard]] virtual std::unique_ptr<Kernel> compile(const AnyOp& op,
+                                                        const Signature& signature) const = 0;
+
+  /// Whether kernels work in the host's memory: then no copies are needed.
+  [[nodiscard]] virtual bool uses_host_memory() const { return true; }
+  /// Memory for kernels; throws OutOfMemory when there is not enough.
+  [[nodiscard]] virtual Buffer allocate(std::size_t bytes) const { return HostBuffer(bytes); }
+  /// Host memory from and to which streams copy without waiting.
+  [[nodiscard]] virtual Buffer allocate_staging(std::size_t bytes) const { return HostBuffer(bytes); }
+  [[nodiscard]] virtual std::unique_ptr<Stream> make_stream() const { return make_host_stream(); }
+  /// Memory that allocate() can still give, bytes; 0: unknown.
+  [[nodiscard]] virtual std::size_t free_memory() const { return 0; }
 
   /// The libraries it computes with and what they make of this machine, for reports; empty for none.
   [[nodiscard]] virtual std::string libraries() const { return {}; }

@@ -15,6 +15,12 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A device's memory does not suffice. Smaller batches may fit.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Why bytes were refused.
 struct Failure {
   std::string message;

@@ -3,34 +3,36 @@
 
 #include <cstddef>
 #include <memory>
-#include <new>
-
-#include "kernels/error.h"
+#include <type_traits>
 
 namespace tpn {
 
-/// Host memory aligned to 64 bytes (a cache line, and the widest vector load); not initialised.
-class HostBuffer {
+/// A block of memory of the host or of a device; not initialised.
+class Buffer {
  public:
-  static constexpr std::size_t alignment = 64;
+  using Release = void (*)(std::byte* data) noexcept;
 
-  HostBuffer() = default;
-  /// Throws Error when the memory cannot be had.
-  explicit HostBuffer(std::size_t bytes) : bytes_(bytes) {
-    if (bytes == 0) return;
-    data_.reset(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{alignment}, std::nothrow)));
-    if (!data_) throw Error("Out of memory: " + std::to_string(bytes) + " bytes could not be allocated.");
-  }
+  Buffer() = default;
+  /// Takes `data` over; `release` gives it back.
+  Buffer(std::byte* data, std::size_t bytes, Release release) : data_(data, release), bytes_(bytes) {}
 
   [[nodiscard]] std::byte* data() const { return data_.get(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
-  struct Free {
-    void operator()(std::byte* p) const noexcept { ::operator delete (p, std::align_val_t{alignment}); }
-  };
-  std::unique_ptr<std::byte, Free> data_;
+  std::unique_ptr<std::byte, Release> data_{nullptr, [](std::byte*) noexcept {}};
   std::size_t bytes_ = 0;
+};
+static_assert(std::is_nothrow_move_constructible_v<Buffer>);
+
+/// Host memory aligned to 64 bytes (a cache line, and the widest vector load).
+class HostBuffer : public Buffer {
+ public:
+  static constexpr std::size_t alignment = 64;
+
+  HostBuffer() = default;
+  /// Throws OutOfMemory when the memory cannot be had.
+  explicit HostBuffer(std::size_t bytes);
 };
 
 }  // namespace tpn

@@ -26,7 +26,7 @@ class ReferenceKernel final : public Kernel {
   }
 
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
-           std::byte*) const override {
+           std::byte*, Stream&) const override {
     std::vector<ops::Tensor64> x(constants_), y;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (inputs[i].data) x[i] = to_tensor64(inputs[i]);
@@ -45,9 +45,8 @@ class ReferenceKernel final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> ReferenceBackend::compile(const AnyOp& op, std::span<const Operand> inputs,
-                                                  std::span<const Operand> outputs, PreparedWeights&) const {
-  return std::make_unique<ReferenceKernel>(op, inputs, outputs[0].dtype);
+std::unique_ptr<Kernel> ReferenceBackend::compile(const AnyOp& op, const Signature& signature) const {
+  return std::make_unique<ReferenceKernel>(op, signature.inputs, signature.outputs[0].dtype);
 }
 
 }  // namespace tpn

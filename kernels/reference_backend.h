@@ -13,9 +13,7 @@ class ReferenceBackend final : public Backend {
   [[nodiscard]] std::string_view name() const override { return "reference"; }
   [[nodiscard]] bool supports(DType dtype) const override { return is_floating(dtype); }
   [[nodiscard]] bool supports(const AnyOp&) const override { return true; }
-  [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, std::span<const Operand> inputs,
-                                                std::span<const Operand> outputs,
-                                                PreparedWeights& prepared) const override;
+  [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) const override;
 };
 
 }  // namespace tpn

@@ -1,40 +1,113 @@
 #include "engine/exec/executor.h"
 
-#include <chrono>
+#include <cstring>
 
 #include "kernels/convert.h"
 
 namespace tpn {
+namespace {
 
-Executor::Executor(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)), arena_(plan_->arena_bytes()) {}
+/// Copies `bytes` of each pixel between tensors with different strides, also in bytes.
+void copy_pixels(std::byte* to, std::size_t to_stride, const std::byte* from, std::size_t from_stride,
+                 std::size_t bytes, std::int64_t pixels) {
+  for (std::int64_t i = 0; i < pixels; ++i, to += to_stride, from += from_stride) {
+    std::memcpy(to, from, bytes);
+  }
+}
+
+std::size_t dense_bytes(const Slot& slot) {
+  return static_cast<std::size_t>(slot.shape.count()) * size_of(slot.dtype);
+}
+
+}  // namespace
+
+Executor::Executor(std::shared_ptr<const Plan> plan)
+    : plan_(std::move(plan)),
+      stream_(plan_->backend().make_stream()),
+      arena_(plan_->backend().allocate(plan_->arena_bytes())) {
+  if (plan_->backend().uses_host_memory()) return;
+  input_ = HostBuffer(dense_bytes(plan_->input()));
+}
 
 TensorView Executor::view(const Slot& slot) const {
   return {slot.constant ? nullptr : arena_.data() + slot.offset, slot.dtype, slot.shape};
 }
 
 TensorView Executor::input() const {
-  return view(plan_->input());
+  TensorView input = view(plan_->input());
+  if (!plan_->backend().uses_host_memory()) input.data = input_.data();
+  return input;
 }
 
-void Executor::run(std::vector<double>* seconds) {
-  using Clock = std::chrono::steady_clock;
-  plan_->backend().enter_thread();
-  if (seconds) seconds->clear();
+Executor::WriteInput Executor::input_writer() const {
+  if (plan_->backend().uses_host_memory()) return [](const TensorView&, Stream&) {};
+  return [this](const TensorView& device_input, Stream& stream) {
+    const Slot& slot = plan_->input();
+    auto& staging = const_cast<Buffer&>(input_staging_);
+    if (staging.bytes() == 0) {
+      staging = plan_->backend().allocate_staging(slot.bytes());
+      std::memset(staging.data(), 0, staging.bytes());  // the channels past the last stay zeros
+    }
+    const std::size_t element = size_of(slot.dtype);
+    const std::size_t channels = static_cast<std::size_t>(slot.channels()) * element;
+    copy_pixels(staging.data(), static_cast<std::size_t>(slot.stride()) * element, input_.data(), channels,
+                channels, slot.pixels());
+    stream.upload(device_input.data, staging.data(), slot.bytes());
+  };
+}
+
+void Executor::run_step(const Step& step) const {
   std::vector<ConstTensorView> inputs;
   std::vector<TensorView> outputs;
-  for (const Step& step : plan_->steps()) {
-    const Clock::time_point start = Clock::now();
-    inputs.clear();
-    outputs.clear();
-    for (const Slot& slot : step.inputs) inputs.push_back(read_only(view(slot)));
-    for (const Slot& slot : step.outputs) outputs.push_back(view(slot));
-    step.kernel->run(inputs, outputs, arena_.data() + plan_->scratch_offset());
-    if (seconds) seconds->push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  for (const Slot& slot : step.inputs) inputs.push_back(read_only(view(slot)));
+  for (const Slot& slot : step.outputs) outputs.push_back(view(slot));
+  step.kernel->run(inputs, outputs, arena_.data() + plan_->scratch_offset(), *stream_);
+}
+
+void Executor::run_steps() {
+  if (!steps_) {
+    steps_ = stream_->record([this] {
+      for (const Step& step : plan_->steps()) run_step(step);
+    });
   }
+  steps_->replay(*stream_);
+}
+
+void Executor::run(const WriteInput& write) {
+  plan_->backend().enter_thread();
+  write(view(plan_->input()), *stream_);
+  run_steps();
+  stream_->synchronize();
+}
+
+std::vector<double> Executor::run_timed() {
+  plan_->backend().enter_thread();
+  input_writer()(view(plan_->input()), *stream_);
+  std::vector<std::unique_ptr<Mark>> marks;
+  marks.push_back(stream_->mark());
+  for (const Step& step : plan_->steps()) {
+    run_step(step);
+    marks.push_back(stream_->mark());
+  }
+  std::vector<double> seconds;
+  for (std::size_t i = 1; i < marks.size(); ++i) seconds.push_back(marks[i]->seconds_since(*marks[i - 1]));
+  stream_->synchronize();
+  return seconds;
 }
 
 ConstTensorView Executor::result(std::string_view name) const {
-  return read_only(view(plan_->result(name)));
+  const Slot& slot = plan_->result(name);
+  const TensorView device = view(slot);
+  if (plan_->backend().uses_host_memory()) return read_only(device);
+  if (staging_.bytes() < slot.bytes()) staging_ = plan_->backend().allocate_staging(slot.bytes());
+  stream_->download(staging_.data(), device.data, slot.bytes());
+  stream_->synchronize();
+  if (result_.bytes() < dense_bytes(slot)) result_ = HostBuffer(dense_bytes(slot));
+  const std::size_t element = size_of(slot.dtype);
+  const std::size_t channels = static_cast<std::size_t>(slot.channels()) * element;
+  copy_pixels(result_.data(), channels, staging_.data(), static_cast<std::size_t>(slot.stride()) * element,
+              channels, slot.pixels());
+  return {result_.data(), slot.dtype, slot.shape};
 }
 
 Feature Executor::feature(std::string_view name) const {

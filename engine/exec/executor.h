@@ -1,12 +1,15 @@
 // Runs a plan.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/plan/plan.h"
 #include "kernels/memory.h"
+#include "kernels/stream.h"
 
 namespace tpn {
 
@@ -16,30 +19,58 @@ struct Feature {
   std::vector<float> values;
 };
 
-/// Owns the memory of one run at a time. Not thread-safe; several executors may share a plan.
+/// Owns the memory of one run at a time, and the stream that runs it. Not thread-safe; several executors may
+/// share a plan.
 class Executor {
  public:
+  /// Throws OutOfMemory when the device has no room for the plan's arena.
   explicit Executor(std::shared_ptr<const Plan> plan);
+  Executor(Executor&&) = default;
+  Executor& operator=(Executor&&) = default;
+  ~Executor() = default;
 
   [[nodiscard]] const Plan& plan() const { return *plan_; }
 
-  /// Where the caller writes the normalised views, (views, T, H, W, C) in the plan's precision, before each
-  /// run.
+  /// Where the caller writes the normalised views before each run: (views, T, H, W, C) in the plan's
+  /// precision, dense, in the host's memory.
   [[nodiscard]] TensorView input() const;
 
-  /// seconds: where not null, the time of each step is put there.
-  void run(std::vector<double>* seconds = nullptr);
+  /// Runs the plan on input() and waits for it.
+  void run() { run(input_writer()); }
 
-  /// Valid until the next run; throws Error for a result that the plan does not keep.
+  /// Enqueues work that writes the views to `input`, in the device's memory: (views, T, H, W, C), pixels
+  /// plan().input().stride() elements apart.
+  using WriteInput = std::function<void(const TensorView& input, Stream& stream)>;
+  /// Runs the plan on what `write` brings, and waits for it.
+  void run(const WriteInput& write);
+
+  /// Runs the plan on input() step by step and returns the seconds of each.
+  std::vector<double> run_timed();
+
+  /// A dense tensor in the host's memory, valid until the next run or the next call for it; throws Error for a
+  /// result that the plan does not keep.
   [[nodiscard]] ConstTensorView result(std::string_view name) const;
   /// A copy of a result in the reference's layout, as floats.
   [[nodiscard]] Feature feature(std::string_view name) const;
 
+  /// The stream of this executor's work.
+  [[nodiscard]] Stream& stream() const { return *stream_; }
+
  private:
   [[nodiscard]] TensorView view(const Slot& slot) const;
+  [[nodiscard]] WriteInput input_writer() const;
+  void run_step(const Step& step) const;
+  void run_steps();
 
   std::shared_ptr<const Plan> plan_;
-  HostBuffer arena_;
+  std::unique_ptr<Stream> stream_;
+  Buffer arena_;
+  std::unique_ptr<Recording> steps_;  ///< made by the first run
+  // Of devices with memory of their own:
+  HostBuffer input_;       ///< input(), dense
+  Buffer input_staging_;   ///< as it is uploaded, with the device's stride between pixels
+  mutable Buffer staging_; ///< of the last result that was downloaded
+  mutable HostBuffer result_;
 };
 
 }  // namespace tpn

@@ -14,7 +14,8 @@ namespace tpn {
 
 struct PlanOptions {
   DType precision = DType::f32;  ///< of activations and packed weights; the classifier always runs in f32
-  bool fuse = true;              ///< false: one kernel per node of the graph
+  bool tf32 = false;  ///< products of f32 operands may be rounded to tf32; the classifier's never are
+  bool fuse = true;   ///< false: one kernel per node of the graph
   std::vector<std::string> features;  ///< features to keep readable besides the graph's outputs
 
   auto operator<=>(const PlanOptions&) const = default;
@@ -24,8 +25,19 @@ struct PlanOptions {
 struct Slot {
   Shape shape;
   DType dtype = DType::f32;
-  bool constant = false;   ///< lives in its kernel
-  std::size_t offset = 0;  ///< into the arena, bytes
+  bool constant = false;          ///< lives in its kernel
+  std::size_t offset = 0;         ///< into the arena, bytes
+  std::int64_t pixel_stride = 0;  ///< as of Operand
+
+  /// Pixels of an activation, rows of a matrix.
+  [[nodiscard]] std::int64_t pixels() const { return shape.count() / channels(); }
+  [[nodiscard]] std::int64_t channels() const { return shape[shape.rank() - 1]; }
+  /// Elements from one pixel to the next.
+  [[nodiscard]] std::int64_t stride() const { return pixel_stride != 0 ? pixel_stride : channels(); }
+  /// From the first channel of the first pixel to the end of the last pixel's stride.
+  [[nodiscard]] std::size_t bytes() const {
+    return static_cast<std::size_t>(pixels() * stride()) * size_of(dtype);
+  }
 };
 
 /// One kernel and what it reads and writes.

@@ -8,13 +8,6 @@
 
 namespace tpn::cpu {
 
-/// What a kernel is compiled for.
-struct Signature {
-  std::span<const Operand> inputs;
-  std::span<const Operand> outputs;
-  PreparedWeights& prepared;
-};
-
 std::unique_ptr<Kernel> compile(const ops::Add& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::BatchNorm& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Concat& op, const Signature& signature);

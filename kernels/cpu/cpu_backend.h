@@ -13,10 +13,8 @@ class CpuBackend final : public Backend {
   [[nodiscard]] std::string_view name() const override { return "cpu"; }
   /// f32 everywhere; bf16 where the processor has AVX-512 (oneDNN's condition).
   [[nodiscard]] bool supports(DType dtype) const override;
-  [[nodiscard]] bool supports(const AnyOp&) const override { return true; }
-  [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, std::span<const Operand> inputs,
-                                                std::span<const Operand> outputs,
-                                                PreparedWeights& prepared) const override;
+  [[nodiscard]] bool supports(const AnyOp& op) const override;
+  [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) const override;
   /// oneDNN's version and the instruction set it uses.
   [[nodiscard]] std::string libraries() const override;
   void enter_thread() const override;

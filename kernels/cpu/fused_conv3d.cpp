@@ -117,7 +117,7 @@ class ConvolutionKernel final : public OnednnKernel {
   }
 
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
-           std::byte* scratch) const override {
+           std::byte* scratch, Stream&) const override {
     execute(inputs[0].data, inputs, outputs[0], scratch);
   }
 };

@@ -43,7 +43,7 @@ class PatchKernel final : public OnednnKernel {
   }
 
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
-           std::byte* scratch) const override {
+           std::byte* scratch, Stream&) const override {
     gather(inputs[0], outputs[0].shape, scratch);
     execute(scratch, inputs, outputs[0], scratch + patch_bytes());
   }

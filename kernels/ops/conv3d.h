@@ -16,9 +16,6 @@ struct Conv3d {
   Extent3 stride{1, 1, 1};
   Extent3 padding{0, 0, 0};
   std::int64_t groups = 1;
-  /// Trailing channels of x that are zero by construction and have no weights: C = groups * weight's I +
-  /// this.
-  std::int64_t padded_channels = 0;
 
   bool operator==(const Conv3d&) const = default;
 

@@ -1,16 +1,18 @@
-// The conv unit of the networks in one operation: convolution, then batch norm, residual add and ReLU, each
-// optional. y = relu(batch_norm(conv3d(x, weight)) + residual).
+// The conv unit of the networks in one operation: a temporal shift, the convolution, batch norm, residual add
+// and ReLU, each but the convolution optional. y = relu(batch_norm(conv3d(shift(x), weight)) + residual).
 #pragma once
 
 #include "kernels/ops/add.h"
 #include "kernels/ops/batch_norm.h"
 #include "kernels/ops/conv3d.h"
 #include "kernels/ops/relu.h"
+#include "kernels/ops/temporal_shift.h"
 
 namespace tpn::ops {
 
 /// Inputs: x and weight as of Conv3d; with `norm` scale, shift, mean, variance (O each); with `residual` a
-/// tensor shaped as the output. Output: as of Conv3d.
+/// tensor shaped as the output, with `one_frame_residual` as one frame of it, which is added to every frame.
+/// Output: as of Conv3d.
 struct FusedConv3d {
   static constexpr std::string_view name = "fused_conv3d";
 
@@ -18,6 +20,8 @@ struct FusedConv3d {
   bool norm = false;
   double eps = 1e-5;
   bool residual = false;
+  bool one_frame_residual = false;  ///< only with residual
+  std::int64_t shift_fold = 0;      ///< of the TemporalShift of x; 0: none
   bool relu = false;
 
   bool operator==(const FusedConv3d&) const = default;
@@ -30,12 +34,24 @@ struct FusedConv3d {
     if (norm) {
       for (std::size_t i = 2; i < 6; ++i) check_shape(name, inputs, i, {y[0][4]});
     }
-    if (residual) check_shape(name, inputs, inputs.size() - 1, y[0]);
+    if (residual) {
+      Shape expected = y[0];
+      if (one_frame_residual) expected[1] = 1;
+      check_shape(name, inputs, inputs.size() - 1, expected);
+    }
+    if (shift_fold != 0) (void)TemporalShift{shift_fold}.infer(inputs.first(1));
     return y;
   }
 
   void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) const {
-    conv.forward(inputs.first(2), outputs);
+    if (shift_fold == 0) {
+      conv.forward(inputs.first(2), outputs);
+    } else {
+      std::vector<Tensor64> shifted{Tensor64(inputs[0].shape)};
+      TemporalShift{shift_fold}.forward(inputs.first(1), shifted);
+      shifted.push_back(inputs[1]);
+      conv.forward(shifted, outputs);
+    }
     if (norm) {
       const std::vector<Tensor64> operands{outputs[0], inputs[2], inputs[3], inputs[4], inputs[5]};
       BatchNorm{eps}.forward(operands, outputs);
@@ -63,7 +79,10 @@ inline std::vector<Case<FusedConv3d>> FusedConv3d::cases() {
       c.inputs.insert(c.inputs.end(), 4, Shape{w[0]});
       c.ranges.insert(c.ranges.end(), {R::positive, R::symmetric, R::symmetric, R::positive});
     }
-    if (op.residual) c.inputs.push_back(op.conv.infer(std::vector<Shape>{x, w})[0]);
+    if (op.residual) {
+      c.inputs.push_back(op.conv.infer(std::vector<Shape>{x, w})[0]);
+      if (op.one_frame_residual) c.inputs.back()[1] = 1;
+    }
     all.push_back(std::move(c));
   };
   for (const Case<Conv3d>& base : Conv3d::cases()) {
@@ -74,7 +93,16 @@ inline std::vector<Case<FusedConv3d>> FusedConv3d::cases() {
     add(base.label + "_norm_add_relu", {.conv = base.op, .norm = true, .residual = true, .relu = true}, x, w,
         false);
     add(base.label + "_add", {.conv = base.op, .residual = true}, x, w, false);
+    add(base.label + "_add_one_frame", {.conv = base.op, .residual = true, .one_frame_residual = true}, x, w,
+        false);
   }
+  for (const std::int64_t fold : {2, 5, 8}) {  // in and out of step with vectors of 8 channels
+    add("shift_by_" + std::to_string(fold), {.norm = true, .relu = true, .shift_fold = fold},
+        {2, 4, 3, 5, 24}, {16, 24, 1, 1, 1}, false);
+  }
+  add("shift_one_frame", {.norm = true, .shift_fold = 4}, {2, 1, 3, 5, 16}, {8, 16, 1, 1, 1}, false);
+  add("shift_strided", {.conv = {.stride = {1, 2, 2}}, .norm = true, .shift_fold = 4}, {1, 3, 5, 6, 16},
+      {8, 16, 1, 1, 1}, false);
   const Conv3d spatial{.padding = {0, 1, 1}}, halving{.stride = {1, 2, 2}, .padding = {0, 1, 1}},
       temporal{.padding = {1, 0, 0}};
   add("res2_pointwise_out", {.conv = {}, .norm = true, .residual = true, .relu = true}, {1, 8, 64, 64, 64},
