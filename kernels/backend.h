@@ -64,6 +64,12 @@ struct Signature {
   PreparedWeights& prepared;
 };
 
+/// What a run of a kernel costs at least.
+struct KernelWork {
+  std::int64_t bytes = 0;          ///< read from and written to the device's memory, each tensor once
+  std::int64_t multiply_adds = 0;  ///< issued, including those on padding
+};
+
 /// A compiled operation. Immutable: may run in several threads at once, each with its own tensors and scratch
 /// memory.
 class Kernel {
@@ -80,6 +86,7 @@ class Kernel {
   [[nodiscard]] virtual std::size_t scratch_bytes() const { return 0; }
   /// Which code runs, for tables: for instance the library's implementation name.
   [[nodiscard]] virtual std::string implementation() const = 0;
+  [[nodiscard]] virtual KernelWork work() const { return {}; }
   /// The input whose memory the first output should share, where that saves a copy; -1 for none.
   [[nodiscard]] virtual int in_place_input() const { return -1; }
 };
