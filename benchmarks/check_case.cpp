@@ -67,16 +67,25 @@ SampledOutput sample_reference(const ops::FusedConv3d& op, std::span<const Tenso
   const auto [kt, kh, kw] = ops::Conv3d::kernel(weight);
   const Shape filter{1, weight[1], kt, kh, kw};
 
+  Tensor64 x = inputs[0];
+  if (op.shift_fold != 0) {
+    ops::TemporalShift{op.shift_fold}.forward(inputs.first(1), std::span(&x, 1));
+  }
   ops::FusedConv3d single = op;
   single.conv = {};
+  single.shift_fold = 0;
   SampledOutput sample;
   for (const Position& at : sample_positions(y, 1)) {
-    const std::int64_t index = (((at[0] * y[1] + at[1]) * y[2] + at[2]) * y[3] + at[3]) * y[4] + at[4];
-    std::vector<Tensor64> operands{cells_under_kernel(op.conv, inputs[0], weight, at),
+    const auto index_of = [&](std::int64_t frames, std::int64_t frame) {
+      return (((at[0] * frames + frame) * y[2] + at[2]) * y[3] + at[3]) * y[4] + at[4];
+    };
+    const std::int64_t index = index_of(y[1], at[1]);
+    const std::int64_t residual_index = op.one_frame_residual ? index_of(1, 0) : index;
+    std::vector<Tensor64> operands{cells_under_kernel(op.conv, x, weight, at),
                                    part(inputs[1], at[4] * filter.count(), filter)};
     for (std::size_t i = 2; i < inputs.size(); ++i) {
       const bool residual = inputs[i].shape.rank() == 5;
-      operands.push_back(residual ? part(inputs[i], index, {1, 1, 1, 1, 1}) : part(inputs[i], at[4], {1}));
+      operands.push_back(residual ? part(inputs[i], residual_index, {1, 1, 1, 1, 1}) : part(inputs[i], at[4], {1}));
     }
     std::vector<Tensor64> output{Tensor64({1, 1, 1, 1, 1})};
     single.forward(operands, output);

@@ -55,7 +55,7 @@ ModelTiming time_model(const ModelBenchmark& benchmark, const InputSize& size, D
   timing.plan_seconds = time_of([&] {
     weights = Weights::load(benchmark.model);
     plan = std::make_shared<Plan>(build_network(weights->config(), size), std::move(backend), *weights,
-                                  PlanOptions{precision, true, {}});
+                                  PlanOptions{.precision = precision});
   });
   timing.multiply_adds = plan->multiply_adds();
   timing.arena_bytes = plan->arena_bytes();
@@ -72,7 +72,7 @@ ModelTiming time_model(const ModelBenchmark& benchmark, const InputSize& size, D
   }
   std::vector<std::vector<double>> series;
   timing.seconds = summarize(repeat(
-      benchmark.repetitions, [&] { executor.run(&series.emplace_back()); }, prepare));
+      benchmark.repetitions, [&] { series.push_back(executor.run_timed()); }, prepare));
   if (benchmark.verify) verify(executor, precision, reference, timing.verification);
   if (memory_known) timing.peak_memory = peak_memory();
   timing.steps = step_times(*plan, precision, series);

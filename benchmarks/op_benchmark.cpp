@@ -108,6 +108,7 @@ void time_case(::benchmark::State& state, Session& session, const std::string& n
 void register_cases(Session& session) {
   for_each_op([&]<class Op>(std::type_identity<Op>) {
     for (const ops::Case<Op>& c : Op::cases()) {
+      if (!session.backend().supports(AnyOp(c.op))) continue;
       for (const DType precision : {DType::f32, DType::bf16}) {
         if (!session.backend().supports(precision)) continue;
         const std::string name = std::string(c.full_size ? "layer/" : "small/") + std::string(Op::name) +

@@ -34,7 +34,7 @@ std::vector<float> reference_logits(const std::filesystem::path& model, const In
   InputSize one_view = size;
   one_view.views = 1;
   Executor executor(std::make_shared<Plan>(build_network(weights->config(), one_view), std::move(backend),
-                                           *weights, PlanOptions{DType::f32, false, {}}));
+                                           *weights, PlanOptions{.fuse = false}));
   std::vector<float> logits;
   for (std::int64_t view = 0; view < size.views; ++view) {
     fill_views(executor.input(), view);

@@ -80,7 +80,8 @@ class Kernel {
   virtual ~Kernel() = default;
 
   /// Enqueues the operation on a stream of the backend. inputs: one view per operand; those of constants are
-  /// not read. scratch: scratch_bytes() bytes, aligned to 64, that no other work of the stream uses meanwhile.
+  /// not read. scratch: scratch_bytes() bytes, aligned to 64, that no other work of the stream uses
+  /// meanwhile.
   virtual void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
                    std::byte* scratch, Stream& stream) const = 0;
   [[nodiscard]] virtual std::size_t scratch_bytes() const { return 0; }

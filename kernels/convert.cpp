@@ -71,4 +71,30 @@ void from_tensor64(const ops::Tensor64& tensor, const TensorView& view) {
           tensor.data.size());
 }
 
+namespace {
+
+/// Calls copy(dense pixel, strided pixel, bytes) for the byte offsets of every pixel.
+template <class Copy>
+void for_each_pixel(const TensorView& dense, std::int64_t stride, const Copy& copy) {
+  const std::int64_t channels = dense.shape[dense.shape.rank() - 1];
+  const std::int64_t pixels = channels == 0 ? 0 : dense.shape.count() / channels;
+  const std::size_t bytes = static_cast<std::size_t>(channels) * size_of(dense.dtype);
+  const std::size_t step = static_cast<std::size_t>(stride) * size_of(dense.dtype);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(pixels); ++i) copy(i * bytes, i * step, bytes);
+}
+
+}  // namespace
+
+void spread_pixels(const TensorView& dense, std::int64_t stride, std::byte* to) {
+  for_each_pixel(dense, stride, [&](std::size_t packed, std::size_t strided, std::size_t bytes) {
+    std::memcpy(to + strided, dense.data + packed, bytes);
+  });
+}
+
+void gather_pixels(const std::byte* from, std::int64_t stride, const TensorView& dense) {
+  for_each_pixel(dense, stride, [&](std::size_t packed, std::size_t strided, std::size_t bytes) {
+    std::memcpy(dense.data + packed, from + strided, bytes);
+  });
+}
+
 }  // namespace tpn

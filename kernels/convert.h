@@ -21,4 +21,9 @@ std::vector<float> to_floats(const ConstTensorView& view);
 ops::Tensor64 to_tensor64(const ConstTensorView& view);
 void from_tensor64(const ops::Tensor64& tensor, const TensorView& view);
 
+/// Copies a dense tensor (..., C) to pixels that begin `stride` elements apart; what is between them stays.
+void spread_pixels(const TensorView& dense, std::int64_t stride, std::byte* to);
+/// The way back.
+void gather_pixels(const std::byte* from, std::int64_t stride, const TensorView& dense);
+
 }  // namespace tpn

@@ -12,7 +12,7 @@ constexpr std::align_val_t alignment{HostBuffer::alignment};
 
 std::byte* allocate(std::size_t bytes) {
   if (bytes == 0) return nullptr;
-  void* data = ::operator new (bytes, alignment, std::nothrow);
+  void* data = ::operator new(bytes, alignment, std::nothrow);
   if (data == nullptr) {
     throw OutOfMemory("Out of memory: " + std::to_string(bytes) + " bytes could not be allocated.");
   }
@@ -20,7 +20,7 @@ std::byte* allocate(std::size_t bytes) {
 }
 
 void release(std::byte* data) noexcept {
-  ::operator delete (data, alignment);
+  ::operator delete(data, alignment);
 }
 
 }  // namespace

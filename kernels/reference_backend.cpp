@@ -25,8 +25,8 @@ class ReferenceKernel final : public Kernel {
     }
   }
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
-           std::byte*, Stream&) const override {
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte*,
+           Stream&) const override {
     std::vector<ops::Tensor64> x(constants_), y;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (inputs[i].data) x[i] = to_tensor64(inputs[i]);

@@ -7,14 +7,6 @@
 namespace tpn {
 namespace {
 
-/// Copies `bytes` of each pixel between tensors with different strides, also in bytes.
-void copy_pixels(std::byte* to, std::size_t to_stride, const std::byte* from, std::size_t from_stride,
-                 std::size_t bytes, std::int64_t pixels) {
-  for (std::int64_t i = 0; i < pixels; ++i, to += to_stride, from += from_stride) {
-    std::memcpy(to, from, bytes);
-  }
-}
-
 std::size_t dense_bytes(const Slot& slot) {
   return static_cast<std::size_t>(slot.shape.count()) * size_of(slot.dtype);
 }
@@ -39,21 +31,15 @@ TensorView Executor::input() const {
   return input;
 }
 
-Executor::WriteInput Executor::input_writer() const {
-  if (plan_->backend().uses_host_memory()) return [](const TensorView&, Stream&) {};
-  return [this](const TensorView& device_input, Stream& stream) {
-    const Slot& slot = plan_->input();
-    auto& staging = const_cast<Buffer&>(input_staging_);
-    if (staging.bytes() == 0) {
-      staging = plan_->backend().allocate_staging(slot.bytes());
-      std::memset(staging.data(), 0, staging.bytes());  // the channels past the last stay zeros
-    }
-    const std::size_t element = size_of(slot.dtype);
-    const std::size_t channels = static_cast<std::size_t>(slot.channels()) * element;
-    copy_pixels(staging.data(), static_cast<std::size_t>(slot.stride()) * element, input_.data(), channels,
-                channels, slot.pixels());
-    stream.upload(device_input.data, staging.data(), slot.bytes());
-  };
+void Executor::upload_input() {
+  if (plan_->backend().uses_host_memory()) return;
+  const Slot& slot = plan_->input();
+  if (input_staging_.bytes() == 0) {
+    input_staging_ = plan_->backend().allocate_staging(slot.bytes());
+    std::memset(input_staging_.data(), 0, input_staging_.bytes());  // the channels past the last stay zeros
+  }
+  spread_pixels(input(), slot.stride(), input_staging_.data());
+  stream_->upload(view(slot).data, input_staging_.data(), slot.bytes());
 }
 
 void Executor::run_step(const Step& step) const {
@@ -73,6 +59,13 @@ void Executor::run_steps() {
   steps_->replay(*stream_);
 }
 
+void Executor::run() {
+  plan_->backend().enter_thread();
+  upload_input();
+  run_steps();
+  stream_->synchronize();
+}
+
 void Executor::run(const WriteInput& write) {
   plan_->backend().enter_thread();
   write(view(plan_->input()), *stream_);
@@ -82,7 +75,7 @@ void Executor::run(const WriteInput& write) {
 
 std::vector<double> Executor::run_timed() {
   plan_->backend().enter_thread();
-  input_writer()(view(plan_->input()), *stream_);
+  upload_input();
   std::vector<std::unique_ptr<Mark>> marks;
   marks.push_back(stream_->mark());
   for (const Step& step : plan_->steps()) {
@@ -103,11 +96,9 @@ ConstTensorView Executor::result(std::string_view name) const {
   stream_->download(staging_.data(), device.data, slot.bytes());
   stream_->synchronize();
   if (result_.bytes() < dense_bytes(slot)) result_ = HostBuffer(dense_bytes(slot));
-  const std::size_t element = size_of(slot.dtype);
-  const std::size_t channels = static_cast<std::size_t>(slot.channels()) * element;
-  copy_pixels(result_.data(), channels, staging_.data(), static_cast<std::size_t>(slot.stride()) * element,
-              channels, slot.pixels());
-  return {result_.data(), slot.dtype, slot.shape};
+  const TensorView dense{result_.data(), slot.dtype, slot.shape};
+  gather_pixels(staging_.data(), slot.stride(), dense);
+  return read_only(dense);
 }
 
 Feature Executor::feature(std::string_view name) const {

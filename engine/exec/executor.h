@@ -20,13 +20,13 @@ struct Feature {
 };
 
 /// Owns the memory of one run at a time, and the stream that runs it. Not thread-safe; several executors may
-/// share a plan.
+/// share a plan. Stays where it is: recorded work refers to it.
 class Executor {
  public:
   /// Throws OutOfMemory when the device has no room for the plan's arena.
   explicit Executor(std::shared_ptr<const Plan> plan);
-  Executor(Executor&&) = default;
-  Executor& operator=(Executor&&) = default;
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
   ~Executor() = default;
 
   [[nodiscard]] const Plan& plan() const { return *plan_; }
@@ -36,7 +36,7 @@ class Executor {
   [[nodiscard]] TensorView input() const;
 
   /// Runs the plan on input() and waits for it.
-  void run() { run(input_writer()); }
+  void run();
 
   /// Enqueues work that writes the views to `input`, in the device's memory: (views, T, H, W, C), pixels
   /// plan().input().stride() elements apart.
@@ -47,8 +47,8 @@ class Executor {
   /// Runs the plan on input() step by step and returns the seconds of each.
   std::vector<double> run_timed();
 
-  /// A dense tensor in the host's memory, valid until the next run or the next call for it; throws Error for a
-  /// result that the plan does not keep.
+  /// A dense tensor in the host's memory, valid until the next run or the next call for it; throws Error for
+  /// a result that the plan does not keep.
   [[nodiscard]] ConstTensorView result(std::string_view name) const;
   /// A copy of a result in the reference's layout, as floats.
   [[nodiscard]] Feature feature(std::string_view name) const;
@@ -58,7 +58,7 @@ class Executor {
 
  private:
   [[nodiscard]] TensorView view(const Slot& slot) const;
-  [[nodiscard]] WriteInput input_writer() const;
+  void upload_input();
   void run_step(const Step& step) const;
   void run_steps();
 
@@ -67,9 +67,9 @@ class Executor {
   Buffer arena_;
   std::unique_ptr<Recording> steps_;  ///< made by the first run
   // Of devices with memory of their own:
-  HostBuffer input_;       ///< input(), dense
-  Buffer input_staging_;   ///< as it is uploaded, with the device's stride between pixels
-  mutable Buffer staging_; ///< of the last result that was downloaded
+  HostBuffer input_;        ///< input(), dense
+  Buffer input_staging_;    ///< as it is uploaded, with the device's stride between pixels
+  mutable Buffer staging_;  ///< of the last result that was downloaded
   mutable HostBuffer result_;
 };
 

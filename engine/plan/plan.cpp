@@ -5,6 +5,7 @@
 
 #include "engine/plan/arena.h"
 #include "engine/plan/fuse.h"
+#include "engine/plan/layout.h"
 
 namespace tpn {
 namespace {
@@ -27,15 +28,11 @@ std::vector<std::pair<std::string, ValueId>> wanted_results(const Graph& graph, 
   return wanted;
 }
 
-/// The classifier's matrices, (N,C) and (N,K), stay in f32.
-DType activation_type(const Value& value, DType precision) {
-  return value.shape.rank() == 2 ? DType::f32 : precision;
-}
-
 /// Compiles the nodes, those with the largest weights first: while one is packed, its stored form is resident
 /// too.
-std::vector<std::unique_ptr<Kernel>> compile_nodes(const Graph& graph, const Backend& backend,
-                                                   const Weights& weights, DType precision) {
+std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const Backend& backend,
+                                                   const Weights& weights, bool tf32) {
+  const Graph& graph = layout.graph;
   std::vector<std::int64_t> constant_elements;
   for (const Node& node : graph.nodes()) {
     std::int64_t elements = 0;
@@ -49,6 +46,10 @@ std::vector<std::unique_ptr<Kernel>> compile_nodes(const Graph& graph, const Bac
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return constant_elements[a] > constant_elements[b]; });
 
+  const auto activation = [&](ValueId id) {
+    const ValueLayout& value = layout.values[at(id)];
+    return Operand{graph.value(id).shape, value.dtype, nullptr, value.pixel_stride};
+  };
   std::vector<std::unique_ptr<Kernel>> kernels(order.size());
   for (const std::size_t index : order) {
     const Node& node = graph.nodes()[index];
@@ -60,64 +61,73 @@ std::vector<std::unique_ptr<Kernel>> compile_nodes(const Graph& graph, const Bac
         constants[i] = weights.constant(value.name, value.shape);
         inputs.push_back({value.shape, constants[i].view.dtype, &constants[i]});
       } else {
-        inputs.push_back({value.shape, activation_type(value, precision), nullptr});
+        inputs.push_back(activation(node.inputs[i]));
       }
     }
-    for (const ValueId id : node.outputs) {
-      outputs.push_back({graph.value(id).shape, activation_type(graph.value(id), precision), nullptr});
-    }
-    kernels[index] = backend.compile(node.op, inputs, outputs, weights.prepared());
+    for (const ValueId id : node.outputs) outputs.push_back(activation(id));
+    kernels[index] = backend.compile(node.op, {inputs, outputs, tf32, weights.prepared()});
   }
   return kernels;
 }
 
-/// Storage of the non-constant values: those that share memory share an index.
+/// Places the values in memory: those that share it, in place or as slices, share a lifetime.
 class Storage {
  public:
-  Storage(const Graph& graph, const std::vector<std::unique_ptr<Kernel>>& kernels,
-          std::span<const std::pair<std::string, ValueId>> results, DType precision)
-      : buffer_(graph.values().size(), -1) {
+  Storage(const Layout& layout, const std::vector<std::unique_ptr<Kernel>>& kernels,
+          std::span<const std::pair<std::string, ValueId>> results)
+      : values_(layout.values), lifetime_(layout.values.size(), -1) {
+    const Graph& graph = layout.graph;
     const int end = static_cast<int>(graph.nodes().size());
-    std::vector<int> last(graph.values().size(), -1);
+    last_.assign(graph.values().size(), -1);
     for (int step = 0; step < end; ++step) {
-      for (const ValueId id : graph.nodes()[at(step)].inputs) last[at(id)] = step;
+      for (const ValueId id : graph.nodes()[at(step)].inputs) last_[at(id)] = step;
     }
-    for (const auto& [name, id] : results) last[at(id)] = end;
+    for (const auto& [name, id] : results) last_[at(id)] = end;
 
-    const auto bytes = [&](ValueId id) {
-      const Value& value = graph.value(id);
-      return static_cast<std::size_t>(value.shape.count()) * size_of(activation_type(value, precision));
-    };
-    const auto add = [&](ValueId id, int first) {
-      buffer_[at(id)] = static_cast<int>(lifetimes_.size());
-      lifetimes_.push_back({bytes(id), first, std::max(last[at(id)], first)});
-    };
     for (std::size_t id = 0; id < graph.values().size(); ++id) {
-      if (graph.values()[id].role == Role::input) add(static_cast<ValueId>(id), -1);
+      if (graph.values()[id].role == Role::input) begin(static_cast<ValueId>(id), -1);
     }
     for (int step = 0; step < end; ++step) {
       const Node& node = graph.nodes()[at(step)];
       const int shared = kernels[at(step)]->in_place_input();
-      if (shared >= 0) {
-        const ValueId from = node.inputs[at(shared)], to = node.outputs.front();
-        if (last[at(from)] == step && bytes(from) == bytes(to)) {
-          Lifetime& lifetime = lifetimes_[at(buffer_[at(from)])];
-          buffer_[at(to)] = buffer_[at(from)];
-          lifetime.last = std::max(lifetime.last, last[at(to)]);
-        }
-      }
-      for (const ValueId id : node.outputs) {
-        if (buffer_[at(id)] < 0) add(id, step);
-      }
+      if (shared >= 0) share(node.inputs[at(shared)], node.outputs.front(), step);
+      for (const ValueId id : node.outputs) begin(owner(id), step);
     }
     layout_ = plan_arena(lifetimes_);
   }
 
-  [[nodiscard]] std::size_t offset(ValueId id) const { return layout_.offsets[at(buffer_[at(id)])]; }
+  [[nodiscard]] std::size_t offset(ValueId id) const {
+    const ValueLayout& value = values_[at(id)];
+    const auto inside = static_cast<std::size_t>(value.channel) * size_of(value.dtype);
+    return layout_.offsets[at(lifetime_[at(owner(id))])] + inside;
+  }
   [[nodiscard]] std::size_t bytes() const { return layout_.bytes; }
 
  private:
-  std::vector<int> buffer_;  ///< of each value; -1: constant
+  /// The value whose memory it lies in.
+  [[nodiscard]] ValueId owner(ValueId id) const {
+    return values_[at(id)].whole >= 0 ? values_[at(id)].whole : id;
+  }
+
+  /// The value is first written in that step, unless it was before.
+  void begin(ValueId id, int step) {
+    if (lifetime_[at(id)] >= 0) return;
+    lifetime_[at(id)] = static_cast<int>(lifetimes_.size());
+    lifetimes_.push_back({values_[at(id)].bytes, step, std::max(last_[at(id)], step)});
+  }
+
+  /// Lets `to`, computed in that step, take over the memory of `from`, if that is read for the last time.
+  void share(ValueId from, ValueId to, int step) {
+    if (owner(from) != from || owner(to) != to || last_[at(from)] != step) return;
+    if (values_[at(from)].bytes != values_[at(to)].bytes) return;
+    Lifetime& lifetime = lifetimes_[at(lifetime_[at(from)])];
+    lifetime_[at(to)] = lifetime_[at(from)];
+    lifetime.last = std::max(lifetime.last, last_[at(to)]);
+  }
+
+  std::span<const ValueLayout> values_;
+  std::vector<int> lifetime_;  ///< of each value, an index; -1: none yet
+  std::vector<int> last_;      ///< step that reads each value last
   std::vector<Lifetime> lifetimes_;
   ArenaLayout layout_;
 };
@@ -131,20 +141,26 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
     throw Error("The device '" + std::string(backend_->name()) + "' of this machine does not compute in " +
                 std::string(name_of(options.precision)) + "; use f32.");
   }
+  if (options.tf32 && (options.precision != DType::f32 || !backend_->supports_tf32())) {
+    throw Error("The device '" + std::string(backend_->name()) +
+                "' of this machine does not compute in tf32; use f32.");
+  }
   const auto wanted = wanted_results(graph, options);
   std::vector<ValueId> keep;
   keep.reserve(wanted.size());
   for (const auto& [name, id] : wanted) keep.push_back(id);
   const Graph used = drop_unused(graph, keep);
-  const Graph planned = options.fuse ? fuse_convolutions(used, *backend_, keep) : used;
+  const Layout layout = lay_out(options.fuse ? fuse_convolutions(used, *backend_, keep) : used, *backend_,
+                                options.precision, options.fuse, keep);
+  const Graph& planned = layout.graph;
 
-  std::vector<std::unique_ptr<Kernel>> kernels =
-      compile_nodes(planned, *backend_, weights, options.precision);
-  const Storage storage(planned, kernels, wanted, options.precision);
+  std::vector<std::unique_ptr<Kernel>> kernels = compile_nodes(layout, *backend_, weights, options.tf32);
+  const Storage storage(layout, kernels, wanted);
   const auto slot = [&](ValueId id) {
     const Value& value = planned.value(id);
-    if (is_constant(value)) return Slot{value.shape, DType::f32, true, 0};
-    return Slot{value.shape, activation_type(value, options.precision), false, storage.offset(id)};
+    if (is_constant(value)) return Slot{value.shape, DType::f32, true, 0, 0};
+    const ValueLayout& own = layout.values[at(id)];
+    return Slot{value.shape, own.dtype, false, storage.offset(id), own.pixel_stride};
   };
   std::size_t scratch = 0;
   for (std::size_t i = 0; i < kernels.size(); ++i) {

@@ -16,7 +16,7 @@ struct PlanOptions {
   DType precision = DType::f32;  ///< of activations and packed weights; the classifier always runs in f32
   bool tf32 = false;  ///< products of f32 operands may be rounded to tf32; the classifier's never are
   bool fuse = true;   ///< false: one kernel per node of the graph
-  std::vector<std::string> features;  ///< features to keep readable besides the graph's outputs
+  std::vector<std::string> features = {};  ///< features to keep readable besides the graph's outputs
 
   auto operator<=>(const PlanOptions&) const = default;
 };

@@ -31,7 +31,7 @@ class NetworkRunner {
   Device device_;
   int threads_;
   DType precision_;
-  std::vector<std::pair<PlanKey, Executor>> executors_;  // last used last
+  std::vector<std::pair<PlanKey, std::unique_ptr<Executor>>> executors_;  // last used last
 };
 
 /// The names of the network's intermediate results, in the order in which they are computed; "logits" is not

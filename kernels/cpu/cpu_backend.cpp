@@ -65,7 +65,8 @@ std::unique_ptr<Kernel> CpuBackend::compile(const AnyOp& op, const Signature& si
         if constexpr (has_kernel<Op>) {
           if (supports(op)) return cpu::compile(o, signature);
         }
-        throw Error("The device 'cpu' does not run this form of the operation " + std::string(Op::name) + ".");
+        throw Error("The device 'cpu' does not run this form of the operation " + std::string(Op::name) +
+                    ".");
       },
       op);
 }

@@ -116,8 +116,8 @@ class ConvolutionKernel final : public OnednnKernel {
     prepare(op, s, "convolution at " + std::to_string(form.weight_offset), whole, output_mask);
   }
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
-           std::byte* scratch, Stream&) const override {
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
+           Stream&) const override {
     execute(inputs[0].data, inputs, outputs[0], scratch);
   }
 };

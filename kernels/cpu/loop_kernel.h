@@ -15,8 +15,8 @@ class LoopKernel final : public Kernel {
  public:
   explicit LoopKernel(Run run, int in_place_input) : run_(std::move(run)), in_place_input_(in_place_input) {}
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
-           std::byte*, Stream&) const override {
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte*,
+           Stream&) const override {
     run_(inputs, outputs);
   }
   [[nodiscard]] std::string implementation() const override { return "loop"; }

@@ -42,8 +42,8 @@ class PatchKernel final : public OnednnKernel {
     prepare(op, s, "patches", parts, 1 << 1);
   }
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
-           std::byte* scratch, Stream&) const override {
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
+           Stream&) const override {
     gather(inputs[0], outputs[0].shape, scratch);
     execute(scratch, inputs, outputs[0], scratch + patch_bytes());
   }

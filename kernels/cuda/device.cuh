@@ -16,11 +16,11 @@
 #include <cuda_fp16.h>
 
 /// Shared memory of fixed size: TPN_SHARED(float, sums, 32) declares sums[32]. TPN_DYNAMIC_SHARED(T, name)
-/// declares T* name, the block's dynamic shared memory, aligned to 128 bytes. Kernels declare shared memory in
-/// no other way.
+/// declares T* name, the block's dynamic shared memory, aligned to 128 bytes. Kernels declare shared memory
+/// in no other way.
 #define TPN_SHARED(type, name, count) __shared__ type name[count]
-#define TPN_DYNAMIC_SHARED(type, name)                                   \
-  extern __shared__ __align__(128) unsigned char tpn_dynamic_shared[];   \
+#define TPN_DYNAMIC_SHARED(type, name)                                 \
+  extern __shared__ __align__(128) unsigned char tpn_dynamic_shared[]; \
   type* name = reinterpret_cast<type*>(tpn_dynamic_shared)
 #endif
 
@@ -117,15 +117,16 @@ __device__ __forceinline__ void store_vector(T* to, const Vector<T, Count>& valu
 
 // --- Asynchronous copies from global to shared memory
 
-/// Starts copying 16 bytes; zeros are written instead where `valid` is false (`global` is then not read). Both
-/// addresses are aligned to 16 bytes. The bytes are there after cp_async_wait by this thread; for other
+/// Starts copying 16 bytes; zeros are written instead where `valid` is false (`global` is then not read).
+/// Both addresses are aligned to 16 bytes. The bytes are there after cp_async_wait by this thread; for other
 /// threads after a barrier that follows it.
 __device__ __forceinline__ void cp_async_16(void* shared, const void* global, bool valid) {
 #ifdef CUDA_ON_CPU
   cuda_on_cpu::cp_async(shared, global, 16, valid ? 16 : 0);
 #else
   const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(global), "r"(valid ? 16 : 0)
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(global),
+               "r"(valid ? 16 : 0)
                : "memory");
 #endif
 }
@@ -152,8 +153,8 @@ __device__ __forceinline__ void cp_async_wait() {
 // --- Tensor cores. All lanes of a warp call these together.
 
 /// Loads four 8x8 matrices of 16-bit elements (or 8x4 of 32-bit ones) from shared memory. Lane 8 i + r gives
-/// the address of row r (16 bytes, aligned) of matrix i; lane l receives in result[i] the 32 bits at row l / 4,
-/// byte 4 (l % 4).
+/// the address of row r (16 bytes, aligned) of matrix i; lane l receives in result[i] the 32 bits at row l /
+/// 4, byte 4 (l % 4).
 __device__ __forceinline__ void ldmatrix_x4(std::uint32_t (&result)[4], const void* row) {
 #ifdef CUDA_ON_CPU
   cuda_on_cpu::ldmatrix(result, 4, row);
@@ -170,7 +171,8 @@ namespace detail {
 
 #ifndef CUDA_ON_CPU
 template <class T>
-__device__ __forceinline__ void mma(float (&sum)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]);
+__device__ __forceinline__ void mma(float (&sum)[4], const std::uint32_t (&a)[4],
+                                    const std::uint32_t (&b)[2]);
 
 template <>
 __device__ __forceinline__ void mma<Bf16>(float (&sum)[4], const std::uint32_t (&a)[4],

@@ -21,8 +21,8 @@ struct FusedConv3d {
   double eps = 1e-5;
   bool residual = false;
   bool one_frame_residual = false;  ///< only with residual
-  std::int64_t shift_fold = 0;      ///< of the TemporalShift of x; 0: none
   bool relu = false;
+  std::int64_t shift_fold = 0;  ///< of the TemporalShift of x; 0: none
 
   bool operator==(const FusedConv3d&) const = default;
 
@@ -97,10 +97,10 @@ inline std::vector<Case<FusedConv3d>> FusedConv3d::cases() {
         false);
   }
   for (const std::int64_t fold : {2, 5, 8}) {  // in and out of step with vectors of 8 channels
-    add("shift_by_" + std::to_string(fold), {.norm = true, .relu = true, .shift_fold = fold},
+    add("shift_by_" + std::to_string(fold), {.conv = {}, .norm = true, .relu = true, .shift_fold = fold},
         {2, 4, 3, 5, 24}, {16, 24, 1, 1, 1}, false);
   }
-  add("shift_one_frame", {.norm = true, .shift_fold = 4}, {2, 1, 3, 5, 16}, {8, 16, 1, 1, 1}, false);
+  add("shift_one_frame", {.conv = {}, .norm = true, .shift_fold = 4}, {2, 1, 3, 5, 16}, {8, 16, 1, 1, 1}, false);
   add("shift_strided", {.conv = {.stride = {1, 2, 2}}, .norm = true, .shift_fold = 4}, {1, 3, 5, 6, 16},
       {8, 16, 1, 1, 1}, false);
   const Conv3d spatial{.padding = {0, 1, 1}}, halving{.stride = {1, 2, 2}, .padding = {0, 1, 1}},

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/reference_backend.h"
 
 namespace tpn::benchmarks {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 using FusedCase = ops::Case<ops::FusedConv3d>;
 
 TEST(SampleReference, EqualsTheWholeReference) {
-  const CpuBackend backend(1);
+  const ReferenceBackend backend;
   int cases = 0;
   for (const FusedCase& c : ops::FusedConv3d::cases()) {
     if (c.full_size) continue;

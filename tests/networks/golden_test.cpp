@@ -78,7 +78,7 @@ class GoldenNetwork {
   /// Features named by the golden, with logits.
   [[nodiscard]] std::map<std::string, std::vector<float>> run(std::shared_ptr<const Backend> backend,
                                                               DType precision, bool fuse) const {
-    PlanOptions options{precision, fuse, {}};
+    PlanOptions options{.precision = precision, .fuse = fuse};
     for (const std::string& name : golden.names()) {
       if (name != "input" && name != "prob" && name != "score" && name != "logits")
         options.features.push_back(name);

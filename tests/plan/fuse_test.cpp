@@ -88,8 +88,7 @@ class PlainBackend final : public Backend {
   [[nodiscard]] bool supports(const AnyOp& op) const override {
     return !std::holds_alternative<ops::FusedConv3d>(op);
   }
-  [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp&, std::span<const Operand>,
-                                                std::span<const Operand>, PreparedWeights&) const override {
+  [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp&, const Signature&) const override {
     return nullptr;
   }
 };

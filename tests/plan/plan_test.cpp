@@ -56,7 +56,7 @@ TEST_F(PlanTest, FusedEqualsUnfused) {
   for (const DType precision : {DType::f32, DType::bf16}) {
     if (!CpuBackend(1).supports(precision)) continue;
     const bool half = precision == DType::bf16;
-    Executor fused(plan({precision, true, {}})), unfused(plan({precision, false, {}}));
+    Executor fused(plan({.precision = precision})), unfused(plan({.precision = precision, .fuse = false}));
     EXPECT_LT(fused.plan().steps().size() * 2, unfused.plan().steps().size());
     run(fused);
     run(unfused);
@@ -71,7 +71,7 @@ TEST_F(PlanTest, KeepingFeaturesChangesNoResult) {
   const Graph graph = build_network(config_, {2, 8, 32, 40});
   for (const auto& [name, id] : graph.features()) features.push_back(name);
   EXPECT_EQ(features.size(), 5U + 4 * 2 + 3 + 1);  // stem, stages; four per level; fusions and neck; logits
-  Executor all(plan({DType::f32, true, features})), few(plan({DType::f32, true, {}}));
+  Executor all(plan({.features = features})), few(plan({}));
   run(all);
   run(few);
   EXPECT_LE(relative_l2(all.feature("logits").values, few.feature("logits").values),
@@ -80,8 +80,8 @@ TEST_F(PlanTest, KeepingFeaturesChangesNoResult) {
 }
 
 TEST_F(PlanTest, AgreesWithTheReferenceBackend) {
-  Executor cpu(plan({DType::f32, true, {}}));
-  Executor reference(plan({DType::f64, false, {}}, {2, 8, 32, 40}, std::make_shared<ReferenceBackend>()));
+  Executor cpu(plan({}));
+  Executor reference(plan({.precision = DType::f64, .fuse = false}, {2, 8, 32, 40}, std::make_shared<ReferenceBackend>()));
   run(cpu);
   run(reference);
   EXPECT_LE(relative_l2(cpu.feature("logits").values, reference.feature("logits").values),
@@ -89,8 +89,8 @@ TEST_F(PlanTest, AgreesWithTheReferenceBackend) {
 }
 
 TEST_F(PlanTest, SharesPackedWeightsBetweenBatchSizes) {
-  const auto one = plan({DType::f32, true, {}}, {1, 8, 32, 40});
-  const auto three = plan({DType::f32, true, {}}, {3, 8, 32, 40});
+  const auto one = plan({}, {1, 8, 32, 40});
+  const auto three = plan({}, {3, 8, 32, 40});
   Executor first(one), second(three);
   run(first);
   run(second);
@@ -101,7 +101,7 @@ TEST_F(PlanTest, SharesPackedWeightsBetweenBatchSizes) {
 }
 
 TEST_F(PlanTest, RunsInSeveralThreadsAtOnce) {
-  const auto shared = plan({DType::f32, true, {}}, {1, 8, 32, 40});
+  const auto shared = plan({}, {1, 8, 32, 40});
   Executor alone(shared);
   run(alone);
   const std::vector<float> expected = alone.feature("logits").values;
@@ -120,10 +120,10 @@ TEST_F(PlanTest, RunsInSeveralThreadsAtOnce) {
 }
 
 TEST_F(PlanTest, RefusesWhatItCannotDo) {
-  EXPECT_THROW((void)plan({DType::f16, true, {}}), Error);
-  EXPECT_THROW((void)plan({DType::f32, true, {"stage9"}}), Error);
+  EXPECT_THROW((void)plan({.precision = DType::f16}), Error);
+  EXPECT_THROW((void)plan({.features = {"stage9"}}), Error);
   EXPECT_THROW(build_network(config_, {1, 8, 0, 40}), Error);
-  Executor executor(plan({DType::f32, true, {}}));
+  Executor executor(plan({}));
   EXPECT_THROW((void)executor.result("stage1"), Error);
 }
 

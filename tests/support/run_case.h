@@ -1,8 +1,12 @@
 // Runs one operation case on a backend and by its reference.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <random>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -30,40 +34,62 @@ inline bool is_weight(const ops::FusedConv3d& op, std::size_t input) {
   return input >= 1 && !(op.residual && input + 1 == op.input_count());
 }
 
+struct BindOptions {
+  DType precision = DType::f32;
+  bool tf32 = false;
+  std::uint32_t seed = 1;
+  /// Added to the pixel stride of the output, as if it were a slice of a wider tensor.
+  std::int64_t extra_output_stride = 0;
+  /// Picks one of several kernels that the backend has; by default the one that plans use.
+  std::function<std::unique_ptr<Kernel>(const AnyOp& op, const Signature& signature)> compile = {};
+};
+
 /// A case compiled on a backend with random inputs bound: run() as often as wanted.
 class BoundCase {
  public:
   template <class Op>
-  BoundCase(const ops::Case<Op>& c, const Backend& backend, DType precision, std::uint32_t seed = 1) {
-    std::mt19937 generator(seed);
+  BoundCase(const ops::Case<Op>& c, const Backend& backend, BindOptions options)
+      : backend_(backend), stream_(backend.make_stream()) {
+    std::mt19937 generator(options.seed);
+    const bool rounded = options.precision == DType::bf16 || options.precision == DType::f16;
     std::vector<Operand> operands, results;
     constants_.reserve(c.inputs.size());
     for (std::size_t i = 0; i < c.inputs.size(); ++i) {
       const bool weight = is_weight(c.op, i);
-      const DType type = weight || c.inputs[i].rank() == 2 ? DType::f32 : precision;
-      reference_inputs_.push_back(
-          random_tensor(c.inputs[i], c.range(i), generator, precision == DType::bf16));
-      TensorView view = allocate(type, c.inputs[i]);
-      from_tensor64(reference_inputs_.back(), view);
+      const DType type = weight || c.inputs[i].rank() == 2 ? DType::f32 : options.precision;
+      reference_inputs_.push_back(random_tensor(c.inputs[i], c.range(i), generator, rounded));
+      const HostBuffer& host =
+          host_memory_.emplace_back(static_cast<std::size_t>(c.inputs[i].count()) * size_of(type));
+      const TensorView values{host.data(), type, c.inputs[i]};
+      from_tensor64(reference_inputs_.back(), values);
       if (weight) {
-        constants_.push_back({"input" + std::to_string(i), read_only(view), {}});
+        constants_.push_back({"input" + std::to_string(i), read_only(values), {}});
         operands.push_back({c.inputs[i], type, &constants_.back()});
         inputs_.push_back({nullptr, type, c.inputs[i]});
       } else {
-        operands.push_back({c.inputs[i], type, nullptr});
-        inputs_.push_back(read_only(view));
+        operands.push_back(activation(c.inputs[i], type, 0));
+        inputs_.push_back(read_only(upload(values, operands.back())));
       }
     }
     for (const Shape& shape : c.op.infer(c.inputs)) {
-      const DType type = shape.rank() == 2 ? DType::f32 : precision;
-      results.push_back({shape, type, nullptr});
-      outputs_.push_back(allocate(type, shape));
+      results.push_back(
+          activation(shape, shape.rank() == 2 ? DType::f32 : options.precision, options.extra_output_stride));
+      outputs_.push_back(allocate(results.back()));
     }
-    kernel_ = backend.compile(c.op, operands, results, prepared_);
-    scratch_ = HostBuffer(kernel_->scratch_bytes());
+    output_ = results.front();
+    const Signature signature{operands, results, options.tf32, prepared_};
+    kernel_ = options.compile ? options.compile(AnyOp(c.op), signature) : backend.compile(c.op, signature);
+    scratch_ = backend.allocate(kernel_->scratch_bytes());
+    stream_->synchronize();
   }
+  template <class Op>
+  BoundCase(const ops::Case<Op>& c, const Backend& backend, DType precision, std::uint32_t seed = 1)
+      : BoundCase(c, backend, BindOptions{.precision = precision, .seed = seed}) {}
 
-  void run() { kernel_->run(inputs_, outputs_, scratch_.data()); }
+  void run() {
+    kernel_->run(inputs_, outputs_, scratch_.data(), *stream_);
+    stream_->synchronize();
+  }
 
   /// Runs with output 0 in the memory of the kernel's in-place input, which the run overwrites.
   void run_in_place() {
@@ -74,24 +100,90 @@ class BoundCase {
 
   [[nodiscard]] const Kernel& kernel() const { return *kernel_; }
   [[nodiscard]] const std::vector<ops::Tensor64>& reference_inputs() const { return reference_inputs_; }
-  [[nodiscard]] std::vector<float> output() const { return to_floats(read_only(outputs_[0])); }
+  [[nodiscard]] std::vector<float> output() const {
+    const HostBuffer values(static_cast<std::size_t>(output_.shape.count()) * size_of(output_.dtype));
+    const TensorView dense{values.data(), output_.dtype, output_.shape};
+    gather_pixels(downloaded().data(), stride_of(output_), dense);
+    return to_floats(read_only(dense));
+  }
+
+  /// Channels of output 0 past the last that are not zeros, where the backend pads channels, and elements
+  /// beyond the padding that are not as they were before the run.
+  [[nodiscard]] std::int64_t stray_channels() const {
+    const Buffer memory = downloaded();
+    const std::size_t element = size_of(output_.dtype);
+    const std::int64_t channels = channels_of(output_), padded = pad(channels);
+    std::int64_t strays = 0;
+    for (std::int64_t at = 0; at < pixels_of(output_) * stride_of(output_); ++at) {
+      const std::int64_t c = at % stride_of(output_);
+      if (c < channels) continue;
+      const std::byte expected = c < padded ? std::byte{0} : poison;
+      const std::byte* first = memory.data() + static_cast<std::size_t>(at) * element;
+      if (std::any_of(first, first + element, [&](std::byte b) { return b != expected; })) ++strays;
+    }
+    return strays;
+  }
 
  private:
-  TensorView allocate(DType type, const Shape& shape) {
-    TensorView view{nullptr, type, shape};
-    memory_.emplace_back(view.bytes());
-    view.data = memory_.back().data();
+  static constexpr std::byte poison{0xff};  // NaN in every floating type
+
+  [[nodiscard]] std::int64_t pad(std::int64_t channels) const {
+    const std::int64_t to = backend_.channel_alignment();
+    return (channels + to - 1) / to * to;
+  }
+  static std::int64_t channels_of(const Operand& o) { return o.shape[o.shape.rank() - 1]; }
+  static std::int64_t pixels_of(const Operand& o) { return o.shape.count() / channels_of(o); }
+  static std::int64_t stride_of(const Operand& o) {
+    return o.pixel_stride != 0 ? o.pixel_stride : channels_of(o);
+  }
+  static std::size_t bytes_of(const Operand& o) {
+    return static_cast<std::size_t>(pixels_of(o) * stride_of(o)) * size_of(o.dtype);
+  }
+
+  [[nodiscard]] Operand activation(const Shape& shape, DType type, std::int64_t extra_stride) const {
+    if (shape.rank() == 2) return {shape, type};
+    return {shape, type, nullptr, pad(shape[shape.rank() - 1]) + extra_stride};
+  }
+
+  /// Filled with poison.
+  TensorView allocate(const Operand& operand) {
+    const Buffer& memory = device_memory_.emplace_back(backend_.allocate(bytes_of(operand)));
+    const Buffer staging = backend_.allocate_staging(bytes_of(operand));
+    std::fill_n(staging.data(), bytes_of(operand), poison);
+    stream_->upload(memory.data(), staging.data(), bytes_of(operand));
+    stream_->synchronize();
+    return {memory.data(), operand.dtype, operand.shape};
+  }
+
+  TensorView upload(const TensorView& values, const Operand& operand) {
+    const TensorView view = allocate(operand);
+    const Buffer staging = backend_.allocate_staging(bytes_of(operand));
+    std::fill_n(staging.data(), bytes_of(operand), std::byte{0});
+    spread_pixels(values, stride_of(operand), staging.data());
+    stream_->upload(view.data, staging.data(), bytes_of(operand));
+    stream_->synchronize();
     return view;
   }
 
-  std::vector<HostBuffer> memory_;
+  [[nodiscard]] Buffer downloaded() const {
+    Buffer staging = backend_.allocate_staging(bytes_of(output_));
+    stream_->download(staging.data(), outputs_[0].data, bytes_of(output_));
+    stream_->synchronize();
+    return staging;
+  }
+
+  const Backend& backend_;
+  std::unique_ptr<Stream> stream_;
+  std::vector<HostBuffer> host_memory_;
+  std::vector<Buffer> device_memory_;
   std::vector<Constant> constants_;
   std::vector<ops::Tensor64> reference_inputs_;
   std::vector<ConstTensorView> inputs_;
   std::vector<TensorView> outputs_;
+  Operand output_;
   PreparedWeights prepared_;
   std::unique_ptr<Kernel> kernel_;
-  HostBuffer scratch_;
+  Buffer scratch_;
 };
 
 /// The reference's output for the inputs of a bound case, as floats.
