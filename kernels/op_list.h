@@ -8,32 +8,40 @@
 
 #include "kernels/ops/add.h"
 #include "kernels/ops/batch_norm.h"
+#include "kernels/ops/classifier.h"
 #include "kernels/ops/concat.h"
 #include "kernels/ops/conv3d.h"
 #include "kernels/ops/fused_conv3d.h"
 #include "kernels/ops/global_avg_pool.h"
+#include "kernels/ops/level_fusion.h"
 #include "kernels/ops/linear.h"
 #include "kernels/ops/max_pool3d.h"
 #include "kernels/ops/relu.h"
 #include "kernels/ops/softmax.h"
+#include "kernels/ops/temporal_modulation.h"
 #include "kernels/ops/temporal_shift.h"
 #include "kernels/ops/upsample.h"
+#include "kernels/ops/view_scores.h"
 
 namespace tpn {
 
 /// One line per operation.
-using AnyOp = std::variant<ops::Conv3d,         //
-                           ops::BatchNorm,      //
-                           ops::Relu,           //
-                           ops::Add,            //
-                           ops::MaxPool3d,      //
-                           ops::GlobalAvgPool,  //
-                           ops::TemporalShift,  //
-                           ops::Upsample,       //
-                           ops::Concat,         //
-                           ops::Linear,         //
-                           ops::Softmax,        //
-                           ops::FusedConv3d>;
+using AnyOp = std::variant<ops::Conv3d,              //
+                           ops::BatchNorm,           //
+                           ops::Relu,                //
+                           ops::Add,                 //
+                           ops::MaxPool3d,           //
+                           ops::GlobalAvgPool,       //
+                           ops::TemporalShift,       //
+                           ops::Upsample,            //
+                           ops::Concat,              //
+                           ops::Linear,              //
+                           ops::Softmax,             //
+                           ops::FusedConv3d,         //
+                           ops::TemporalModulation,  //
+                           ops::LevelFusion,         //
+                           ops::Classifier,          //
+                           ops::ViewScores>;
 
 /// Calls visit(std::type_identity<Op>{}) for every operation of the list.
 template <class Visit>

@@ -1,8 +1,6 @@
-#include "kernels/cpu/batch_norm.h"
+#include "kernels/ops/batch_norm.h"
 
-#include <cmath>
-
-#include "kernels/convert.h"
+#include "kernels/batch_norm_folding.h"
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/loop_kernel.h"
 #include "kernels/cpu/parallel.h"
@@ -22,21 +20,6 @@ TPN_VECTORIZE void scale_and_shift(const Bf16* x, const float* scale, const floa
 }
 
 }  // namespace
-
-FoldedNorm fold_batch_norm(std::span<const Operand> operands, double eps) {
-  std::array<std::vector<float>, 4> p;  // scale, shift, mean, variance
-  for (std::size_t i = 0; i < 4; ++i) {
-    p[i] = to_floats(operands[i].constant->view);
-    if (operands[i].constant->release) operands[i].constant->release();
-  }
-  FoldedNorm folded{std::vector<float>(p[0].size()), std::vector<float>(p[0].size())};
-  for (std::size_t c = 0; c < p[0].size(); ++c) {
-    const double scale = p[0][c] / std::sqrt(static_cast<double>(p[3][c]) + eps);
-    folded.scale[c] = static_cast<float>(scale);
-    folded.shift[c] = static_cast<float>(p[1][c] - p[2][c] * scale);
-  }
-  return folded;
-}
 
 std::unique_ptr<Kernel> compile(const ops::BatchNorm& op, const Signature& s) {
   auto folded = s.prepared.get<FoldedNorm>("batch_norm|" + s.inputs[1].constant->name, [&] {

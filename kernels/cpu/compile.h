@@ -20,5 +20,6 @@ std::unique_ptr<Kernel> compile(const ops::Relu& op, const Signature& signature)
 std::unique_ptr<Kernel> compile(const ops::Softmax& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::TemporalShift& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Upsample& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::ViewScores& op, const Signature& signature);
 
 }  // namespace tpn::cpu

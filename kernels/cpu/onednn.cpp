@@ -3,8 +3,8 @@
 #include <cstring>
 #include <optional>
 
+#include "kernels/batch_norm_folding.h"
 #include "kernels/convert.h"
-#include "kernels/cpu/batch_norm.h"
 
 namespace tpn::cpu {
 

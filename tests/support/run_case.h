@@ -33,6 +33,15 @@ inline bool is_weight(const ops::Linear&, std::size_t input) {
 inline bool is_weight(const ops::FusedConv3d& op, std::size_t input) {
   return input >= 1 && !(op.residual && input + 1 == op.input_count());
 }
+inline bool is_weight(const ops::TemporalModulation&, std::size_t input) {
+  return input == 1;
+}
+inline bool is_weight(const ops::LevelFusion&, std::size_t input) {
+  return input >= 1;
+}
+inline bool is_weight(const ops::Classifier&, std::size_t input) {
+  return input >= 1;
+}
 
 struct BindOptions {
   DType precision = DType::f32;

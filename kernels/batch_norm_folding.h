@@ -6,7 +6,7 @@
 
 #include "kernels/backend.h"
 
-namespace tpn::cpu {
+namespace tpn {
 
 /// y = x * scale + shift, per channel.
 struct FoldedNorm {
@@ -14,7 +14,7 @@ struct FoldedNorm {
   std::vector<float> shift;
 };
 
-/// operands: scale, shift, mean, variance, all constant.
+/// operands: scale, shift, mean, variance, all constant, which are released. Computed in double.
 FoldedNorm fold_batch_norm(std::span<const Operand> operands, double eps);
 
-}  // namespace tpn::cpu
+}  // namespace tpn

@@ -1,0 +1,25 @@
+#include "kernels/batch_norm_folding.h"
+
+#include <array>
+#include <cmath>
+
+#include "kernels/convert.h"
+
+namespace tpn {
+
+FoldedNorm fold_batch_norm(std::span<const Operand> operands, double eps) {
+  std::array<std::vector<float>, 4> p;  // scale, shift, mean, variance
+  for (std::size_t i = 0; i < 4; ++i) {
+    p[i] = to_floats(operands[i].constant->view);
+    if (operands[i].constant->release) operands[i].constant->release();
+  }
+  FoldedNorm folded{std::vector<float>(p[0].size()), std::vector<float>(p[0].size())};
+  for (std::size_t c = 0; c < p[0].size(); ++c) {
+    const double scale = p[0][c] / std::sqrt(static_cast<double>(p[3][c]) + eps);
+    folded.scale[c] = static_cast<float>(scale);
+    folded.shift[c] = static_cast<float>(p[1][c] - p[2][c] * scale);
+  }
+  return folded;
+}
+
+}  // namespace tpn
