@@ -27,8 +27,8 @@ void prepare_launch(const char* name, const void* kernel, const LaunchShape& sha
 
 }  // namespace detail
 
-/// Enqueues kernel(arguments...) on the stream. name: of the kernel, for messages. Throws Error when it cannot
-/// be started.
+/// Enqueues kernel(arguments...) on the stream. name: of the kernel, for messages. Throws Error when it
+/// cannot be started.
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,
             Arguments&&... arguments) {
