@@ -1,0 +1,80 @@
+#include "kernels/cuda/cuda_backend.h"
+
+#include "kernels/cuda/compile.h"
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/memory.h"
+#include "kernels/cuda/stream.h"
+
+namespace tpn {
+namespace {
+
+/// Whether CUDA has code for operations of that type.
+template <class Op>
+constexpr bool has_kernel = requires(const Op& op, const Signature& signature) {
+  cuda::compile(op, signature);
+};
+
+/// Whether an operation's output is a dense matrix, (N,C) or (N,K), instead of an activation.
+template <class Op>
+constexpr bool makes_matrix = std::is_same_v<Op, ops::GlobalAvgPool> || std::is_same_v<Op, ops::Linear> ||
+                              std::is_same_v<Op, ops::Softmax>;
+
+}  // namespace
+
+CudaBackend::CudaBackend(const CudaOptions& options)
+    : options_(options), device_(cuda::device_info(options.device)) {}
+
+bool CudaBackend::supports(DType dtype) const {
+  return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
+}
+
+bool CudaBackend::supports(const AnyOp& op) const {
+  return std::visit([]<class Op>(const Op&) { return has_kernel<Op>; }, op);
+}
+
+bool CudaBackend::writes_slices(const AnyOp& op) const {
+  return std::visit([]<class Op>(const Op&) { return has_kernel<Op> && !makes_matrix<Op>; }, op);
+}
+
+std::unique_ptr<Kernel> CudaBackend::compile(const AnyOp& op, const Signature& signature) const {
+  enter_thread();  // weights are prepared in the device's memory
+  return std::visit(
+      [&]<class Op>(const Op& o) -> std::unique_ptr<Kernel> {
+        if constexpr (has_kernel<Op>) {
+          return cuda::compile(o, signature);
+        } else {
+          throw Error("The device 'cuda' does not run the operation " + std::string(Op::name) + ".");
+        }
+      },
+      op);
+}
+
+Buffer CudaBackend::allocate(std::size_t bytes) const {
+  enter_thread();
+  return cuda::allocate_device(bytes);
+}
+
+Buffer CudaBackend::allocate_staging(std::size_t bytes) const {
+  enter_thread();
+  return cuda::allocate_pinned(bytes);
+}
+
+std::unique_ptr<Stream> CudaBackend::make_stream() const {
+  enter_thread();
+  return cuda::make_stream();
+}
+
+std::size_t CudaBackend::free_memory() const {
+  enter_thread();
+  return cuda::free_device_memory();
+}
+
+std::string CudaBackend::libraries() const {
+  return "CUDA " + cuda::runtime_version() + " (driver " + cuda::driver_version() + ") on " + device_.name;
+}
+
+void CudaBackend::enter_thread() const {
+  cuda::check(cudaSetDevice(device_.index), "choosing the device " + std::to_string(device_.index));
+}
+
+}  // namespace tpn

@@ -1,0 +1,52 @@
+// An NVIDIA GPU of compute capability 8.0 or newer.
+#pragma once
+
+#include "kernels/backend.h"
+#include "kernels/cuda/device_info.h"
+
+namespace tpn {
+
+/// Whether kernels of NVIDIA's libraries may take the place of the project's own where they are faster.
+enum class CudaLibraries { none, automatic };
+
+struct CudaOptions {
+  int device = 0;  ///< CUDA's number of the device
+  CudaLibraries libraries = CudaLibraries::automatic;
+};
+
+class CudaBackend final : public Backend {
+ public:
+  /// Throws Error when the device is not there or cannot be used.
+  explicit CudaBackend(const CudaOptions& options = {});
+
+  [[nodiscard]] std::string_view name() const override { return "cuda"; }
+  /// f32, f16 and bf16.
+  [[nodiscard]] bool supports(DType dtype) const override;
+  [[nodiscard]] bool supports(const AnyOp& op) const override;
+  [[nodiscard]] bool supports_tf32() const override { return true; }
+  /// Every operation whose output is an activation.
+  [[nodiscard]] bool writes_slices(const AnyOp& op) const override;
+  /// A pixel's channels are read in vectors of 16 bytes: 8 elements of the small types.
+  [[nodiscard]] std::int64_t channel_alignment() const override { return 8; }
+
+  [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) const override;
+
+  [[nodiscard]] bool uses_host_memory() const override { return false; }
+  [[nodiscard]] Buffer allocate(std::size_t bytes) const override;
+  [[nodiscard]] Buffer allocate_staging(std::size_t bytes) const override;
+  [[nodiscard]] std::unique_ptr<Stream> make_stream() const override;
+  [[nodiscard]] std::size_t free_memory() const override;
+
+  /// The versions of CUDA's runtime and driver, and the device's name.
+  [[nodiscard]] std::string libraries() const override;
+  /// Makes the device the current one of the calling thread.
+  void enter_thread() const override;
+
+  [[nodiscard]] const cuda::DeviceInfo& device() const { return device_; }
+
+ private:
+  CudaOptions options_;
+  cuda::DeviceInfo device_;
+};
+
+}  // namespace tpn
