@@ -85,7 +85,8 @@ SampledOutput sample_reference(const ops::FusedConv3d& op, std::span<const Tenso
                                    part(inputs[1], at[4] * filter.count(), filter)};
     for (std::size_t i = 2; i < inputs.size(); ++i) {
       const bool residual = inputs[i].shape.rank() == 5;
-      operands.push_back(residual ? part(inputs[i], residual_index, {1, 1, 1, 1, 1}) : part(inputs[i], at[4], {1}));
+      operands.push_back(residual ? part(inputs[i], residual_index, {1, 1, 1, 1, 1})
+                                  : part(inputs[i], at[4], {1}));
     }
     std::vector<Tensor64> output{Tensor64({1, 1, 1, 1, 1})};
     single.forward(operands, output);

@@ -16,37 +16,66 @@ void round_to(DType dtype, ops::Tensor64& tensor) {
 
 class ReferenceKernel final : public Kernel {
  public:
-  ReferenceKernel(const AnyOp& op, std::span<const Operand> inputs, DType precision)
-      : op_(op), constants_(inputs.size()) {
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (!inputs[i].constant) continue;
-      constants_[i] = to_tensor64(inputs[i].constant->view);
-      if (inputs[i].shape.rank() >= 4) round_to(precision, constants_[i]);
+  ReferenceKernel(const AnyOp& op, const Signature& signature, std::int64_t channel_alignment)
+      : op_(op), alignment_(channel_alignment), constants_(signature.inputs.size()) {
+    for (std::size_t i = 0; i < signature.inputs.size(); ++i) {
+      const Operand& input = signature.inputs[i];
+      input_strides_.push_back(input.pixel_stride);
+      if (!input.constant) continue;
+      constants_[i] = to_tensor64(input.constant->view);
+      if (input.shape.rank() >= 4) round_to(signature.outputs[0].dtype, constants_[i]);
     }
+    for (const Operand& output : signature.outputs) output_strides_.push_back(output.pixel_stride);
   }
 
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte*,
            Stream&) const override {
     std::vector<ops::Tensor64> x(constants_), y;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (inputs[i].data) x[i] = to_tensor64(inputs[i]);
+      if (inputs[i].data) x[i] = read(inputs[i], input_strides_[i]);
     }
     for (const TensorView& output : outputs) y.emplace_back(output.shape);
     std::visit([&](const auto& op) { op.forward(x, y); }, op_);
-    for (std::size_t i = 0; i < outputs.size(); ++i) from_tensor64(y[i], outputs[i]);
+    for (std::size_t i = 0; i < outputs.size(); ++i) write(y[i], outputs[i], output_strides_[i]);
   }
 
   [[nodiscard]] std::string implementation() const override { return "reference"; }
 
  private:
+  static ops::Tensor64 read(const ConstTensorView& view, std::int64_t stride) {
+    if (stride == 0) return to_tensor64(view);
+    const HostBuffer memory(view.bytes());
+    const TensorView dense{memory.data(), view.dtype, view.shape};
+    gather_pixels(view.data, stride, dense);
+    return to_tensor64(read_only(dense));
+  }
+
+  void write(const ops::Tensor64& tensor, const TensorView& view, std::int64_t stride) const {
+    if (stride == 0) return from_tensor64(tensor, view);
+    const std::int64_t channels = view.shape[4];
+    Shape padded_shape = view.shape;
+    padded_shape[4] = (channels + alignment_ - 1) / alignment_ * alignment_;
+    ops::Tensor64 padded(padded_shape);
+    for (std::size_t i = 0; i < tensor.data.size(); ++i) {
+      const auto pixel = static_cast<std::int64_t>(i) / channels, c = static_cast<std::int64_t>(i) % channels;
+      padded.data[static_cast<std::size_t>(pixel * padded_shape[4] + c)] = tensor.data[i];
+    }
+    const HostBuffer memory(static_cast<std::size_t>(padded_shape.count()) * size_of(view.dtype));
+    const TensorView dense{memory.data(), view.dtype, padded_shape};
+    from_tensor64(padded, dense);
+    spread_pixels(dense, stride, view.data);
+  }
+
   AnyOp op_;
+  std::int64_t alignment_;
   std::vector<ops::Tensor64> constants_;  ///< empty where the input is bound at run time
+  std::vector<std::int64_t> input_strides_, output_strides_;
 };
 
 }  // namespace
 
 std::unique_ptr<Kernel> ReferenceBackend::compile(const AnyOp& op, const Signature& signature) const {
-  return std::make_unique<ReferenceKernel>(op, signature.inputs, signature.outputs[0].dtype);
+  return std::make_unique<ReferenceKernel>(op, signature, channel_alignment_);
 }
 
 }  // namespace tpn

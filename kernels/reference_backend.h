@@ -10,10 +10,19 @@ namespace tpn {
 /// accuracy.
 class ReferenceBackend final : public Backend {
  public:
+  /// With an alignment of more than 1, activations are laid out as on a device that wants it, channel slices
+  /// included.
+  explicit ReferenceBackend(std::int64_t channel_alignment = 1) : channel_alignment_(channel_alignment) {}
+
   [[nodiscard]] std::string_view name() const override { return "reference"; }
   [[nodiscard]] bool supports(DType dtype) const override { return is_floating(dtype); }
   [[nodiscard]] bool supports(const AnyOp&) const override { return true; }
   [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) const override;
+  [[nodiscard]] std::int64_t channel_alignment() const override { return channel_alignment_; }
+  [[nodiscard]] bool writes_slices(const AnyOp&) const override { return channel_alignment_ > 1; }
+
+ private:
+  std::int64_t channel_alignment_;
 };
 
 }  // namespace tpn

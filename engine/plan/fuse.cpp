@@ -1,7 +1,8 @@
 #include "engine/plan/fuse.h"
 
 #include <algorithm>
-#include <optional>
+
+#include "engine/plan/rewrite.h"
 
 namespace tpn {
 namespace {
@@ -9,33 +10,24 @@ namespace {
 /// Grows one fused convolution along the graph: what was absorbed so far, and the value that it computes.
 class ConvolutionChain {
  public:
-  ConvolutionChain(const Graph& graph, std::span<const ValueId> keep, const std::vector<int>& uses,
-                   const std::vector<bool>& absorbed, std::size_t start)
-      : graph_(graph), keep_(keep), uses_(uses), absorbed_(absorbed), members_{start} {
-    const Node& node = graph.nodes()[start];
+  ConvolutionChain(const Rewriter& graph, const Backend& backend, std::size_t start)
+      : graph_(graph), backend_(backend), members_{start} {
+    const Node& node = graph.node(start);
     op_.conv = std::get<ops::Conv3d>(node.op);
     inputs_ = node.inputs;
     value_ = node.outputs.front();
   }
 
   void grow() {
-    if (const auto next = consumer<ops::BatchNorm>()) {
-      const Node& node = graph_.nodes()[*next];
+    if (const auto next = graph_.sole_reader<ops::BatchNorm>(value_)) {
+      const Node& node = graph_.node(*next);
       op_.norm = true;
       op_.eps = std::get<ops::BatchNorm>(node.op).eps;
       inputs_.insert(inputs_.end(), node.inputs.begin() + 1, node.inputs.end());
       absorb(*next);
     }
-    if (const auto next = consumer<ops::Add>()) {
-      const Node& node = graph_.nodes()[*next];
-      const ValueId other = node.inputs[node.inputs[0] == value_ ? 1 : 0];
-      if (other != value_ && graph_.value(other).shape == graph_.value(value_).shape) {
-        op_.residual = true;
-        inputs_.push_back(other);
-        absorb(*next);
-      }
-    }
-    if (const auto next = consumer<ops::Relu>()) {
+    if (const auto next = graph_.sole_reader<ops::Add>(value_)) add(*next);
+    if (const auto next = graph_.sole_reader<ops::Relu>(value_)) {
       op_.relu = true;
       absorb(*next);
     }
@@ -46,59 +38,196 @@ class ConvolutionChain {
   [[nodiscard]] Node node() const { return {op_, inputs_, {value_}}; }
 
  private:
-  /// The node that alone reads the chain's value, if it is an Op that can be drawn in.
-  template <class Op>
-  [[nodiscard]] std::optional<std::size_t> consumer() const {
-    if (uses_[static_cast<std::size_t>(value_)] != 1) return {};
-    if (std::find(keep_.begin(), keep_.end(), value_) != keep_.end()) return {};
-    for (std::size_t i = members_.back() + 1; i < graph_.nodes().size(); ++i) {
-      const Node& node = graph_.nodes()[i];
-      if (std::find(node.inputs.begin(), node.inputs.end(), value_) == node.inputs.end()) continue;
-      if (absorbed_[i] || !std::holds_alternative<Op>(node.op)) return {};
-      return i;
+  void add(std::size_t next) {
+    const Node& node = graph_.node(next);
+    const ValueId other = node.inputs[node.inputs[0] == value_ ? 1 : 0];
+    if (other == value_) return;
+    ops::FusedConv3d with_addend = op_;
+    with_addend.residual = true;
+    Shape expected = graph_.shape(value_);
+    if (graph_.shape(other) != expected) {
+      with_addend.one_frame_residual = true;
+      expected[1] = 1;
     }
-    return {};
+    if (graph_.shape(other) != expected || !backend_.supports(AnyOp(with_addend))) return;
+    op_ = with_addend;
+    inputs_.push_back(other);
+    absorb(next);
   }
 
   void absorb(std::size_t node) {
     members_.push_back(node);
-    value_ = graph_.nodes()[node].outputs.front();
+    value_ = graph_.node(node).outputs.front();
   }
 
-  const Graph& graph_;
-  std::span<const ValueId> keep_;
-  const std::vector<int>& uses_;
-  const std::vector<bool>& absorbed_;
+  const Rewriter& graph_;
+  const Backend& backend_;
   std::vector<std::size_t> members_;
   ops::FusedConv3d op_;
   std::vector<ValueId> inputs_;
   ValueId value_ = 0;
 };
 
+/// The node as a convolution with an epilogue, perhaps an empty one; nothing for other operations.
+std::optional<ops::FusedConv3d> as_fused_conv(const Node& node) {
+  if (const auto* fused = std::get_if<ops::FusedConv3d>(&node.op)) return *fused;
+  if (const auto* conv = std::get_if<ops::Conv3d>(&node.op)) return ops::FusedConv3d{.conv = *conv};
+  return {};
+}
+
+bool is_pointwise(const ops::Conv3d& conv, const Shape& weight) {
+  return ops::Conv3d::kernel(weight) == ops::Extent3{1, 1, 1} && conv.padding == ops::Extent3{0, 0, 0};
+}
+
 }  // namespace
 
 Graph fuse_convolutions(const Graph& graph, const Backend& backend, std::span<const ValueId> keep) {
-  const std::vector<int> uses = graph.use_counts();
-  std::vector<bool> absorbed(graph.nodes().size());
-  std::vector<std::optional<Node>> fused(
-      graph.nodes().size());  // at the place of the last node that each replaces
+  Rewriter rewriter(graph, keep);
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     if (!std::holds_alternative<ops::Conv3d>(graph.nodes()[i].op)) continue;
-    ConvolutionChain chain(graph, keep, uses, absorbed, i);
+    ConvolutionChain chain(rewriter, backend, i);
     chain.grow();
-    if (chain.members().size() == 1 || !backend.supports(chain.op())) continue;
-    for (const std::size_t member : chain.members()) absorbed[member] = true;
-    fused[chain.members().back()] = chain.node();
+    if (chain.members().size() == 1 || !backend.supports(AnyOp(chain.op()))) continue;
+    rewriter.replace(chain.members(), chain.node());
   }
-  std::vector<Node> nodes;
+  return rewriter.finish();
+}
+
+Graph fuse_temporal_shifts(const Graph& graph, const Backend& backend, std::span<const ValueId> keep) {
+  Rewriter rewriter(graph, keep);
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
-    if (fused[i]) {
-      nodes.push_back(*fused[i]);
-    } else if (!absorbed[i]) {
-      nodes.push_back(graph.nodes()[i]);
+    const Node& node = graph.nodes()[i];
+    const auto* shift = std::get_if<ops::TemporalShift>(&node.op);
+    if (shift == nullptr || !rewriter.is_internal(node.outputs.front())) continue;
+    const ValueId shifted = node.outputs.front();
+    std::vector<std::pair<std::size_t, Node>> taken;
+    for (const std::size_t reader : rewriter.readers(shifted)) {
+      Node replacement = rewriter.node(reader);
+      if (shift->fold != 0) {
+        std::optional<ops::FusedConv3d> conv = as_fused_conv(replacement);
+        if (!conv || conv->shift_fold != 0 || conv->conv.stride[0] != 1 ||
+            !is_pointwise(conv->conv, graph.value(replacement.inputs[1]).shape)) {
+          break;
+        }
+        // The shifted tensor is what the kernel is applied to, and nothing else.
+        if (std::ranges::count(replacement.inputs, shifted) != 1 || replacement.inputs[0] != shifted) break;
+        conv->shift_fold = shift->fold;
+        if (!backend.supports(AnyOp(*conv))) break;
+        replacement.op = *conv;
+      }
+      std::ranges::replace(replacement.inputs, shifted, node.inputs.front());
+      taken.emplace_back(reader, std::move(replacement));
+    }
+    const bool all = taken.size() == rewriter.readers(shifted).size();
+    const bool untouched =
+        std::ranges::none_of(taken, [&](const auto& reader) { return rewriter.is_gone(reader.first); });
+    if (!all || !untouched) continue;
+    rewriter.remove(i);
+    for (auto& [reader, replacement] : taken) {
+      rewriter.replace(std::vector<std::size_t>{reader}, std::move(replacement));
     }
   }
-  return graph.with_nodes(std::move(nodes));
+  return rewriter.finish();
+}
+
+Graph fuse_level_fusion(const Graph& graph, const Backend& backend, std::span<const ValueId> keep) {
+  Rewriter rewriter(graph, keep);
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    const std::optional<ops::FusedConv3d> conv = as_fused_conv(node);
+    if (!conv || conv->conv.groups == 1 || conv->residual || conv->shift_fold != 0 ||
+        conv->conv.stride != ops::Extent3{1, 1, 1} ||
+        !is_pointwise(conv->conv, graph.value(node.inputs[1]).shape)) {
+      continue;
+    }
+    ops::LevelFusion op{.pool = {}, .conv = *conv};
+    std::vector<std::size_t> members{i};
+    std::vector<ValueId> inputs = node.inputs;
+    if (const auto before = rewriter.private_producer<ops::MaxPool3d>(inputs[0])) {
+      const auto& pool = std::get<ops::MaxPool3d>(rewriter.node(*before).op);
+      if (pool.kernel == pool.stride && pool.padding == ops::Extent3{0, 0, 0}) {
+        op.pool = pool;
+        inputs[0] = rewriter.node(*before).inputs.front();
+        members.push_back(*before);
+      }
+    }
+    if (backend.supports(AnyOp(op))) rewriter.replace(members, {op, inputs, node.outputs});
+  }
+  return rewriter.finish();
+}
+
+Graph fuse_temporal_modulation(const Graph& graph, const Backend& backend, std::span<const ValueId> keep) {
+  Rewriter rewriter(graph, keep);
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    const auto* conv = std::get_if<ops::Conv3d>(&node.op);
+    if (conv == nullptr || conv->groups == 1 || conv->stride != ops::Extent3{1, 1, 1} ||
+        conv->padding != ops::Extent3{1, 0, 0} ||
+        ops::Conv3d::kernel(graph.value(node.inputs[1]).shape) != ops::Extent3{3, 1, 1}) {
+      continue;
+    }
+    ops::TemporalModulation op{.conv = *conv};
+    std::vector<std::size_t> members{i};
+    std::vector<ValueId> inputs = node.inputs;
+    ValueId value = node.outputs.front();
+    const auto absorb = [&](std::size_t index) {
+      members.push_back(index);
+      value = rewriter.node(index).outputs.front();
+    };
+    if (const auto next = rewriter.sole_reader<ops::MaxPool3d>(value)) {
+      const auto& pool = std::get<ops::MaxPool3d>(rewriter.node(*next).op);
+      if (pool == ops::MaxPool3d{.kernel = {pool.kernel[0], 1, 1},
+                                 .stride = {pool.kernel[0], 1, 1},
+                                 .ceil_mode = true}) {
+        op.window = pool.kernel[0];
+        absorb(*next);
+      }
+    }
+    if (const auto next = rewriter.sole_reader<ops::Add>(value)) {
+      const Node& sum = rewriter.node(*next);
+      ValueId other = sum.inputs[sum.inputs[0] == value ? 1 : 0];
+      const bool grows = rewriter.shape(sum.outputs.front()) != rewriter.shape(value);
+      std::optional<std::size_t> upsample = rewriter.private_producer<ops::Upsample>(other);
+      if (upsample) {
+        const auto& scale = std::get<ops::Upsample>(rewriter.node(*upsample).op).scale;
+        if (scale[1] != 1 || scale[2] != 1) upsample.reset();
+      }
+      if (!grows && other != value) {
+        op.add = true;
+        absorb(*next);
+        if (upsample) {
+          other = rewriter.node(*upsample).inputs.front();
+          members.push_back(*upsample);
+        }
+        inputs.push_back(other);
+      }
+    }
+    if (backend.supports(AnyOp(op))) rewriter.replace(members, {op, inputs, {value}});
+  }
+  return rewriter.finish();
+}
+
+Graph fuse_classifier(const Graph& graph, const Backend& backend, std::span<const ValueId> keep) {
+  Rewriter rewriter(graph, keep);
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    if (!std::holds_alternative<ops::Linear>(node.op) || !backend.supports(AnyOp(ops::Classifier{})))
+      continue;
+    const auto pool = rewriter.private_producer<ops::GlobalAvgPool>(node.inputs.front());
+    if (!pool) continue;
+    std::vector<ValueId> inputs = node.inputs;
+    inputs.front() = rewriter.node(*pool).inputs.front();
+    rewriter.replace(std::vector<std::size_t>{*pool, i}, {ops::Classifier{}, inputs, node.outputs});
+  }
+  return rewriter.finish();
+}
+
+Graph fuse(const Graph& graph, const Backend& backend, std::span<const ValueId> keep) {
+  Graph fused = fuse_temporal_modulation(graph, backend, keep);
+  fused = fuse_convolutions(fused, backend, keep);
+  fused = fuse_temporal_shifts(fused, backend, keep);
+  fused = fuse_level_fusion(fused, backend, keep);
+  return fuse_classifier(fused, backend, keep);
 }
 
 Graph drop_unused(const Graph& graph, std::span<const ValueId> keep) {

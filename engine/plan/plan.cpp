@@ -150,7 +150,7 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
   keep.reserve(wanted.size());
   for (const auto& [name, id] : wanted) keep.push_back(id);
   const Graph used = drop_unused(graph, keep);
-  const Layout layout = lay_out(options.fuse ? fuse_convolutions(used, *backend_, keep) : used, *backend_,
+  const Layout layout = lay_out(options.fuse ? fuse(used, *backend_, keep) : used, *backend_,
                                 options.precision, options.fuse, keep);
   const Graph& planned = layout.graph;
 

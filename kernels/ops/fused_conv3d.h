@@ -100,7 +100,8 @@ inline std::vector<Case<FusedConv3d>> FusedConv3d::cases() {
     add("shift_by_" + std::to_string(fold), {.conv = {}, .norm = true, .relu = true, .shift_fold = fold},
         {2, 4, 3, 5, 24}, {16, 24, 1, 1, 1}, false);
   }
-  add("shift_one_frame", {.conv = {}, .norm = true, .shift_fold = 4}, {2, 1, 3, 5, 16}, {8, 16, 1, 1, 1}, false);
+  add("shift_one_frame", {.conv = {}, .norm = true, .shift_fold = 4}, {2, 1, 3, 5, 16}, {8, 16, 1, 1, 1},
+      false);
   add("shift_strided", {.conv = {.stride = {1, 2, 2}}, .norm = true, .shift_fold = 4}, {1, 3, 5, 6, 16},
       {8, 16, 1, 1, 1}, false);
   const Conv3d spatial{.padding = {0, 1, 1}}, halving{.stride = {1, 2, 2}, .padding = {0, 1, 1}},

@@ -193,11 +193,14 @@ TEST_P(GoldenTest, AgreesInBf16AsFarAsItsStorageAllows) {
 TEST_P(GoldenTest, AgreesExactlyInF64) {
   if (network_.graph().multiply_adds() > 300'000'000)
     GTEST_SKIP() << "Too large for the reference in double.";
-  const auto features = network_.run(std::make_shared<ReferenceBackend>(), DType::f64, true);
-  for (const auto& [name, values] : features) {
-    EXPECT_LE(test::relative_l2(values, network_.golden.values<float>(name, DType::f32)),
-              test::golden_f64_relative_l2)
-        << name;
+  constexpr std::int64_t dense = 1, padded_to_8 = 8;
+  for (const std::int64_t alignment : {dense, padded_to_8}) {
+    const auto features = network_.run(std::make_shared<ReferenceBackend>(alignment), DType::f64, true);
+    for (const auto& [name, values] : features) {
+      EXPECT_LE(test::relative_l2(values, network_.golden.values<float>(name, DType::f32)),
+                test::golden_f64_relative_l2)
+          << name << ", channels aligned to " << alignment;
+    }
   }
 }
 

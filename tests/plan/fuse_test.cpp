@@ -58,12 +58,19 @@ TEST(Fuse, StopsAtAValueThatHasTwoReaders) {
   EXPECT_FALSE(std::get<ops::FusedConv3d>(nodes[0].op).residual);
 }
 
-TEST(Fuse, LeavesAnAdditionThatBroadcasts) {
+TEST(Fuse, AddsOneFrameToAll) {
   const Block block({1, 1, 4, 4, 8});
   const std::vector<Node> nodes = block.fuse({block.out});
-  ASSERT_EQ(nodes.size(), 3U);
-  EXPECT_FALSE(std::get<ops::FusedConv3d>(nodes[0].op).residual);
-  EXPECT_TRUE(std::holds_alternative<ops::Add>(nodes[1].op));
+  ASSERT_EQ(nodes.size(), 1U);
+  EXPECT_TRUE(std::get<ops::FusedConv3d>(nodes[0].op).one_frame_residual);
+}
+
+TEST(Fuse, LeavesAnAdditionThatRepeatsTheConvolution) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", {1, 1, 4, 4, 8}), other = graph.add_input("other", {1, 2, 4, 4, 8});
+  const ValueId w = graph.add_constant("w", {8, 8, 1, 1, 1}, Role::parameter);
+  const ValueId sum = graph.apply(ops::Add{}, {graph.apply(ops::Conv3d{}, {x, w}, "conv"), other}, "sum");
+  EXPECT_EQ(fuse_convolutions(graph, ReferenceBackend(), std::vector<ValueId>{sum}).nodes().size(), 2U);
 }
 
 TEST(Fuse, PutsTheBlockAfterAShortcutThatIsComputedLate) {
@@ -97,6 +104,129 @@ TEST(Fuse, AsksTheBackend) {
   const Block block;
   EXPECT_EQ(fuse_convolutions(block.graph, PlainBackend(), std::vector<ValueId>{block.out}).nodes().size(),
             4U);
+}
+
+/// Nodes of the graph after a pass on a backend that supports everything.
+template <class Pass>
+std::vector<Node> after(const Pass& pass, const Graph& graph, const std::vector<ValueId>& keep) {
+  const Graph rewritten = pass(graph, ReferenceBackend(), keep);
+  return {rewritten.nodes().begin(), rewritten.nodes().end()};
+}
+
+/// A shift that two pointwise convolutions read, as in decisionforce's in-place form, and perhaps a third.
+struct Shifted {
+  Graph graph;
+  ValueId x = graph.add_input("x", {1, 4, 4, 4, 16});
+  ValueId shifted = 0;
+  std::vector<ValueId> readers;
+
+  explicit Shifted(std::int64_t fold) {
+    shifted = graph.apply(ops::TemporalShift{fold}, {x}, "shift");
+    read("conv1", {}, {8, 16, 1, 1, 1});
+    read("downsample", {.stride = {1, 2, 2}}, {8, 16, 1, 1, 1});
+  }
+  void read(const std::string& name, const ops::Conv3d& conv, const Shape& weight) {
+    const ValueId w = graph.add_constant(name + ".weight", weight, Role::parameter);
+    readers.push_back(graph.apply(conv, {shifted, w}, name));
+  }
+};
+
+TEST(FuseTemporalShifts, DrawsTheShiftIntoAllOfItsReaders) {
+  const Shifted s(2);
+  const std::vector<Node> nodes = after(fuse_temporal_shifts, s.graph, s.readers);
+  ASSERT_EQ(nodes.size(), 2U);
+  for (const Node& node : nodes) {
+    EXPECT_EQ(std::get<ops::FusedConv3d>(node.op).shift_fold, 2);
+    EXPECT_EQ(node.inputs.front(), s.x);
+  }
+}
+
+TEST(FuseTemporalShifts, LeavesAShiftThatOneReaderCannotTake) {
+  Shifted s(2);
+  s.read("wide", {.padding = {0, 1, 1}}, {8, 16, 1, 3, 3});
+  EXPECT_EQ(after(fuse_temporal_shifts, s.graph, s.readers).size(), 4U);
+}
+
+TEST(FuseTemporalShifts, LeavesAShiftThatIsAskedFor) {
+  Shifted s(2);
+  s.readers.push_back(s.shifted);
+  EXPECT_EQ(after(fuse_temporal_shifts, s.graph, s.readers).size(), 3U);
+}
+
+TEST(FuseTemporalShifts, DropsAShiftOfNoChannels) {
+  Shifted s(0);
+  s.read("wide", {.padding = {0, 1, 1}}, {8, 16, 1, 3, 3});
+  const std::vector<Node> nodes = after(fuse_temporal_shifts, s.graph, s.readers);
+  ASSERT_EQ(nodes.size(), 3U);
+  for (const Node& node : nodes) EXPECT_TRUE(std::holds_alternative<ops::Conv3d>(node.op));
+}
+
+/// Two levels of 8 frames: grouped convolution, pool, and the sum of the first with the upsampled second.
+struct Levels {
+  Graph graph;
+  ValueId first = level("first", 2), second = level("second", 4);
+  ValueId sum = 0;
+
+  explicit Levels(std::int64_t upsample) {
+    ValueId above = second;
+    if (upsample > 1) above = graph.apply(ops::Upsample{{upsample, 1, 1}}, {above}, "upsample");
+    sum = graph.apply(ops::Add{}, {first, above}, "sum");
+  }
+  ValueId level(const std::string& name, std::int64_t window) {
+    const ValueId x = graph.add_input(name, {1, 8, 2, 2, 16});
+    const ValueId w = graph.add_constant(name + ".weight", {8, 4, 3, 1, 1}, Role::parameter);
+    const ValueId y = graph.apply(ops::Conv3d{.padding = {1, 0, 0}, .groups = 4}, {x, w}, name + ".conv");
+    return graph.apply(ops::MaxPool3d{.kernel = {window, 1, 1}, .stride = {window, 1, 1}, .ceil_mode = true},
+                       {y}, name + ".pool");
+  }
+};
+
+TEST(FuseTemporalModulation, TakesThePoolAndTheUpsampledLevelAbove) {
+  const Levels levels(2);
+  const std::vector<Node> nodes = after(fuse_temporal_modulation, levels.graph, {levels.sum, levels.second});
+  ASSERT_EQ(nodes.size(), 2U);
+  const auto& second = std::get<ops::TemporalModulation>(nodes[0].op);
+  EXPECT_EQ(second.window, 4);
+  EXPECT_FALSE(second.add);
+  const auto& first = std::get<ops::TemporalModulation>(nodes[1].op);
+  EXPECT_EQ(first.window, 2);
+  EXPECT_TRUE(first.add);
+  EXPECT_EQ(nodes[1].inputs.back(), levels.second);
+  EXPECT_EQ(nodes[1].outputs, std::vector<ValueId>{levels.sum});
+}
+
+TEST(FuseTemporalModulation, LeavesAnUngroupedConvolutionToTheTensorCores) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", {1, 8, 2, 2, 16});
+  const ValueId w = graph.add_constant("w", {16, 16, 3, 1, 1}, Role::parameter);
+  const ValueId y = graph.apply(ops::Conv3d{.padding = {1, 0, 0}}, {x, w}, "conv");
+  const std::vector<Node> nodes = after(fuse_temporal_modulation, graph, {y});
+  ASSERT_EQ(nodes.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<ops::Conv3d>(nodes[0].op));
+}
+
+TEST(FuseLevelFusion, TakesThePoolBeforeAGroupedConvolution) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", {1, 5, 2, 2, 16});
+  const ValueId w = graph.add_constant("w", {8, 4, 1, 1, 1}, Role::parameter);
+  const ops::MaxPool3d pool{.kernel = {2, 1, 1}, .stride = {2, 1, 1}, .ceil_mode = true};
+  const ValueId y = graph.apply(ops::Conv3d{.groups = 4}, {graph.apply(pool, {x}, "pool"), w}, "conv");
+  const std::vector<Node> nodes = after(fuse_level_fusion, graph, {y});
+  ASSERT_EQ(nodes.size(), 1U);
+  EXPECT_EQ(std::get<ops::LevelFusion>(nodes[0].op).pool, pool);
+  EXPECT_EQ(nodes[0].inputs, (std::vector<ValueId>{x, w}));
+}
+
+TEST(FuseClassifier, TakesThePoolBeforeTheMatrix) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", {2, 5, 2, 2, 16});
+  const ValueId w = graph.add_constant("w", {3, 16}, Role::parameter);
+  const ValueId b = graph.add_constant("b", {3}, Role::parameter);
+  const ValueId y =
+      graph.apply(ops::Linear{}, {graph.apply(ops::GlobalAvgPool{}, {x}, "pool"), w, b}, "logits");
+  const std::vector<Node> nodes = after(fuse_classifier, graph, {y});
+  ASSERT_EQ(nodes.size(), 1U);
+  EXPECT_EQ(nodes[0].inputs, (std::vector<ValueId>{x, w, b}));
 }
 
 TEST(DropUnused, KeepsWhatResultsDependOn) {

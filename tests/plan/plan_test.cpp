@@ -81,7 +81,8 @@ TEST_F(PlanTest, KeepingFeaturesChangesNoResult) {
 
 TEST_F(PlanTest, AgreesWithTheReferenceBackend) {
   Executor cpu(plan({}));
-  Executor reference(plan({.precision = DType::f64, .fuse = false}, {2, 8, 32, 40}, std::make_shared<ReferenceBackend>()));
+  Executor reference(
+      plan({.precision = DType::f64, .fuse = false}, {2, 8, 32, 40}, std::make_shared<ReferenceBackend>()));
   run(cpu);
   run(reference);
   EXPECT_LE(relative_l2(cpu.feature("logits").values, reference.feature("logits").values),
