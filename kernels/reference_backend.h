@@ -18,6 +18,8 @@ class ReferenceBackend final : public Backend {
   [[nodiscard]] bool supports(DType dtype) const override { return is_floating(dtype); }
   [[nodiscard]] bool supports(const AnyOp&) const override { return true; }
   [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) const override;
+  /// A layout of devices comes with memory of its own, as far as executors are concerned.
+  [[nodiscard]] bool uses_host_memory() const override { return channel_alignment_ == 1; }
   [[nodiscard]] std::int64_t channel_alignment() const override { return channel_alignment_; }
   [[nodiscard]] bool writes_slices(const AnyOp&) const override { return channel_alignment_ > 1; }
 
