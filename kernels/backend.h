@@ -119,6 +119,8 @@ class Backend {
 
   /// Whether kernels work in the host's memory: then no copies are needed.
   [[nodiscard]] virtual bool uses_host_memory() const { return true; }
+  /// Which memory that is: backends that give the same can share prepared weights.
+  [[nodiscard]] virtual std::string memory_name() const { return "host"; }
   /// Memory for kernels; throws OutOfMemory when there is not enough.
   [[nodiscard]] virtual Buffer allocate(std::size_t bytes) const { return HostBuffer(bytes); }
   /// Host memory from and to which streams copy without waiting.

@@ -22,4 +22,9 @@ Constant Weights::constant(const std::string& name, const Shape& expected) const
   return {name, file_.tensors.view(*entry), [this, entry] { file_.tensors.release(*entry); }};
 }
 
+PreparedWeights& Weights::prepared(const std::string& memory) const {
+  const std::lock_guard lock(mutex_);
+  return prepared_[memory];
+}
+
 }  // namespace tpn

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -27,12 +29,14 @@ class Weights {
   /// type.
   [[nodiscard]] Constant constant(const std::string& name, const Shape& expected) const;
 
-  [[nodiscard]] PreparedWeights& prepared() const { return prepared_; }
+  /// Those in the memory of that name (Backend::memory_name()).
+  [[nodiscard]] PreparedWeights& prepared(const std::string& memory) const;
 
  private:
   ModelFile file_;
   std::string name_;  ///< of the file, for messages
-  mutable PreparedWeights prepared_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, PreparedWeights> prepared_;  ///< by memory
 };
 
 }  // namespace tpn

@@ -65,7 +65,8 @@ std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const B
       }
     }
     for (const ValueId id : node.outputs) outputs.push_back(activation(id));
-    kernels[index] = backend.compile(node.op, {inputs, outputs, tf32, weights.prepared()});
+    kernels[index] =
+        backend.compile(node.op, {inputs, outputs, tf32, weights.prepared(backend.memory_name())});
   }
   return kernels;
 }

@@ -1,17 +1,40 @@
 #include "engine/recognize/device.h"
 
+#include <algorithm>
+#include <string>
+
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/error.h"
 
 namespace tpn {
 
-std::shared_ptr<const Backend> make_backend(Device device, int threads) {
-  switch (device) {
-    case Device::automatic:
+std::vector<DeviceOptions> choose_devices(const RecognizerOptions& options) {
+  if (options.threads < 0) throw Error("The number of threads is negative.");
+  Device device = options.device;
+  if (device == Device::automatic) device = Device::cpu;
+  const std::vector<int> numbers = options.devices.empty() ? std::vector<int>{0} : options.devices;
+  if (device == Device::cpu && numbers != std::vector<int>{0}) {
+    throw Error("The device cpu is one; only devices of cuda have numbers.");
+  }
+  std::vector<DeviceOptions> devices;
+  for (const int number : numbers) {
+    if (number < 0) throw Error("There is no device " + std::to_string(number) + ".");
+    if (std::ranges::count(numbers, number) > 1) {
+      throw Error("The device " + std::to_string(number) + " is given twice.");
+    }
+    devices.push_back({device, number, options.threads, options.libraries});
+  }
+  return devices;
+}
+
+std::shared_ptr<const Backend> make_backend(const DeviceOptions& options) {
+  switch (options.device) {
     case Device::cpu:
-      return std::make_shared<const CpuBackend>(threads);
+      return std::make_shared<const CpuBackend>(options.threads);
     case Device::cuda:
       throw Error("This build of TPN cannot use CUDA devices; choose the device cpu.");
+    case Device::automatic:
+      break;
   }
   throw Error("There is no such device.");
 }

@@ -18,12 +18,19 @@ std::shared_ptr<const Plan> ModelState::plan(const PlanKey& key) {
   if (found != plans_.end()) {
     plans_.splice(plans_.begin(), plans_, found);
   } else {
-    plans_.emplace_front(
-        key, std::make_shared<const Plan>(build_network(config(), key.size),
-                                          make_backend(key.device, key.threads), *weights_, key.options));
+    plans_.emplace_front(key, std::make_shared<const Plan>(build_network(config(), key.size),
+                                                           backend(key.device), *weights_, key.options));
     if (plans_.size() > most_plans) plans_.pop_back();
   }
   return plans_.front().second;
+}
+
+std::shared_ptr<const Backend> ModelState::backend(const DeviceOptions& device) {
+  const std::lock_guard lock(backends_mutex_);
+  const auto found =
+      std::ranges::find(backends_, device, &std::pair<DeviceOptions, std::shared_ptr<const Backend>>::first);
+  if (found != backends_.end()) return found->second;
+  return backends_.emplace_back(device, make_backend(device)).second;
 }
 
 Model::Model(std::shared_ptr<ModelState> state) : state_(std::move(state)) {}

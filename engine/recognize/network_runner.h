@@ -14,23 +14,37 @@
 
 namespace tpn {
 
-/// Not thread-safe.
+/// On one device. Not thread-safe.
 class NetworkRunner {
  public:
-  NetworkRunner(std::shared_ptr<ModelState> model, Device device, int threads, DType precision);
+  /// Throws Error when the device is not there.
+  NetworkRunner(std::shared_ptr<ModelState> model, const DeviceOptions& device, DType precision, bool tf32);
 
   [[nodiscard]] const Config& config() const { return model_->config(); }
   [[nodiscard]] DType precision() const { return precision_; }
+  [[nodiscard]] const Backend& backend() const { return *backend_; }
 
-  /// The executor for such a batch, with these features readable after a run. Throws Error as
-  /// ModelState::plan(). Valid until the next call.
-  Executor& executor(const InputSize& size, const std::vector<std::string>& features);
+  /// Goes through `size.views` views in batches: all at once, or, where the device's memory does not suffice
+  /// for that, in halves, quarters and so on, from then on. Calls run(executor, first, count) for each batch:
+  /// to fill the executor's input with views [first, first + count), run it and take its results. Features
+  /// are readable after a run. Returns a sentence when batches had to be made smaller, else nothing.
+  std::string run(const InputSize& size, const std::vector<std::string>& features,
+                  const std::function<void(Executor& executor, int first, int count)>& run);
+
+  /// Makes what run() needs for such a size, so that it is there when the first views are.
+  void prepare(const InputSize& size, const std::vector<std::string>& features);
 
  private:
+  Executor& executor(const InputSize& size, const std::vector<std::string>& features);
+  /// The executor for as many of these views as fit into memory; shrinks size.views and, for good, the limit.
+  Executor& fitting_executor(InputSize& size, const std::vector<std::string>& features);
+
   std::shared_ptr<ModelState> model_;
-  Device device_;
-  int threads_;
+  DeviceOptions device_;
+  std::shared_ptr<const Backend> backend_;
   DType precision_;
+  bool tf32_;
+  std::int64_t most_views_;  ///< of a batch, as far as memory goes
   std::vector<std::pair<PlanKey, std::unique_ptr<Executor>>> executors_;  // last used last
 };
 

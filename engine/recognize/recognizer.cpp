@@ -1,14 +1,20 @@
 #include <algorithm>
+#include <chrono>
+#include <deque>
+#include <future>
+#include <iterator>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <new>
+#include <numeric>
 #include <utility>
 
 #include "engine/model/safetensors.h"
 #include "engine/recognize/consensus.h"
 #include "engine/recognize/device.h"
 #include "engine/recognize/model_state.h"
-#include "engine/recognize/network_runner.h"
+#include "engine/recognize/network_workers.h"
 #include "engine/recognize/tensor_dump.h"
 #include "engine/recognize/tpn.h"
 #include "engine/recognize/view_layout.h"
@@ -20,8 +26,29 @@
 namespace tpn {
 namespace {
 
+/// Of activations.
 DType dtype_of(Precision precision) {
-  return precision == Precision::bf16 ? DType::bf16 : DType::f32;
+  switch (precision) {
+    case Precision::f32:
+    case Precision::tf32:
+      return DType::f32;
+    case Precision::f16:
+      return DType::f16;
+    case Precision::bf16:
+      return DType::bf16;
+  }
+  throw Error("There is no such precision.");
+}
+
+std::vector<std::unique_ptr<NetworkRunner>> make_runners(const std::shared_ptr<ModelState>& model,
+                                                         const RecognizerOptions& options) {
+  const DType precision = dtype_of(options.precision);
+  const bool tf32 = options.precision == Precision::tf32;
+  std::vector<std::unique_ptr<NetworkRunner>> runners;
+  for (const DeviceOptions& device : choose_devices(options)) {
+    runners.push_back(std::make_unique<NetworkRunner>(model, device, precision, tf32));
+  }
+  return runners;
 }
 
 /// Views of a video: those of the model's protocol for what is not asked for. Throws Error for numbers that
@@ -44,6 +71,7 @@ struct Ended {
   std::size_t video = 0;
   Recognition recognition;                   ///< but for its input's name
   std::shared_ptr<const LoadedClips> clips;  ///< what the views came from
+  std::vector<std::string> notes;            ///< warnings of the devices
   std::exception_ptr error;                  ///< set: the video could not be used
 };
 
@@ -58,6 +86,28 @@ void describe(const LoadedClips& clips, Recognition& recognition) {
   recognition.timings.resize = clips.resize_ms;
 }
 
+/// A batch that was given to the network.
+struct RunningBatch {
+  std::future<BatchReport> report;
+  int views = 0;
+
+  [[nodiscard]] bool is_done() const {
+    return report.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
+};
+
+/// Those of one video, in their order. Does not end before they have, because they refer to what is around
+/// it.
+class RunningBatches : public std::deque<RunningBatch> {
+ public:
+  RunningBatches() = default;
+  RunningBatches(const RunningBatches&) = delete;
+  RunningBatches& operator=(const RunningBatches&) = delete;
+  ~RunningBatches() {
+    for (const RunningBatch& batch : *this) batch.report.wait();
+  }
+};
+
 /// The rows of a tensor (n, K) of floats into rows `views` of the logits.
 void take_logits(const Executor& executor, std::span<const int> views, std::vector<float>& logits) {
   const ConstTensorView rows = executor.result("logits");
@@ -68,9 +118,11 @@ void take_logits(const Executor& executor, std::span<const int> views, std::vect
   }
 }
 
-void fill_input(const ViewBatch& batch, const Executor& network) {
+/// Views [first, first + the executor's) of the batch.
+void fill_input(const ViewBatch& batch, int first, const Executor& network) {
   const TensorView input = network.input();
-  std::copy_n(batch.data.data(), input.bytes(), input.data);
+  const std::size_t view_bytes = input.bytes() / static_cast<std::size_t>(input.shape[0]);
+  std::copy_n(batch.data.data() + static_cast<std::size_t>(first) * view_bytes, input.bytes(), input.data);
 }
 
 /// Does it unless something went wrong before, and keeps what goes wrong.
@@ -133,10 +185,8 @@ class Recognizer::Impl {
       : model_(std::move(model)),
         options_(options),
         counts_(view_counts(sampling(), options)),
-        runner_(model_.state_, options.device, options.threads, dtype_of(options.precision)) {
-    if (options.batch < 1) throw Error("A batch must have at least one view.");
-    if (options.threads < 0) throw Error("The number of threads is negative.");
-    make_backend(options.device, options.threads);  // throws for a device that is not there
+        workers_(make_runners(model_.state_, options)) {
+    if (options.batch < 0) throw Error("The number of views in a batch is negative.");
   }
 
   [[nodiscard]] const Model& model() const { return model_; }
@@ -172,18 +222,33 @@ class Recognizer::Impl {
            const std::function<void(Ended&& ended)>& on_end,
            const std::function<void(const Progress& progress)>& on_progress) {
     const std::lock_guard lock(mutex_);
-    ViewPipeline pipeline(std::move(sources), {sampling(), runner_.precision(), batch()});
+    ViewPipeline pipeline(std::move(sources), {sampling(), workers_.first().precision(), batch()});
     // Making the plan takes as long as decoding: both happen at once.
-    executor(batch(), dump);
+    if (workers_.count() == 1) workers_.first().prepare(input_size(batch()), features_of(dump));
     Ended video;
+    RunningBatches running;
     int done = 0;
+    const auto settle = [&](bool all) {
+      while (!running.empty() && (all || running.front().is_done())) {
+        attempt(video.error, [&] {
+          const BatchReport report = running.front().report.get();
+          video.recognition.timings.inference += report.inference_ms;
+          video.notes.insert(video.notes.end(), report.warnings.begin(), report.warnings.end());
+        });
+        done += running.front().views;
+        running.pop_front();
+        if (on_progress) on_progress({video.video, done, video.recognition.views()});
+      }
+    };
     while (std::optional<ViewBatch> batch = pipeline.next()) {
       Recognition& recognition = video.recognition;
       video.video = batch->video;
       if (batch->views.empty()) {
+        settle(true);
         if (batch->error) video.error = batch->error;
         if (!video.error) {
           describe(*batch->clips, recognition);
+          std::ranges::move(video.notes, std::back_inserter(recognition.warnings));
           recognition.timings.total = batch->age.ms();
           finish(recognition);
         }
@@ -191,6 +256,7 @@ class Recognizer::Impl {
         continue;
       }
       if (video.clips != batch->clips) {
+        settle(true);
         video.clips = batch->clips;
         recognition.clips = batch->clips->plan.clips;
         recognition.crops = static_cast<int>(batch->clips->plan.crops.size());
@@ -198,13 +264,19 @@ class Recognizer::Impl {
         done = 0;
       }
       recognition.timings.transform += batch->transform_ms;
-      done += static_cast<int>(batch->views.size());
-      attempt(video.error, [&] { fill_input(*batch, executor(batch->views.size(), dump)); });
-      const std::vector<int> views = std::move(batch->views);
-      pipeline.recycle(std::move(*batch));
-      attempt(video.error, [&] { run_network(executor(views.size(), dump), views, dump, recognition); });
-      const Progress progress{video.video, done, recognition.views()};
-      if (on_progress) on_progress(progress);
+      const auto count = static_cast<int>(batch->views.size());
+      if (video.error) {
+        pipeline.recycle(std::move(*batch));
+        continue;
+      }
+      const auto shared = std::make_shared<ViewBatch>(std::move(*batch));
+      running.push_back({workers_.start([this, shared, dump, &pipeline, &recognition](NetworkRunner& runner) {
+                           BatchReport report = run_batch(runner, *shared, dump, recognition.logits);
+                           pipeline.recycle(std::move(*shared));
+                           return report;
+                         }),
+                         count});
+      settle(false);
     }
   }
 
@@ -221,8 +293,9 @@ class Recognizer::Impl {
     recognition.clips = views;
     recognition.crops = 1;
     recognition.logits.resize(static_cast<std::size_t>(views) * classes());
-    for (int first = 0; first < views; first += options_.batch) {
-      const int count = std::min(options_.batch, views - first);
+    const int most = options_.batch > 0 ? options_.batch : default_batch(views);
+    for (int first = 0; first < views; first += most) {
+      const int count = std::min(most, views - first);
       run_views(input, first, count, writer ? &*writer : nullptr, recognition);
     }
     finish(recognition);
@@ -247,7 +320,14 @@ class Recognizer::Impl {
  private:
   [[nodiscard]] const SamplingConfig& sampling() const { return model_.state_->config().sampling; }
   [[nodiscard]] std::size_t classes() const { return static_cast<std::size_t>(model_.classes()); }
-  [[nodiscard]] int batch() const { return std::min(options_.batch, counts_.clips * counts_.crops); }
+  /// One view on a CPU, where more gain nothing; on other devices all that there are.
+  [[nodiscard]] int default_batch(int views) const {
+    return workers_.first().backend().uses_host_memory() ? 1 : views;
+  }
+  [[nodiscard]] int batch() const {
+    const int views = counts_.clips * counts_.crops;
+    return std::min(options_.batch > 0 ? options_.batch : default_batch(views), views);
+  }
 
   /// Nothing for the protocol itself, which need not be expressible in numbers.
   [[nodiscard]] std::optional<ViewCounts> wanted_counts() const {
@@ -259,36 +339,61 @@ class Recognizer::Impl {
     return dump != nullptr ? dump->features() : std::vector<std::string>();
   }
 
-  /// For views of the model's own size.
-  Executor& executor(std::size_t views, const TensorDumpWriter* dump) {
+  /// Of views of the model's own size.
+  [[nodiscard]] InputSize input_size(int views) const {
     const Config& config = model_.state_->config();
     const std::int64_t side = config.sampling.crop_size;
-    return runner_.executor({static_cast<std::int64_t>(views), config.view_frames(), side, side},
-                            features_of(dump));
+    return {views, config.view_frames(), side, side};
+  }
+
+  /// Runs the network on a batch of a video's views. Called on any thread.
+  BatchReport run_batch(NetworkRunner& runner, const ViewBatch& batch, TensorDumpWriter* dump,
+                        std::vector<float>& logits) {
+    const auto fill = [&](Executor& network, int first) { fill_input(batch, first, network); };
+    return run_network(runner, input_size(static_cast<int>(batch.views.size())), batch.views, fill, dump,
+                       logits);
   }
 
   void run_views(const ViewReader& input, int first, int count, TensorDumpWriter* dump,
                  Recognition& recognition) {
-    std::vector<int> views;
-    std::vector<float> values;
-    for (int view = first; view < first + count; ++view) {
-      const std::vector<float> one = input.read(view);
-      values.insert(values.end(), one.begin(), one.end());
-      views.push_back(view);
-    }
+    std::vector<int> views(static_cast<std::size_t>(count));
+    std::iota(views.begin(), views.end(), first);
+    const auto fill = [&](Executor& network, int offset) {
+      std::vector<float> values;
+      for (int view = 0; view < network.input().shape[0]; ++view) {
+        const std::vector<float> one = input.read(first + offset + view);
+        values.insert(values.end(), one.begin(), one.end());
+      }
+      to_network_layout(values, network.input());
+    };
     const Shape& s = input.shape;
-    Executor& network = runner_.executor({count, s[1], s[2], s[3]}, features_of(dump));
-    to_network_layout(values, network.input());
-    run_network(network, views, dump, recognition);
+    BatchReport report =
+        run_network(workers_.first(), {count, s[1], s[2], s[3]}, views, fill, dump, recognition.logits);
+    recognition.timings.inference += report.inference_ms;
+    std::ranges::move(report.warnings, std::back_inserter(recognition.warnings));
   }
 
-  void run_network(Executor& network, std::span<const int> views, TensorDumpWriter* dump,
-                   Recognition& recognition) {
-    const Stopwatch inference;
-    network.run();
-    recognition.timings.inference += inference.ms();
-    take_logits(network, views, recognition.logits);
-    if (dump != nullptr) dump->record(network, views);
+  /// Runs the network on views of those numbers; fill(executor, first) writes views[first] and as many after
+  /// it as the executor takes to its input. Different views may go through different runners at once.
+  template <class Fill>
+  BatchReport run_network(NetworkRunner& runner, const InputSize& size, std::span<const int> views,
+                          const Fill& fill, TensorDumpWriter* dump, std::vector<float>& logits) {
+    BatchReport report;
+    const std::string warning =
+        runner.run(size, features_of(dump), [&](Executor& network, int first, int count) {
+          fill(network, first);
+          const Stopwatch inference;
+          network.run();
+          report.inference_ms += inference.ms();
+          const std::span<const int> numbers =
+              views.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+          take_logits(network, numbers, logits);
+          if (dump == nullptr) return;
+          const std::lock_guard lock(dump_mutex_);
+          dump->record(network, numbers);
+        });
+    if (!warning.empty()) report.warnings.push_back(warning);
+    return report;
   }
 
   void finish(Recognition& recognition) const {
@@ -301,8 +406,9 @@ class Recognizer::Impl {
   Model model_;
   RecognizerOptions options_;
   ViewCounts counts_;
-  std::mutex mutex_;  // one call at a time
-  NetworkRunner runner_;
+  std::mutex mutex_;       // one call at a time
+  std::mutex dump_mutex_;  // one batch is recorded at a time
+  NetworkWorkers workers_;
 };
 
 Recognizer::Recognizer(Model model, const RecognizerOptions& options)

@@ -57,15 +57,24 @@ enum class Device {
   cuda
 };
 
-enum class Precision { f32, bf16 };
+/// Of activations and weights; sums are always f32. f16 and tf32 (f32 in memory, factors rounded to 10 bits
+/// of mantissa) are for GPUs; bf16 needs AVX-512 on a CPU.
+enum class Precision { f32, bf16, f16, tf32 };
+
+/// Whether NVIDIA's cuDNN and cuBLASLt may compute a layer where they are faster than TPN's own kernels.
+enum class Libraries { automatic, none };
 
 struct RecognizerOptions {
   Device device = Device::automatic;
-  Precision precision = Precision::f32;  ///< of the network; bf16 needs AVX-512 on a CPU
-  int clips = 0;                         ///< along time; 0: as the model's test protocol has it
-  int crops = 0;                         ///< in space, 1 (middle) or 3; 0: as the protocol has it
-  int threads = 0;                       ///< for the network; 0: as many as the machine has
-  int batch = 1;  ///< views that go through the network at once; on a CPU more cost memory and gain nothing
+  std::vector<int> devices = {0};        ///< CUDA's numbers of the GPUs to share the work of a cuda device
+  Precision precision = Precision::f32;  ///< of the network
+  Libraries libraries = Libraries::automatic;
+  int clips = 0;    ///< along time; 0: as the model's test protocol has it
+  int crops = 0;    ///< in space, 1 (middle) or 3; 0: as the protocol has it
+  int threads = 0;  ///< for the network; 0: as many as the machine has
+  /// Views that go through the network at once. 0: one on a CPU, where more cost memory and gain nothing; all
+  /// of a video on a GPU. Where the device's memory does not suffice, less, with a warning.
+  int batch = 0;
 
   bool accurate_color = false;  ///< the same colours on every processor, with chroma interpolated
   bool allow_urls = false;      ///< names like https://..., and files that refer to others

@@ -190,7 +190,7 @@ TEST(Recognizer, NamesWhatIsWrong) {
   expect_mentions(with([](RecognizerOptions& o) { o.device = Device::cuda; }), "CUDA");
   expect_mentions(with([](RecognizerOptions& o) { o.crops = 2; }), "crops");
   expect_mentions(with([](RecognizerOptions& o) { o.clips = -1; }), "clips");
-  expect_mentions(with([](RecognizerOptions& o) { o.batch = 0; }), "batch");
+  expect_mentions(with([](RecognizerOptions& o) { o.batch = -1; }), "batch");
   expect_mentions(with([](RecognizerOptions& o) { o.threads = -1; }), "threads");
   const test::TinyModel tsm("tpn-tsm-r50-1x1x8");
   RecognizerOptions ten_clips;
