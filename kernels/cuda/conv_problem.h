@@ -19,13 +19,13 @@ inline constexpr std::uint32_t no_tap = std::uint32_t{1} << 30;
 
 /// 16 bytes of depth.
 struct ConvChunk {
-  std::int32_t offset = 0;        ///< elements from the row's origin
-  std::uint32_t needs = no_tap;   ///< one bit in each field of taps
+  std::int32_t offset = 0;       ///< elements from the row's origin
+  std::uint32_t needs = no_tap;  ///< one bit in each field of taps
 };
 
 /// Tables of chunks and rows of weights are padded to a multiple of this many chunks (128 bytes, the deepest
-/// step of any kernel), with chunks that are zero in both operands. The table has as many again after that: it
-/// is read one step ahead.
+/// step of any kernel), with chunks that are zero in both operands. The table has as many again after that:
+/// it is read one step ahead.
 inline constexpr int chunk_alignment = 8;
 
 struct Extent {
@@ -34,15 +34,15 @@ struct Extent {
 
 /// The problem without its pointers.
 struct ConvSizes {
-  int rows = 0;            ///< M: output positions, N T' H' W'
-  int columns = 0;         ///< output channels of a group
+  int rows = 0;     ///< M: output positions, N T' H' W'
+  int columns = 0;  ///< output channels of a group
   int groups = 1;
   int chunks = 0;          ///< of depth, without padding
   int row_elements = 0;    ///< of the packed weights: chunks, padded, times elements
   int group_channels = 0;  ///< input channels of a group
   int channels = 0;        ///< output channels of all groups, rounded up to 8
 
-  Extent in, out;                   ///< (T,H,W) of x and y
+  Extent in, out;                  ///< (T,H,W) of x and y
   Extent kernel, stride, padding;  ///< of a temporal shift: 3 taps in t, each chunk needing one of them
   std::int64_t x_stride = 0, y_stride = 0, residual_stride = 0;  ///< elements from pixel to pixel
 
@@ -66,13 +66,13 @@ struct ConvProblem {
   ConvSizes sizes;
   ConvSchedule schedule;
   const void* x = nullptr;
-  const void* weights = nullptr;      ///< (groups, columns, row_elements), in the chunks' order
+  const void* weights = nullptr;  ///< (groups, columns, row_elements), in the chunks' order
   const ConvChunk* chunks = nullptr;
-  const float* scale = nullptr;       ///< by output channel, `channels` of them; null: 1
-  const float* bias = nullptr;        ///< likewise; null: 0
-  const void* residual = nullptr;     ///< null: none. May be y.
+  const float* scale = nullptr;    ///< by output channel, `channels` of them; null: 1
+  const float* bias = nullptr;     ///< likewise; null: 0
+  const void* residual = nullptr;  ///< null: none. May be y.
   void* y = nullptr;
-  float* partial = nullptr;           ///< (splits, rows, channels), with several splits
+  float* partial = nullptr;  ///< (splits, rows, channels), with several splits
 };
 
 }  // namespace tpn::cuda

@@ -9,9 +9,9 @@ namespace tpn::cuda {
 
 /// A block's part of the product.
 struct ConvBlock {
-  int row, column;          ///< of its first element
+  int row, column;  ///< of its first element
   int group, split;
-  int first_step, steps;    ///< along the depth
+  int first_step, steps;  ///< along the depth
 };
 
 template <int Rows, int Columns>
@@ -57,9 +57,9 @@ __device__ __forceinline__ ConvOrigin conv_origin(const ConvSizes& s, int row) {
                                   inside(w, s.kernel.w, s.in.w) << (2 * tap_bits)};
 }
 
-/// Brings tiles of both operands from global to shared memory, asynchronously. A tile is `Rows` (or `Columns`)
-/// rows of Bytes bytes, of which chunk c of row r lies at the place of chunk c ^ swizzle(r): then the same
-/// chunk of eight consecutive rows lies in eight different groups of banks. T: an element in memory.
+/// Brings tiles of both operands from global to shared memory, asynchronously. A tile is `Rows` (or
+/// `Columns`) rows of Bytes bytes, of which chunk c of row r lies at the place of chunk c ^ swizzle(r): then
+/// the same chunk of eight consecutive rows lies in eight different groups of banks. T: an element in memory.
 template <class T, int Rows, int Columns, int Bytes, int Threads>
 class ConvLoader {
  public:
@@ -73,9 +73,7 @@ class ConvLoader {
   static constexpr int step_bytes = (Rows + Columns) * Bytes;
 
   /// Which bits of the chunk's number are flipped in a row.
-  __device__ static __forceinline__ int swizzle(int row) {
-    return Bytes == 128 ? row % 8 : row / 2 % 4;
-  }
+  __device__ static __forceinline__ int swizzle(int row) { return Bytes == 128 ? row % 8 : row / 2 % 4; }
 
   /// Row r of the tile of weights is row weight_row(r), counted from the block's column, where r and
   /// r + pass_rows are `weight_step` rows apart.

@@ -8,12 +8,12 @@
 // How: a block makes a tile of Rows x Columns of y. Its threads bring both operands' next DepthBytes of depth
 // into a ring of `Stages` buffers in shared memory (cp.async, Stages - 1 steps ahead), its warps take from
 // there fragments for tiles of WarpRows x WarpColumns (ldmatrix) one 32-byte slice ahead of the products. A
-// warp tile of 64 x 64 reads 4 KiB of shared memory for 65,536 products (of 16 bits), which is what lets tensor
-// cores and not shared memory be the limit; the smaller ones exist for layers that do not fill the machine
-// otherwise. The epilogue turns the fragments, through the warp's own part of shared memory, into rows of 16
-// bytes per thread, because the layout of fragments would give stores of 4.
-// Work: rows x columns x depth products; each row tile reads the weights and each column tile the gathered x
-// from L2, once: (rows / Rows x columns + columns / Columns x rows) x depth elements.
+// warp tile of 64 x 64 reads 4 KiB of shared memory for 65,536 products (of 16 bits), which is what lets
+// tensor cores and not shared memory be the limit; the smaller ones exist for layers that do not fill the
+// machine otherwise. The epilogue turns the fragments, through the warp's own part of shared memory, into
+// rows of 16 bytes per thread, because the layout of fragments would give stores of 4. Work: rows x columns x
+// depth products; each row tile reads the weights and each column tile the gathered x from L2, once: (rows /
+// Rows x columns + columns / Columns x rows) x depth elements.
 #pragma once
 
 #include <array>
@@ -195,7 +195,8 @@ __global__ void __launch_bounds__(Tile::threads, Tile::resident) mma_conv3d(cons
   float sum[Tile::warp_rows / 16][Tile::warp_columns / 8][4] = {};
 
   {
-    Loader loader(p, block, thread, [](int row) { return row; }, Loader::pass_rows);
+    Loader loader(
+        p, block, thread, [](int row) { return row; }, Loader::pass_rows);
     const MmaReader<T, Tile, Loader> reader(lane, warp_row, warp_column);
     MmaFragments<Tile> fragments[2];
 
@@ -241,15 +242,15 @@ __global__ void __launch_bounds__(Tile::threads, Tile::resident) mma_conv3d(cons
 
 template <class T, class Tile>
 constexpr ConvVariant mma_variant() {
-  constexpr double reads = static_cast<double>(sizeof(typename MmaElement<T>::Type)) *
-                           (Tile::warp_rows + Tile::warp_columns);
+  constexpr double reads =
+      static_cast<double>(sizeof(typename MmaElement<T>::Type)) * (Tile::warp_rows + Tile::warp_columns);
   return {{Tile::rows, Tile::columns, Tile::depth_bytes, Tile::stages, Tile::threads, Tile::resident,
            Tile::shared_bytes, reads / (Tile::warp_rows * Tile::warp_columns)},
           mma_conv3d<T, Tile>};
 }
 
-/// The tiles that are compiled. The largest are for layers of hundreds of tiles, the narrow ones for layers of 64
-/// and of few channels, the small ones for few positions.
+/// The tiles that are compiled. The largest are for layers of hundreds of tiles, the narrow ones for layers
+/// of 64 and of few channels, the small ones for few positions.
 template <class T>
 constexpr auto mma_variants() {
   // Rounding activations to tf32 takes registers that the deeper step does not leave.

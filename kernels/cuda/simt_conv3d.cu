@@ -2,9 +2,9 @@
 //
 // What: y = relu(scale * conv3d(shift(x), weight) + bias + residual), see conv_problem.h.
 // Why this way: as on tensor cores (mma_conv3d.cuh), but each thread multiplies 2 elements of depth of
-// RowCount rows with ColumnCount columns: 16 reads of 8 bytes for 128 products in the largest tile. Its rows and columns lie apart such that lanes side by side read
-// rows side by side in shared memory, which the swizzle puts into different banks, and such that its columns come
-// in fours, which one 16-byte store takes.
+// RowCount rows with ColumnCount columns: 16 reads of 8 bytes for 128 products in the largest tile. Its rows
+// and columns lie apart such that lanes side by side read rows side by side in shared memory, which the
+// swizzle puts into different banks, and such that its columns come in fours, which one 16-byte store takes.
 // Work: as on tensor cores; 128 (sm_80: 64) products per clock of a multiprocessor are the limit.
 #include <array>
 
@@ -50,13 +50,13 @@ __device__ __forceinline__ void multiply(float (&sum)[Tile::row_count][Tile::col
 #pragma unroll
     for (int j = 0; j < Tile::column_count; ++j) {
       const int tile_row = j % 4 * Tile::quads + j / 4 * Tile::side;
-      b[j] = load_vector<2>(
-          reinterpret_cast<const float*>(weights + tile_row * Tile::depth_bytes + weight_at));
+      b[j] =
+          load_vector<2>(reinterpret_cast<const float*>(weights + tile_row * Tile::depth_bytes + weight_at));
     }
 #pragma unroll
     for (int i = 0; i < Tile::row_count; ++i) {
-      const Vector<float, 2> a = load_vector<2>(
-          reinterpret_cast<const float*>(x + i * Tile::side * Tile::depth_bytes + x_at));
+      const Vector<float, 2> a =
+          load_vector<2>(reinterpret_cast<const float*>(x + i * Tile::side * Tile::depth_bytes + x_at));
 #pragma unroll
       for (int k = 0; k < 2; ++k) {
 #pragma unroll
