@@ -49,6 +49,8 @@ struct BindOptions {
   std::uint32_t seed = 1;
   /// Added to the pixel stride of the output, as if it were a slice of a wider tensor.
   std::int64_t extra_output_stride = 0;
+  /// Likewise to those of the activations that are read.
+  std::int64_t extra_input_stride = 0;
   /// Picks one of several kernels that the backend has; by default the one that plans use.
   std::function<std::unique_ptr<Kernel>(const AnyOp& op, const Signature& signature)> compile = {};
 };
@@ -76,7 +78,7 @@ class BoundCase {
         operands.push_back({c.inputs[i], type, &constants_.back()});
         inputs_.push_back({nullptr, type, c.inputs[i]});
       } else {
-        operands.push_back(activation(c.inputs[i], type, 0));
+        operands.push_back(activation(c.inputs[i], type, options.extra_input_stride));
         inputs_.push_back(read_only(upload(values, operands.back())));
       }
     }

@@ -37,6 +37,13 @@ inline constexpr double op_f32_relative_l2 = 2e-6;
 /// that on average, twice where a residual is added.
 inline constexpr double op_bf16_relative_l2 = 4e-3;
 
+/// One operation in f16, inputs already rounded: as in bf16, with roundings at 2^-12 at most.
+inline constexpr double op_f16_relative_l2 = 5e-4;
+
+/// One operation in tf32: both factors of every product are rounded at 2^-11 at most, by 2e-4 on average, and
+/// errors of different products average out as the products themselves do.
+inline constexpr double op_tf32_relative_l2 = 6e-4;
+
 /// A feature of a network in f32: eight times the deviation that PyTorch's own f32 shows from f64 on the same
 /// input (recorded with each golden), since another summation order is as good as PyTorch's.
 inline constexpr double golden_f32_factor = 8;

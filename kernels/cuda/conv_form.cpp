@@ -1,0 +1,184 @@
+#include "kernels/cuda/conv_form.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <string>
+
+namespace tpn::cuda {
+namespace {
+
+/// What kernels count in: an int, from which they may step one tile further.
+constexpr std::int64_t max_count = std::numeric_limits<std::int32_t>::max() - 1024;
+
+int counted(std::int64_t value, const char* what) {
+  if (value < 0 || value > max_count) {
+    throw Error("A convolution on the device cuda counts its " + std::string(what) + " up to " +
+                std::to_string(max_count) + "; it has " + std::to_string(value) +
+                ". Run fewer views at once.");
+  }
+  return static_cast<int>(value);
+}
+
+Extent extent(std::int64_t t, std::int64_t h, std::int64_t w) {
+  return {counted(t, "frames"), counted(h, "rows of pixels"), counted(w, "columns of pixels")};
+}
+Extent extent(const ops::Extent3& e) {
+  return extent(e[0], e[1], e[2]);
+}
+
+/// An activation's distance from pixel to pixel.
+std::int64_t pixel_stride(const Operand& x) {
+  const std::int64_t stride = x.pixel_stride != 0 ? x.pixel_stride : x.shape[4];
+  if (stride % 8 != 0 || stride < x.shape[4]) {
+    throw Error(
+        "An activation of shape " + to_string(x.shape) +
+        " on the device cuda needs pixels a multiple of 8 elements apart, at least its channels; they are " +
+        std::to_string(stride) + " apart.");
+  }
+  return stride;
+}
+
+ConvType conv_type(const Signature& signature) {
+  const DType type = signature.outputs[0].dtype;
+  if (type == DType::f32) return signature.tf32 ? ConvType::tf32 : ConvType::f32;
+  if (type == DType::f16) return ConvType::f16;
+  if (type == DType::bf16) return ConvType::bf16;
+  throw Error("The device cuda convolves in f32, f16 and bf16; it was asked for " +
+              std::string(name_of(type)) + ".");
+}
+
+/// How many of `in` positions some of `out` windows read.
+std::int64_t touched(int in, int out, int kernel, int stride) {
+  return std::min<std::int64_t>(in, kernel >= stride ? in : std::int64_t{out} * kernel);
+}
+
+int chunk_elements(ConvType type) {
+  return static_cast<int>(16 / element_bytes(type));
+}
+
+/// Consecutive channels that are read from one frame.
+struct Part {
+  int begin, end;
+  int tap_t;
+};
+
+/// The parts of `channels` channels: with a shift, three with a tap for each.
+std::vector<Part> parts_of(int channels, int shift_fold) {
+  if (shift_fold == 0) return {{0, channels, 0}};
+  const std::array<Part, 3> all{{{0, shift_fold, 2},               // of the next frame
+                                 {shift_fold, 2 * shift_fold, 0},  // of the previous one
+                                 {2 * shift_fold, channels, 1}}};
+  std::vector<Part> parts;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(parts),
+               [](const Part& part) { return part.end > part.begin; });
+  return parts;
+}
+
+}  // namespace
+
+std::int64_t element_bytes(ConvType type) {
+  return type == ConvType::f32 || type == ConvType::tf32 ? 4 : 2;
+}
+
+const char* name_of(ConvType type) {
+  constexpr std::array names{"f32", "tf32", "f16", "bf16"};
+  return names.at(static_cast<std::size_t>(type));
+}
+
+ConvForm conv_form(const ops::FusedConv3d& op, const Signature& signature) {
+  const Shape &x = signature.inputs[0].shape, &weight = signature.inputs[1].shape,
+              &y = signature.outputs[0].shape;
+  ConvForm form;
+  form.type = conv_type(signature);
+  form.shift_fold = counted(op.shift_fold, "shifted channels");
+  form.pixels = x[0] * x[1] * x[2] * x[3];
+  form.residual = op.residual;
+
+  ConvSizes& s = form.sizes;
+  s.rows = counted(y[0] * y[1] * y[2] * y[3], "output positions");
+  s.groups = counted(op.conv.groups, "groups");
+  s.columns = counted(weight[0] / op.conv.groups, "output channels");
+  s.group_channels = counted(weight[1], "input channels");
+  s.channels = counted((weight[0] + 7) / 8 * 8, "output channels");
+  s.in = extent(x[1], x[2], x[3]);
+  s.out = extent(y[1], y[2], y[3]);
+  s.kernel = extent(ops::Conv3d::kernel(weight));
+  s.stride = extent(op.conv.stride);
+  s.padding = extent(op.conv.padding);
+  s.x_stride = pixel_stride(signature.inputs[0]);
+  s.y_stride = pixel_stride(signature.outputs[0]);
+  if (op.residual) s.residual_stride = pixel_stride(signature.inputs.back());
+  s.one_frame_residual = op.one_frame_residual;
+  s.relu = op.relu;
+  form.touched = x[0] * touched(s.in.t, s.out.t, s.kernel.t, s.stride.t) *
+                 touched(s.in.h, s.out.h, s.kernel.h, s.stride.h) *
+                 touched(s.in.w, s.out.w, s.kernel.w, s.stride.w);
+  return form;
+}
+
+bool is_product(const ConvForm& form) {
+  const ConvSizes& s = form.sizes;
+  if (s.groups > 1 && (s.group_channels % chunk_elements(form.type) != 0 || s.columns % 8 != 0)) return false;
+  if (form.shift_fold > 0 && (s.groups > 1 || s.kernel.t > 1 || s.padding.t > 0)) return false;
+  if (std::max({s.kernel.t, s.kernel.h, s.kernel.w}) > tap_bits) return false;
+  // The rows of a tile, and the taps of a row, lie within so many frames of each other.
+  constexpr std::int64_t max_tile_rows = 256;
+  const std::int64_t views = max_tile_rows / (std::int64_t{s.out.t} * s.out.h * s.out.w) + 3;
+  const std::int64_t frames = views * s.in.t + s.kernel.t + 2 * s.padding.t;
+  return frames * (s.in.h + s.kernel.h) * (s.in.w + s.kernel.w) * s.x_stride <= max_count;
+}
+
+// Channels are taken in blocks of 128 bytes, and all taps of a block before the next one: what a tap reads
+// its neighbours have just read, so that it still is in the L2 cache.
+//
+// A shift is a kernel of three frames of which each channel has one. A chunk whose channels come from several
+// frames is walked once for each, with zero weights for the channels of the others.
+ProductForm product_form(const ConvForm& form) {
+  ProductForm product{form, {}};
+  ConvSizes& s = product.form.sizes;
+  if (form.shift_fold > 0) {
+    s.kernel.t = 3;
+    s.padding.t = 1;
+  }
+  const int chunk = chunk_elements(form.type);
+  const int block = chunk * chunk_alignment;
+  const int weight_frames = form.shift_fold > 0 ? 1 : s.kernel.t;
+  const std::vector<Part> parts = parts_of(s.group_channels, form.shift_fold);
+  for (int first = 0; first < s.group_channels; first += block) {
+    const int block_end = std::min(first + block, s.group_channels);
+    for (int t = 0; t < weight_frames; ++t) {
+      for (int h = 0; h < s.kernel.h; ++h) {
+        for (int w = 0; w < s.kernel.w; ++w) {
+          for (int channel = first; channel < block_end; channel += chunk) {
+            for (const Part& part : parts) {
+              const int begin = std::max(channel, part.begin);
+              const int end = std::min({channel + chunk, part.end, block_end});
+              if (begin >= end) continue;
+              product.depth.push_back({{t + part.tap_t, h, w}, {t, h, w}, channel, begin, end});
+            }
+          }
+        }
+      }
+    }
+  }
+  s.chunks = counted(static_cast<std::int64_t>(product.depth.size()), "weights");
+  s.row_elements = (s.chunks + chunk_alignment - 1) / chunk_alignment * chunk_alignment * chunk;
+  return product;
+}
+
+std::vector<ConvChunk> chunk_table(const ProductForm& product) {
+  const ConvSizes& s = product.form.sizes;
+  const std::size_t padded =
+      static_cast<std::size_t>((s.chunks + chunk_alignment - 1) / chunk_alignment * chunk_alignment);
+  std::vector<ConvChunk> table(padded + chunk_alignment);
+  for (std::size_t i = 0; i < product.depth.size(); ++i) {
+    const auto& [tap, weight, channel, begin, end] = product.depth[i];
+    const std::int64_t pixel = (std::int64_t{tap.t} * s.in.h + tap.h) * s.in.w + tap.w;
+    table[i].offset = static_cast<std::int32_t>(pixel * s.x_stride + channel);
+    table[i].needs = 1U << tap.t | 1U << (tap_bits + tap.h) | 1U << (2 * tap_bits + tap.w);
+  }
+  return table;
+}
+
+}  // namespace tpn::cuda

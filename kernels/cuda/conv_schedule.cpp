@@ -1,0 +1,140 @@
+#include "kernels/cuda/conv_schedule.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/cuda/launch.h"
+
+namespace tpn::cuda {
+namespace {
+
+// Of one multiprocessor, per clock. Figures of an H100, near enough to those of an A100; they serve to put
+// the variants in order where nothing is timed.
+constexpr double l2_bytes = 32;
+constexpr double dram_bytes = 20;
+constexpr double shared_bytes = 128;
+constexpr double l2_latency = 700;     ///< clocks from a copy's start to its bytes, under load
+constexpr double block_start = 1500;   ///< clocks until a block has its first step
+constexpr double kernel_start = 3000;  ///< clocks from one kernel's end to the next one's work
+
+constexpr int most_splits = 32;
+constexpr int least_split_steps = 4;  ///< fewer do not fill the ring of buffers
+
+std::int64_t tiles_of(int count, int tile) {
+  return (std::int64_t{count} + tile - 1) / tile;
+}
+
+int attribute(cudaDeviceAttr which, int device) {
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, which, device), "asking for a property of the device");
+  return value;
+}
+
+/// Bytes of y, and of the residual if there is one, for each product sum.
+double bytes_per_sum(const ConvForm& form, const ConvSchedule& schedule) {
+  if (schedule.splits > 1) return sizeof(float);
+  return static_cast<double>(element_bytes(form.type)) * (form.residual ? 2 : 1);
+}
+
+/// Blocks of the tile that share a multiprocessor.
+int resident_blocks(const ConvTile& tile, const ConvDevice& device) {
+  constexpr int reserved = 1024;  // bytes of shared memory that CUDA takes for each block
+  return std::clamp(device.shared_bytes_per_multiprocessor / (tile.shared_bytes + reserved), 1,
+                    tile.resident);
+}
+
+/// Clocks that the product takes, its splits' sum included.
+double estimate(const ConvForm& form, const ConvTile& tile, const ConvSchedule& schedule,
+                const ConvDevice& device) {
+  const double depth = tile.depth_bytes / static_cast<double>(element_bytes(form.type));
+  const double products = static_cast<double>(tile.rows) * tile.columns * depth;
+  const double copied = (static_cast<double>(tile.rows) + tile.columns) * tile.depth_bytes;
+  const double step = std::max({products / device.products_per_clock, copied / l2_bytes,
+                                (products * tile.shared_bytes_per_product + copied) / shared_bytes});
+  const double sums = static_cast<double>(tile.rows) * tile.columns;
+  const double epilogue = sums * bytes_per_sum(form, schedule) / dram_bytes;
+  const double shortest_step = l2_latency / (tile.stages - 1);
+
+  // Blocks are dealt evenly; those that share a multiprocessor share its rates and hide each other's latency.
+  const double blocks =
+      static_cast<double>(schedule.row_tiles) * schedule.column_tiles * form.sizes.groups * schedule.splits;
+  const auto dealt = static_cast<int>(std::min(std::ceil(blocks / device.multiprocessors), 1e9));
+  const int resident = resident_blocks(tile, device);
+  const auto together = [&](int count) {
+    if (count == 0) return 0.0;
+    return block_start + schedule.split_steps * std::max(count * step, shortest_step) + count * epilogue;
+  };
+  double clocks = kernel_start + dealt / resident * together(resident) + together(dealt % resident);
+  if (schedule.splits > 1) {
+    const double sum_bytes = static_cast<double>(partial_bytes(form, schedule));
+    clocks += kernel_start + sum_bytes / (l2_bytes * device.multiprocessors);
+  }
+  return clocks;
+}
+
+}  // namespace
+
+ConvDevice conv_device(ConvType type) {
+  int index = 0;
+  check(cudaGetDevice(&index), "asking for the current device");
+  ConvDevice device;
+  device.multiprocessors = attribute(cudaDevAttrMultiProcessorCount, index);
+  device.shared_bytes_per_block = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, index);
+  device.shared_bytes_per_multiprocessor = attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor, index);
+  const int major = attribute(cudaDevAttrComputeCapabilityMajor, index);
+  const int minor = attribute(cudaDevAttrComputeCapabilityMinor, index);
+  const bool server = (major == 8 && minor == 0) || major == 9 || major == 10;
+  if (type == ConvType::f32) {
+    device.products_per_clock = major == 8 && minor == 0 ? 64 : 128;
+  } else {
+    // Hopper's tensor cores give mma.sync about five eighths of what they give wgmma.
+    const double half = major == 9 ? 1300 : (server ? 1024 : 512);
+    device.products_per_clock = type == ConvType::tf32 ? half / 2 : half;
+  }
+  return device;
+}
+
+std::int64_t partial_bytes(const ConvForm& form, const ConvSchedule& schedule) {
+  if (schedule.splits == 1) return 0;
+  return std::int64_t{schedule.splits} * form.sizes.rows * form.sizes.channels *
+         static_cast<std::int64_t>(sizeof(float));
+}
+
+ConvChoice choose_schedule(const ConvForm& form, const ConvVariant& variant, int splits,
+                           const ConvDevice& device) {
+  const ConvTile& tile = variant.tile;
+  const ConvSizes& s = form.sizes;
+  ConvSchedule schedule;
+  schedule.row_tiles = static_cast<int>(tiles_of(s.rows, tile.rows));
+  schedule.column_tiles = static_cast<int>(tiles_of(s.columns, tile.columns));
+  schedule.steps = static_cast<int>(tiles_of(s.chunks, tile.depth_bytes / 16));
+  schedule.split_steps = static_cast<int>(tiles_of(schedule.steps, splits));
+  schedule.splits = static_cast<int>(tiles_of(schedule.steps, schedule.split_steps));
+  // The blocks that run at once should cover about a square of y.
+  const double wave = static_cast<double>(device.multiprocessors) * resident_blocks(tile, device);
+  const double band = std::sqrt(wave * tile.columns / tile.rows);
+  schedule.band = std::clamp(static_cast<int>(std::lround(band)), 1, schedule.row_tiles);
+  return {variant, schedule, estimate(form, tile, schedule, device)};
+}
+
+std::vector<ConvChoice> conv_choices(const ConvForm& form, std::span<const ConvVariant> variants,
+                                     const ConvDevice& device) {
+  std::vector<ConvChoice> choices;
+  for (const ConvVariant& variant : variants) {
+    if (variant.tile.shared_bytes > device.shared_bytes_per_block) continue;
+    const ConvChoice whole = choose_schedule(form, variant, 1, device);
+    ConvChoice best = whole;
+    for (int splits = 2; splits <= most_splits; ++splits) {
+      const ConvChoice choice = choose_schedule(form, variant, splits, device);
+      if (choice.schedule.split_steps < least_split_steps) break;
+      if (choice.clocks < best.clocks) best = choice;
+    }
+    choices.push_back(whole);
+    if (best.schedule.splits > 1) choices.push_back(best);
+  }
+  std::stable_sort(choices.begin(), choices.end(),
+                   [](const ConvChoice& a, const ConvChoice& b) { return a.clocks < b.clocks; });
+  return choices;
+}
+
+}  // namespace tpn::cuda

@@ -1,0 +1,41 @@
+// How a convolution is cut into tiles and splits, and about how long that takes.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "kernels/cuda/conv_form.h"
+
+namespace tpn::cuda {
+
+/// What the estimate needs to know of a device.
+struct ConvDevice {
+  int multiprocessors = 132;
+  int shared_bytes_per_block = 0;
+  int shared_bytes_per_multiprocessor = 0;
+  double products_per_clock = 0;  ///< of a multiprocessor, in the convolution's type
+};
+
+/// Of the current device; throws Error when it cannot be asked.
+ConvDevice conv_device(ConvType type);
+
+/// The way a variant would run a convolution.
+struct ConvChoice {
+  ConvVariant variant;
+  ConvSchedule schedule;
+  double clocks = 0;  ///< that the estimate gives
+};
+
+/// form: of a product. splits: at least 1; fewer are made where steps do not suffice.
+ConvChoice choose_schedule(const ConvForm& form, const ConvVariant& variant, int splits,
+                           const ConvDevice& device);
+
+/// Each variant that fits the device, whole and, where that should be faster, in splits; the fastest first,
+/// as far as the estimate can tell.
+std::vector<ConvChoice> conv_choices(const ConvForm& form, std::span<const ConvVariant> variants,
+                                     const ConvDevice& device);
+
+/// Bytes of partial sums; 0 without splits.
+std::int64_t partial_bytes(const ConvForm& form, const ConvSchedule& schedule);
+
+}  // namespace tpn::cuda

@@ -1,0 +1,232 @@
+// Which kernels run a convolution, and how they are started.
+#include "kernels/cuda/fused_conv3d.h"
+
+#include <string>
+#include <utility>
+
+#include "kernels/cuda/compile.h"
+#include "kernels/cuda/conv_weights.h"
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/memory.h"
+#include "kernels/cuda/stream.h"
+
+namespace tpn::cuda {
+namespace {
+
+unsigned blocks_for(std::int64_t count, std::int64_t block) {
+  return static_cast<unsigned>((count + block - 1) / block);
+}
+
+/// What all kernels of convolutions share: the problem but for the tensors of a run.
+class ConvKernel : public Kernel {
+ public:
+  ConvKernel(const ops::FusedConv3d& op, const Signature& signature, const ConvForm& form)
+      : form_(form),
+        factors_(channel_factors(op, signature, form)),
+        residual_(op.residual ? static_cast<int>(signature.inputs.size()) - 1 : -1) {
+    problem_.sizes = form.sizes;
+    problem_.scale = factors_.scale;
+    problem_.bias = factors_.bias;
+  }
+
+  [[nodiscard]] int in_place_input() const override {
+    return form_.sizes.one_frame_residual ? -1 : residual_;
+  }
+
+ protected:
+  [[nodiscard]] ConvProblem bound(std::span<const ConstTensorView> inputs,
+                                  std::span<const TensorView> outputs, std::byte* scratch) const {
+    ConvProblem problem = problem_;
+    problem.x = inputs[0].data;
+    if (residual_ >= 0) problem.residual = inputs[static_cast<std::size_t>(residual_)].data;
+    problem.y = outputs[0].data;
+    problem.partial = reinterpret_cast<float*>(scratch);
+    return problem;
+  }
+
+  /// Bytes of x that are read, of y and of the residual.
+  [[nodiscard]] std::int64_t activation_bytes(std::int64_t channels) const {
+    const ConvSizes& s = form_.sizes;
+    const std::int64_t residual_rows = residual_ < 0 ? 0 : (s.one_frame_residual ? s.rows / s.out.t : s.rows);
+    return element_bytes(form_.type) *
+           (form_.touched * ((channels + 7) / 8 * 8) + (s.rows + residual_rows) * s.channels);
+  }
+
+  ConvForm form_;
+  ConvProblem problem_;
+
+ private:
+  ChannelFactors factors_;
+  int residual_;
+};
+
+/// The convolution as a matrix product, perhaps in splits that a second kernel sums.
+class ProductKernel final : public ConvKernel {
+ public:
+  /// chunks: the table of the product's depth, on the device.
+  ProductKernel(const ops::FusedConv3d& op, const Signature& signature, const ProductForm& product,
+                std::shared_ptr<const Buffer> chunks, const ConvChoice& choice)
+      : ConvKernel(op, signature, product.form),
+        choice_(choice),
+        weights_(product_weights(product, signature)),
+        chunks_(std::move(chunks)) {
+    problem_.weights = weights_->data();
+    problem_.chunks = reinterpret_cast<const ConvChunk*>(chunks_->data());
+    problem_.schedule = choice.schedule;
+    const ConvTile& tile = choice.variant.tile;
+    const std::int64_t elements = tile.depth_bytes / element_bytes(form_.type);
+    name_ = "implicit_gemm_" + std::to_string(tile.rows) + "x" + std::to_string(tile.columns) + "x" +
+            std::to_string(elements) + "_s" + std::to_string(tile.stages) + "_k" +
+            std::to_string(choice.schedule.splits) + " (" + name_of(form_.type) +
+            (form_.type == ConvType::f32 ? " fma)" : " mma)");
+  }
+
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
+           Stream& stream) const override {
+    const ConvProblem problem = bound(inputs, outputs, scratch);
+    const ConvSchedule& s = choice_.schedule;
+    const ConvTile& tile = choice_.variant.tile;
+    launch(name_.c_str(), choice_.variant.kernel,
+           {.grid = dim3(static_cast<unsigned>(s.row_tiles) * static_cast<unsigned>(s.column_tiles),
+                         static_cast<unsigned>(form_.sizes.groups), static_cast<unsigned>(s.splits)),
+            .block = dim3(static_cast<unsigned>(tile.threads)),
+            .shared_bytes = static_cast<std::size_t>(tile.shared_bytes)},
+           stream_of(stream), problem);
+    if (s.splits == 1) return;
+    launch("conv_split_sum", conv_split_sum(form_.type),
+           {.grid = dim3(blocks_for(split_sum_threads(), conv_threads)), .block = dim3(conv_threads)},
+           stream_of(stream), problem);
+  }
+
+  [[nodiscard]] std::size_t scratch_bytes() const override {
+    return static_cast<std::size_t>(partial_bytes(form_, choice_.schedule));
+  }
+
+  [[nodiscard]] std::string implementation() const override { return name_; }
+
+  [[nodiscard]] KernelWork work() const override {
+    const ConvSchedule& s = choice_.schedule;
+    const ConvTile& tile = choice_.variant.tile;
+    const std::int64_t depth = std::int64_t{s.steps} * tile.depth_bytes / element_bytes(form_.type);
+    return {
+        activation_bytes(std::int64_t{form_.sizes.groups} * form_.sizes.group_channels) +
+            static_cast<std::int64_t>(weights_->bytes()) + 2 * partial_bytes(form_, s),
+        std::int64_t{s.row_tiles} * tile.rows * s.column_tiles * tile.columns * form_.sizes.groups * depth};
+  }
+
+ private:
+  [[nodiscard]] std::int64_t split_sum_threads() const {
+    return std::int64_t{form_.sizes.rows} * form_.sizes.channels / (16 / element_bytes(form_.type));
+  }
+
+  ConvChoice choice_;
+  std::shared_ptr<const Buffer> weights_;
+  std::shared_ptr<const Buffer> chunks_;
+  std::string name_;
+};
+
+class PlainKernel final : public ConvKernel {
+ public:
+  PlainKernel(const ops::FusedConv3d& op, const Signature& signature, const ConvForm& form)
+      : ConvKernel(op, signature, form), weights_(plain_weights(form, signature)) {
+    problem_.weights = weights_->data();
+  }
+
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
+           Stream& stream) const override {
+    const ConvSizes& s = form_.sizes;
+    launch("plain_conv3d", conv_plain(form_.type),
+           {.grid = dim3(blocks_for(s.rows, plain_rows), blocks_for(s.channels, plain_channels)),
+            .block = dim3(conv_threads)},
+           stream_of(stream), bound(inputs, outputs, scratch), form_.shift_fold);
+  }
+
+  [[nodiscard]] std::string implementation() const override {
+    return std::string("plain_conv3d (") + name_of(form_.type) + ")";
+  }
+
+  [[nodiscard]] KernelWork work() const override {
+    const ConvSizes& s = form_.sizes;
+    const std::int64_t taps = std::int64_t{s.kernel.t} * s.kernel.h * s.kernel.w;
+    return {activation_bytes(std::int64_t{s.groups} * s.group_channels) +
+                static_cast<std::int64_t>(weights_->bytes()),
+            std::int64_t{s.rows} * s.groups * s.columns * taps * s.group_channels};
+  }
+
+ private:
+  std::shared_ptr<const Buffer> weights_;
+};
+
+std::shared_ptr<const Buffer> upload_table(const ProductForm& product) {
+  const std::vector<ConvChunk> table = chunk_table(product);
+  return upload_constant(table.data(), table.size() * sizeof(ConvChunk));
+}
+
+/// The matrix products that can run the convolution, the best guess first, at most `count`.
+std::vector<std::unique_ptr<Kernel>> products(const ops::FusedConv3d& op, const Signature& signature,
+                                              const ConvForm& form, std::size_t count) {
+  std::vector<std::unique_ptr<Kernel>> kernels;
+  if (!is_product(form)) return kernels;
+  const ProductForm product = product_form(form);
+  const auto table = upload_table(product);
+  for (const ConvChoice& choice :
+       conv_choices(product.form, conv_variants(form.type), conv_device(form.type))) {
+    if (kernels.size() == count) break;
+    kernels.push_back(std::make_unique<ProductKernel>(op, signature, product, table, choice));
+  }
+  return kernels;
+}
+
+}  // namespace
+
+std::span<const ConvVariant> conv_variants(ConvType type) {
+  switch (type) {
+    case ConvType::tf32:
+      return conv_variants_tf32();
+    case ConvType::f16:
+      return conv_variants_f16();
+    case ConvType::bf16:
+      return conv_variants_bf16();
+    case ConvType::f32:
+      break;
+  }
+  return conv_variants_f32();
+}
+
+std::unique_ptr<Kernel> compile_product(const ops::FusedConv3d& op, const Signature& signature,
+                                        const ConvVariant& variant, int splits) {
+  const ConvForm form = conv_form(op, signature);
+  if (!is_product(form)) {
+    throw Error("A convolution of " + to_string(signature.inputs[0].shape) + " with a weight of " +
+                to_string(signature.inputs[1].shape) + " cannot run as a matrix product.");
+  }
+  const ProductForm product = product_form(form);
+  const ConvChoice choice = choose_schedule(product.form, variant, splits, conv_device(form.type));
+  return std::make_unique<ProductKernel>(op, signature, product, upload_table(product), choice);
+}
+
+std::unique_ptr<Kernel> compile_plain(const ops::FusedConv3d& op, const Signature& signature) {
+  return std::make_unique<PlainKernel>(op, signature, conv_form(op, signature));
+}
+
+std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& signature) {
+  std::vector<std::unique_ptr<Kernel>> best = products(op, signature, conv_form(op, signature), 1);
+  return best.empty() ? compile_plain(op, signature) : std::move(best.front());
+}
+
+std::vector<std::unique_ptr<Kernel>> candidates(const ops::FusedConv3d& op, const Signature& signature) {
+  const ConvForm form = conv_form(op, signature);
+  std::vector<std::unique_ptr<Kernel>> all = products(op, signature, form, SIZE_MAX);
+  all.push_back(compile_plain(op, signature));
+  return all;
+}
+
+std::unique_ptr<Kernel> compile(const ops::Conv3d& op, const Signature& signature) {
+  return compile(ops::FusedConv3d{.conv = op}, signature);
+}
+
+std::vector<std::unique_ptr<Kernel>> candidates(const ops::Conv3d& op, const Signature& signature) {
+  return candidates(ops::FusedConv3d{.conv = op}, signature);
+}
+
+}  // namespace tpn::cuda

@@ -1,0 +1,21 @@
+// The kernels of convolutions, one by one: for tests that run each of them whatever the estimate says.
+#pragma once
+
+#include <memory>
+
+#include "kernels/cuda/conv_schedule.h"
+
+namespace tpn::cuda {
+
+/// The variants that multiply a type.
+std::span<const ConvVariant> conv_variants(ConvType type);
+
+/// The convolution as a matrix product by one variant, in `splits` parts of its depth (fewer where there are
+/// fewer steps). Throws Error when it cannot be a product.
+std::unique_ptr<Kernel> compile_product(const ops::FusedConv3d& op, const Signature& signature,
+                                        const ConvVariant& variant, int splits);
+
+/// The plain kernel, which runs every convolution.
+std::unique_ptr<Kernel> compile_plain(const ops::FusedConv3d& op, const Signature& signature);
+
+}  // namespace tpn::cuda

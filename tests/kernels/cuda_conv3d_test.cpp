@@ -1,0 +1,242 @@
+// Every kernel that can run a convolution on a CUDA device, whatever the estimate would choose, against the
+// operation's reference.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "kernels/cuda/compile.h"
+#include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/fused_conv3d.h"
+#include "tests/support/run_case.h"
+#include "tests/support/tolerance.h"
+
+namespace tpn {
+namespace {
+
+using cuda::ConvForm;
+using cuda::ConvType;
+using cuda::ConvVariant;
+using ops::Conv3d;
+using ops::FusedConv3d;
+using test::BindOptions;
+using test::BoundCase;
+using ConvCase = ops::Case<FusedConv3d>;
+
+ConvCase make_case(const std::string& label, const FusedConv3d& op, const Shape& x, const Shape& weight) {
+  ConvCase c(label, op, {x, weight}, {ops::Range::symmetric, ops::Range::symmetric});
+  if (op.norm) {
+    c.inputs.insert(c.inputs.end(), 4, Shape{weight[0]});
+    c.ranges.insert(c.ranges.end(), {ops::Range::positive, ops::Range::symmetric, ops::Range::symmetric,
+                                     ops::Range::positive});
+  }
+  if (op.residual) {
+    c.inputs.push_back(op.conv.infer(std::vector<Shape>{x, weight})[0]);
+    if (op.one_frame_residual) c.inputs.back()[1] = 1;
+  }
+  return c;
+}
+
+/// Beyond the operation's own: tails in every direction, many steps, groups, shifts, strides.
+std::vector<ConvCase> further_cases() {
+  const Conv3d spatial{.padding = {0, 1, 1}}, temporal{.padding = {1, 0, 0}};
+  return {
+      make_case("tails", {.conv = spatial, .norm = true, .residual = true, .relu = true}, {2, 3, 9, 11, 40},
+                {72, 40, 1, 3, 3}),
+      make_case("wide", {.conv = {}, .norm = true, .relu = true}, {1, 2, 5, 7, 24}, {300, 24, 1, 1, 1}),
+      make_case("two_row_tiles", {.conv = temporal, .residual = true}, {2, 3, 8, 9, 16}, {8, 16, 3, 1, 1}),
+      make_case("many_steps", {.conv = temporal, .norm = true}, {1, 3, 3, 3, 264}, {24, 264, 3, 1, 1}),
+      make_case("time_and_space", {.conv = {.stride = {2, 1, 3}, .padding = {1, 2, 0}}, .relu = true},
+                {2, 5, 6, 7, 16}, {16, 16, 3, 5, 2}),
+      make_case("channels_without_step", {.conv = temporal, .norm = true}, {1, 3, 5, 5, 13},
+                {21, 13, 3, 1, 1}),
+      make_case("groups_of_8", {.conv = {.padding = {1, 0, 0}, .groups = 8}, .norm = true, .relu = true},
+                {1, 4, 5, 5, 64}, {64, 8, 3, 1, 1}),
+      make_case("groups_of_16", {.conv = {.groups = 4}, .norm = true, .residual = true}, {2, 2, 5, 5, 64},
+                {32, 16, 1, 1, 1}),
+      make_case("groups_of_32", {.conv = {.padding = {0, 1, 1}, .groups = 2}}, {1, 2, 7, 5, 64},
+                {144, 32, 1, 3, 3}),
+      make_case("groups_of_12", {.conv = {.groups = 4}, .norm = true}, {2, 2, 5, 5, 48}, {32, 12, 1, 1, 1}),
+      make_case("groups_to_3", {.conv = {.groups = 2}, .norm = true}, {2, 2, 5, 5, 32}, {6, 16, 1, 1, 1}),
+      make_case("one_frame_residual",
+                {.conv = spatial, .norm = true, .residual = true, .one_frame_residual = true, .relu = true},
+                {3, 4, 5, 6, 24}, {40, 24, 1, 3, 3}),
+      make_case("shift_all", {.conv = {}, .norm = true, .shift_fold = 8}, {2, 5, 4, 4, 16},
+                {24, 16, 1, 1, 1}),
+      make_case("shift_of_three_in_a_chunk", {.conv = {}, .norm = true, .shift_fold = 1}, {1, 4, 4, 4, 11},
+                {24, 11, 1, 1, 1}),
+      make_case("shift_spatial", {.conv = {.stride = {1, 2, 1}, .padding = {0, 1, 1}}, .shift_fold = 20},
+                {2, 3, 5, 4, 80}, {24, 80, 1, 3, 3}),
+      make_case("shift_before_time", {.conv = temporal, .shift_fold = 4}, {1, 4, 3, 4, 16}, {8, 16, 3, 1, 1}),
+      make_case("eleven_taps", {.conv = {.padding = {0, 0, 5}}}, {1, 1, 3, 14, 8}, {8, 8, 1, 1, 11}),
+  };
+}
+
+std::vector<ConvCase> small_cases() {
+  std::vector<ConvCase> cases = further_cases();
+  for (const ops::Case<Conv3d>& c : Conv3d::cases())
+    cases.emplace_back(c.label, FusedConv3d{.conv = c.op}, c.inputs);
+  for (const ConvCase& c : FusedConv3d::cases()) {
+    if (!c.full_size) cases.push_back(c);
+  }
+  return cases;
+}
+
+struct Precision {
+  ConvType type;
+  DType dtype;
+  double tolerance;
+};
+
+class CudaConv3d : public ::testing::TestWithParam<Precision> {
+ protected:
+  [[nodiscard]] BindOptions options() const {
+    return {.precision = GetParam().dtype, .tf32 = GetParam().type == ConvType::tf32};
+  }
+
+  /// Options that make compile_product() or compile_plain() compile.
+  template <class Compile>
+  static BindOptions with(BindOptions options, const Compile& compile) {
+    options.compile = [compile](const AnyOp& op, const Signature& signature) {
+      return compile(std::get<FusedConv3d>(op), signature);
+    };
+    return options;
+  }
+  static BindOptions plain(const BindOptions& options) { return with(options, cuda::compile_plain); }
+  static BindOptions product(const BindOptions& options, const ConvVariant& variant, int splits) {
+    return with(options, [variant, splits](const FusedConv3d& op, const Signature& signature) {
+      return cuda::compile_product(op, signature, variant, splits);
+    });
+  }
+
+  /// Whether the case can run as a matrix product in the precision.
+  [[nodiscard]] bool is_product(const ConvCase& c) const {
+    bool result = false;
+    const BoundCase bound(c, backend_, with(options(), [&](const FusedConv3d& op, const Signature& s) {
+                            result = cuda::is_product(cuda::conv_form(op, s));
+                            return cuda::compile_plain(op, s);
+                          }));
+    return result;
+  }
+
+  void expect_reference(const ConvCase& c, const BindOptions& options) const {
+    BoundCase bound(c, backend_, options);
+    bound.run();
+    EXPECT_LE(test::relative_l2(bound.output(), test::reference_output(c, bound)), GetParam().tolerance)
+        << c.label << " by " << bound.kernel().implementation();
+    EXPECT_EQ(bound.stray_channels(), 0) << c.label << " by " << bound.kernel().implementation();
+  }
+
+  [[nodiscard]] std::span<const ConvVariant> variants() const { return cuda::conv_variants(GetParam().type); }
+
+  CudaBackend backend_{{}};
+};
+
+TEST_P(CudaConv3d, PlainKernelAgreesWithTheReference) {
+  for (const ConvCase& c : small_cases()) expect_reference(c, plain(options()));
+}
+
+TEST_P(CudaConv3d, EveryProductAgreesWithTheReference) {
+  int products = 0;
+  for (const ConvCase& c : small_cases()) {
+    if (!is_product(c)) continue;
+    ++products;
+    for (const ConvVariant& variant : variants()) {
+      expect_reference(c, product(options(), variant, 1));
+      expect_reference(c, product(options(), variant, 3));
+    }
+  }
+  EXPECT_GE(products, 70);
+}
+
+TEST_P(CudaConv3d, EveryCandidateAgreesWithTheReference) {
+  for (const ConvCase& c : further_cases()) {
+    std::size_t count = 1;
+    for (std::size_t i = 0; i < count; ++i) {
+      expect_reference(c, with(options(), [&](const FusedConv3d& op, const Signature& signature) {
+                         std::vector<std::unique_ptr<Kernel>> all = cuda::candidates(op, signature);
+                         count = all.size();
+                         return std::move(all[i]);
+                       }));
+    }
+    EXPECT_EQ(count > 1, is_product(c)) << c.label;
+  }
+}
+
+TEST_P(CudaConv3d, PlansRunTheFirstCandidate) {
+  for (const ConvCase& c : further_cases()) expect_reference(c, options());
+}
+
+TEST_P(CudaConv3d, ReadsAndWritesSlices) {
+  BindOptions slices = options();
+  slices.extra_input_stride = 16;
+  slices.extra_output_stride = 8;
+  for (const ConvCase& c : further_cases()) {
+    expect_reference(c, plain(slices));
+    if (!is_product(c)) continue;
+    for (const ConvVariant& variant : variants()) {
+      expect_reference(c, product(slices, variant, 1));
+      expect_reference(c, product(slices, variant, 2));
+    }
+  }
+}
+
+TEST_P(CudaConv3d, GivesTheSameInPlace) {
+  int in_place = 0;
+  for (const ConvCase& c : further_cases()) {
+    const auto check = [&](const BindOptions& options) {
+      BoundCase apart(c, backend_, options), shared(c, backend_, options);
+      if (shared.kernel().in_place_input() < 0) return;
+      ++in_place;
+      apart.run();
+      shared.run_in_place();
+      EXPECT_EQ(shared.output(), apart.output()) << c.label << " by " << apart.kernel().implementation();
+    };
+    check(plain(options()));
+    if (!is_product(c)) continue;
+    for (const ConvVariant& variant : variants()) {
+      check(product(options(), variant, 1));
+      check(product(options(), variant, 2));
+    }
+  }
+  EXPECT_GE(in_place, 20);
+}
+
+TEST_P(CudaConv3d, SplitsAreSummedInTheSameOrderEveryTime) {
+  const ConvCase c = make_case("splits", {.conv = {}}, {1, 2, 5, 5, 520}, {24, 520, 1, 1, 1});
+  const BindOptions split = product(options(), variants().front(), 4);
+  BoundCase first(c, backend_, split), second(c, backend_, split);
+  EXPECT_GT(first.kernel().scratch_bytes(), 0U);
+  first.run();
+  second.run();
+  EXPECT_EQ(first.output(), second.output());
+}
+
+TEST_P(CudaConv3d, RefusesProductsOfWhatDoesNotFillVectors) {
+  for (const ConvCase& c : further_cases()) {
+    if (is_product(c)) continue;
+    EXPECT_THROW(BoundCase(c, backend_, product(options(), variants().front(), 1)), Error) << c.label;
+  }
+}
+
+TEST_P(CudaConv3d, CountsItsWork) {
+  for (const ConvCase& c : further_cases()) {
+    const std::int64_t least = c.op.multiply_adds(c.inputs, c.op.infer(c.inputs));
+    const BoundCase simple(c, backend_, plain(options()));
+    EXPECT_EQ(simple.kernel().work().multiply_adds, least) << c.label;
+    const BoundCase chosen(c, backend_, options());
+    EXPECT_GE(chosen.kernel().work().multiply_adds, least) << c.label;
+    EXPECT_GT(chosen.kernel().work().bytes, 0) << c.label;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, CudaConv3d,
+                         ::testing::Values(Precision{ConvType::f32, DType::f32, test::op_f32_relative_l2},
+                                           Precision{ConvType::tf32, DType::f32, test::op_tf32_relative_l2},
+                                           Precision{ConvType::f16, DType::f16, test::op_f16_relative_l2},
+                                           Precision{ConvType::bf16, DType::bf16, test::op_bf16_relative_l2}),
+                         [](const auto& param) { return std::string(cuda::name_of(param.param.type)); });
+
+}  // namespace
+}  // namespace tpn
