@@ -39,6 +39,7 @@ std::unique_ptr<Kernel> compile_parts(std::span<const ActivationLayout> inputs, 
     on_vectors = on_vectors && x.c % vector_size<T> == 0;
   }
   const int unit = on_vectors ? vector_size<T> : 1;
+  if (!on_vectors) (void)element_count("concat", y);
   std::vector<Part> parts;
   KernelDescription description{.implementation = on_vectors ? "vectors" : "elements",
                                 .work = {.bytes = y.bytes(sizeof(T))}};
@@ -46,10 +47,7 @@ std::unique_ptr<Kernel> compile_parts(std::span<const ActivationLayout> inputs, 
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const ActivationLayout& x = inputs[i];
     const int written = i + 1 < inputs.size() ? x.c : y.padded_channels() - offset;
-    const std::int64_t count = std::int64_t{written / unit} * y.pixels();
-    if (count > std::numeric_limits<std::int32_t>::max()) {
-      throw Error("The device 'cuda' cannot run concat on a part with 2^31 or more elements.");
-    }
+    const int count = written / unit * y.pixels();
     parts.push_back({Divisor(static_cast<std::uint32_t>(written / unit)), static_cast<std::uint32_t>(count),
                      x.c, offset, x.stride, y.stride});
     offset += x.c;

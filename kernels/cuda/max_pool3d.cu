@@ -46,7 +46,8 @@ struct PoolShape {
 
 /// x: (N,T,H,W,C), y: (N,T',H',W',C).
 template <class T>
-__global__ void __launch_bounds__(256) max_pool3d_plain(const T* x, T* y, Vectors<T> vectors, PoolShape s) {
+__global__ void __launch_bounds__(256, 4)
+    max_pool3d_plain(const T* x, T* y, Vectors<T> vectors, PoolShape s) {
   constexpr int size = vector_size<T>;
   for_each_index(vectors.count, [&](std::uint32_t i) {
     const auto [pixel, channel] = vectors.place(i);

@@ -49,6 +49,15 @@ ActivationLayout activation_layout(std::string_view op, const Operand& operand) 
   return layout;
 }
 
+std::int64_t element_count(std::string_view op, const ActivationLayout& layout) {
+  const std::int64_t count = std::int64_t{layout.pixels()} * layout.padded_channels();
+  if (count > std::numeric_limits<std::int32_t>::max()) {
+    throw Error("The device 'cuda' cannot run " + std::string(op) +
+                " one element at a time on a tensor of 2^31 or more elements.");
+  }
+  return count;
+}
+
 MatrixLayout matrix_layout(std::string_view op, const Operand& operand) {
   check_rank_and_size(op, operand, 2);
   if (operand.dtype != DType::f32) refuse(op, operand, "matrices are of type f32");

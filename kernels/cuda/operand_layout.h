@@ -30,6 +30,9 @@ struct ActivationLayout {
 /// Throws Error, naming the operation, when a kernel cannot address the operand.
 ActivationLayout activation_layout(std::string_view op, const Operand& operand);
 
+/// Elements of an activation tensor with those of the padding; throws Error when there are 2^31 or more.
+std::int64_t element_count(std::string_view op, const ActivationLayout& layout);
+
 /// A dense f32 matrix (rows, columns) with fewer than 2^31 elements.
 struct MatrixLayout {
   int rows = 0, columns = 0;

@@ -16,7 +16,7 @@ constexpr int scores_warps = 8;
 
 /// logits: (videos * views, K), y: (videos, K), dense. A block for each video. Shared memory: SoftmaxTerms of
 /// each view.
-__global__ void __launch_bounds__(warp_size* scores_warps)
+__global__ void __launch_bounds__(warp_size* scores_warps, 4)
     mean_of_softmax(const float* logits, float* y, int views, int classes) {
   TPN_DYNAMIC_SHARED(SoftmaxTerms, terms);
   const int lane = static_cast<int>(threadIdx.x), warp = static_cast<int>(threadIdx.y);
