@@ -3,17 +3,22 @@
 
 add_library(tpn_flags INTERFACE)
 target_include_directories(tpn_flags INTERFACE ${PROJECT_SOURCE_DIR})
-target_compile_options(tpn_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+# Options of C++ sources; cuda.cmake has those of CUDA's.
+function(tpn_cxx_options)
+  foreach(option IN LISTS ARGN)
+    target_compile_options(tpn_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${option}>)
+  endforeach()
+endfunction()
+tpn_cxx_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  target_compile_options(tpn_flags INTERFACE -Wno-restrict)  # false alarms on std::string + (GCC bug 105651)
+  tpn_cxx_options(-Wno-restrict)  # false alarms on std::string + (GCC bug 105651)
 endif()
 if(TPN_WARNINGS_AS_ERRORS)
-  target_compile_options(tpn_flags INTERFACE -Werror)
+  tpn_cxx_options(-Werror)
 endif()
 
 if(TPN_SANITIZE)
-  target_compile_options(tpn_flags INTERFACE -fsanitize=${TPN_SANITIZE} -fno-sanitize-recover=all
-                                             -fno-omit-frame-pointer)
+  tpn_cxx_options(-fsanitize=${TPN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(tpn_flags INTERFACE -fsanitize=${TPN_SANITIZE})
 endif()
 
@@ -21,13 +26,16 @@ if(TPN_BUILD_FUZZERS)
   if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     message(FATAL_ERROR "TPN_BUILD_FUZZERS needs clang: configure with the preset fuzz.")
   endif()
-  target_compile_options(tpn_flags INTERFACE -fsanitize=fuzzer-no-link)
+  tpn_cxx_options(-fsanitize=fuzzer-no-link)
 endif()
 
 if(PROJECT_IS_TOP_LEVEL)
   find_program(TPN_CCACHE ccache)
   if(TPN_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
     set(CMAKE_CXX_COMPILER_LAUNCHER ${TPN_CCACHE})
+  endif()
+  if(TPN_CCACHE AND NOT DEFINED CMAKE_CUDA_COMPILER_LAUNCHER)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${TPN_CCACHE})
   endif()
 
   # mold links the test programs several times faster than GNU ld.
