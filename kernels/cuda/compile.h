@@ -49,6 +49,9 @@ std::unique_ptr<Kernel> compile(const ops::TemporalShift& op, const Signature& s
 #if __has_include("kernels/cuda/upsample.cu")
 std::unique_ptr<Kernel> compile(const ops::Upsample& op, const Signature& signature);
 #endif
+#if __has_include("kernels/cuda/view_scores.cu")
+std::unique_ptr<Kernel> compile(const ops::ViewScores& op, const Signature& signature);
+#endif
 
 /// Every kernel of the project that can run a convolution: the best guess first, the plain one last.
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::Conv3d& op, const Signature& signature);
