@@ -32,6 +32,9 @@ void prepare_launch(const char* name, const void* kernel, const LaunchShape& sha
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,
             Arguments&&... arguments) {
+#ifdef CUDA_ON_CPU
+  cuda_on_cpu::name_kernel(reinterpret_cast<const void*>(kernel), name);
+#endif
   detail::prepare_launch(name, reinterpret_cast<const void*>(kernel), shape);
   cudaLaunchConfig_t config{};
   config.gridDim = shape.grid;

@@ -1,0 +1,12 @@
+// Finds the host reading or writing pinned memory that an unfinished copy will write.
+#pragma once
+
+#include <cstddef>
+
+namespace tpn::cuda_on_cpu {
+
+/// Until released, the first touch of these bytes by the host is a finding; only whole pages are watched.
+void guard_host_memory(std::byte* begin, std::size_t size);
+void release_host_memory(std::byte* begin, std::size_t size);
+
+}  // namespace tpn::cuda_on_cpu

@@ -1,0 +1,107 @@
+#include "tests/cuda_on_cpu/memory.h"
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+
+#include <sys/mman.h>
+
+#include "tests/cuda_on_cpu/control.h"
+#include "tests/cuda_on_cpu/device_heap.h"
+#include "tests/cuda_on_cpu/devices.h"
+#include "tests/cuda_on_cpu/race_checker.h"
+
+namespace tpn::cuda_on_cpu {
+
+namespace {
+
+struct Table {
+  std::mutex mutex;
+  std::map<const std::byte*, Allocation> allocations;
+  std::array<std::size_t, max_devices> used{};
+  std::size_t total = std::size_t{16} << 30;
+};
+
+Table& table() {
+  static Table* instance = new Table;  // NOLINT(cppcoreguidelines-owning-memory): others free memory at exit
+  return *instance;
+}
+
+/// The allocation with the greatest start at or below the address.
+const Allocation* at_or_below(const Table& all, const void* address) {
+  auto found = all.allocations.upper_bound(static_cast<const std::byte*>(address));
+  return found == all.allocations.begin() ? nullptr : &std::prev(found)->second;
+}
+
+}  // namespace
+
+void* allocate(std::size_t size, MemoryKind kind, int device) {
+  Table& all = table();
+  const std::lock_guard lock(all.mutex);
+  std::size_t& used = all.used[static_cast<std::size_t>(device)];
+  if (kind == MemoryKind::device && (size > all.total || used > all.total - size)) return nullptr;
+  std::byte* memory = take_pages(size);
+  if (memory == nullptr) return nullptr;
+  std::memset(memory, nan_byte, size);
+  if (kind == MemoryKind::device) {
+    used += size;
+    race::declare_global(memory, size);
+  }
+  all.allocations.emplace(memory, Allocation{memory, size, kind, device});
+  return memory;
+}
+
+bool release(void* pointer, MemoryKind kind) {
+  Table& all = table();
+  const std::lock_guard lock(all.mutex);
+  const auto found = all.allocations.find(static_cast<const std::byte*>(pointer));
+  if (found == all.allocations.end() || found->second.kind != kind) return false;
+  const Allocation allocation = found->second;
+  all.allocations.erase(found);
+  if (kind == MemoryKind::device) {
+    all.used[static_cast<std::size_t>(allocation.device)] -= allocation.size;
+    race::forget_global(allocation.begin, allocation.size);
+  }
+  give_back_pages(allocation.begin, allocation.size);
+  return true;
+}
+
+std::optional<Allocation> find_allocation(const void* address) {
+  const Table& all = table();
+  const std::lock_guard lock(table().mutex);
+  const Allocation* found = at_or_below(all, address);
+  if (found == nullptr || static_cast<const std::byte*>(address) >= found->begin + found->size)
+    return std::nullopt;
+  return *found;
+}
+
+std::string describe_device_address(const void* address) {
+  const Table& all = table();
+  const std::lock_guard lock(table().mutex);
+  const Allocation* found = at_or_below(all, address);
+  if (found == nullptr) return "no device memory";
+  const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(address) - found->begin);
+  const std::string name = "an allocation of " + std::to_string(found->size) + " bytes";
+  if (offset < found->size) return "byte " + std::to_string(offset) + " of " + name;
+  return std::to_string(offset - found->size) + " bytes past the end of " + name + ", or in freed memory";
+}
+
+std::size_t total_device_memory() {
+  const std::lock_guard lock(table().mutex);
+  return table().total;
+}
+
+std::size_t free_device_memory(int device) {
+  const std::lock_guard lock(table().mutex);
+  const std::size_t used = table().used[static_cast<std::size_t>(device)];
+  return table().total > used ? table().total - used : 0;
+}
+
+void set_device_memory(std::size_t bytes) {
+  const std::lock_guard lock(table().mutex);
+  table().total = bytes;
+}
+
+}  // namespace tpn::cuda_on_cpu

@@ -1,0 +1,37 @@
+// The memory of emulated devices, and pinned memory of the host.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace tpn::cuda_on_cpu {
+
+enum class MemoryKind : unsigned char { device, pinned };
+
+struct Allocation {
+  std::byte* begin;
+  std::size_t size;
+  MemoryKind kind;
+  int device;
+};
+
+inline constexpr int nan_byte = 0xff;
+
+/// Memory of NaN bytes; null when the device has not so much left. Behind it lies a page that cannot be
+/// touched.
+void* allocate(std::size_t size, MemoryKind kind, int device);
+
+/// False: it was not given by allocate().
+bool release(void* pointer, MemoryKind kind);
+
+/// The allocation in which the address lies.
+std::optional<Allocation> find_allocation(const void* address);
+
+/// "device memory + 12 of 4096 bytes", or how far it is past the nearest allocation below it.
+std::string describe_device_address(const void* address);
+
+std::size_t free_device_memory(int device);
+std::size_t total_device_memory();
+
+}  // namespace tpn::cuda_on_cpu

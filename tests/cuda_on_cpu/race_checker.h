@@ -1,0 +1,60 @@
+// What the runtime tells the race checker. Nothing in builds without it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace tpn::cuda_on_cpu {
+
+class BlockRunner;
+
+namespace race {
+
+enum class Access : std::uint8_t { read, write, atomic };
+
+#ifdef CUDA_ON_CPU_RACE
+
+inline constexpr bool enabled = true;
+
+/// Shared memory that holds nothing yet, and that is none.
+void declare_shared(const void* address, std::size_t size);
+void forget_shared(const void* address, std::size_t size);
+/// The same of device memory.
+void declare_global(const void* address, std::size_t size);
+void forget_global(const void* address, std::size_t size);
+
+void begin_launch();
+void begin_block(BlockRunner& runner);
+void end_block();
+void barrier_done();
+void warp_barrier_done(unsigned warp, std::uint32_t mask);
+
+/// An access by a thread of the running block; place: in the program.
+void access(unsigned thread, const void* address, std::size_t size, Access kind, const void* place);
+void copy_begins(unsigned thread, const void* shared, std::size_t size, const void* place);
+void copy_ends(unsigned thread, const void* shared, std::size_t size, const void* place);
+
+#else
+
+inline constexpr bool enabled = false;
+
+inline void declare_shared(const void* /*address*/, std::size_t /*size*/) {}
+inline void forget_shared(const void* /*address*/, std::size_t /*size*/) {}
+inline void declare_global(const void* /*address*/, std::size_t /*size*/) {}
+inline void forget_global(const void* /*address*/, std::size_t /*size*/) {}
+inline void begin_launch() {}
+inline void begin_block(BlockRunner& /*runner*/) {}
+inline void end_block() {}
+inline void barrier_done() {}
+inline void warp_barrier_done(unsigned /*warp*/, std::uint32_t /*mask*/) {}
+inline void access(unsigned /*thread*/, const void* /*address*/, std::size_t /*size*/, Access /*kind*/,
+                   const void* /*place*/) {}
+inline void copy_begins(unsigned /*thread*/, const void* /*shared*/, std::size_t /*size*/,
+                        const void* /*place*/) {}
+inline void copy_ends(unsigned /*thread*/, const void* /*shared*/, std::size_t /*size*/,
+                      const void* /*place*/) {}
+
+#endif
+
+}  // namespace race
+}  // namespace tpn::cuda_on_cpu

@@ -1,0 +1,66 @@
+// The shared memory of the block that runs.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace tpn::cuda_on_cpu {
+
+struct SharedArray;
+
+/// Room for the arrays of fixed size and for the dynamic memory of one block at a time. Between and around
+/// them lie gaps; the address sanitizer knows these.
+class SharedMemory {
+ public:
+  static constexpr std::size_t fixed_limit = 48U * 1024;    // bytes
+  static constexpr std::size_t total_limit = 227U * 1024;   // bytes
+  static constexpr std::size_t reserved_per_block = 1024U;  // bytes, what the machine takes for itself
+
+  SharedMemory();
+  ~SharedMemory();
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+
+  /// Forgets all arrays; the dynamic memory has `dynamic_bytes` NaN bytes.
+  void begin_block(std::size_t dynamic_bytes);
+
+  /// The array's memory, NaN bytes at the first call in a block. Null: it is more than fixed_limit in all.
+  void* fixed(const SharedArray& array);
+  [[nodiscard]] void* dynamic() const { return dynamic_; }
+
+  /// Bytes of all arrays and the dynamic memory.
+  [[nodiscard]] std::size_t used() const { return fixed_bytes_ + dynamic_bytes_; }
+
+  /// Whether the address belongs to this object's memory, arrays or gaps.
+  [[nodiscard]] bool contains(const void* address) const {
+    return static_cast<std::size_t>(static_cast<const std::byte*>(address) - memory_) < memory_bytes;
+  }
+  /// Whether all of the bytes are of one array or of the dynamic memory.
+  [[nodiscard]] bool valid(const void* address, std::size_t size) const;
+
+  /// "shared array `tile` + 12", or how far it is past the nearest array. The address is contained.
+  [[nodiscard]] std::string describe(const void* address) const;
+
+  [[nodiscard]] const std::byte* memory() const { return memory_; }
+  static constexpr std::size_t gap_bytes = 4096;
+  static constexpr std::size_t fixed_area_bytes = 128U * 1024;  // with the gaps between arrays
+  static constexpr std::size_t memory_bytes =
+      gap_bytes + fixed_area_bytes + gap_bytes + total_limit + reserved_per_block + gap_bytes;
+
+ private:
+  struct Placed {
+    const SharedArray* array;
+    std::byte* begin;
+  };
+
+  std::byte* memory_;
+  std::byte* fixed_;
+  std::byte* dynamic_;
+  std::vector<Placed> placed_;
+  std::size_t fixed_end_ = 0;    // offset in the fixed area, with gaps
+  std::size_t fixed_bytes_ = 0;  // without
+  std::size_t dynamic_bytes_ = 0;
+};
+
+}  // namespace tpn::cuda_on_cpu

@@ -1,0 +1,98 @@
+#include "tests/cuda_on_cpu/tensor_core.h"
+
+#include <cstring>
+
+#include "tests/cuda_on_cpu/block.h"
+#include "tests/cuda_on_cpu/fragment_product.h"
+#include "tests/cuda_on_cpu/race_checker.h"
+
+namespace tpn::cuda_on_cpu {
+
+namespace {
+
+constexpr std::size_t row_bytes = 16;
+
+struct LoadLane {
+  std::uint32_t* result;
+  const void* row;
+};
+
+struct MultiplyLane {
+  float* sum;
+  const std::uint32_t* a;
+  const std::uint32_t* b;
+};
+
+using Arguments = std::array<void*, lanes_per_warp>;
+
+void check_whole_warp(BlockRunner& runner, std::uint32_t lanes, const char* name) {
+  if (lanes == ~0U) return;
+  runner.report(FindingKind::divergent_collective, std::string(name) + " needs a warp of 32 lanes");
+  runner.abort();
+}
+
+void check_row(BlockRunner& runner, const void* row) {
+  if (!runner.shared().valid(row, row_bytes)) {
+    runner.report(FindingKind::shared_out_of_bounds, runner.shared().contains(row)
+                                                         ? "ldmatrix of " + runner.shared().describe(row)
+                                                         : "ldmatrix of an address outside of shared memory");
+    runner.abort();
+  }
+  if (reinterpret_cast<std::uintptr_t>(row) % row_bytes != 0) {
+    runner.report(FindingKind::misaligned_access,
+                  "ldmatrix of a row that is not aligned to 16 bytes, in " + runner.shared().describe(row));
+    runner.abort();
+  }
+}
+
+}  // namespace
+
+void ldmatrix(std::uint32_t* result, int count, const void* row) {
+  BlockRunner& runner = *BlockRunner::current();
+  const auto matrices = static_cast<unsigned>(count);
+  if (runner.thread().lane() < 8 * matrices) check_row(runner, row);
+  LoadLane self{result, row};
+  const void* place = __builtin_return_address(0);
+  runner.collective(~0U, "ldmatrix", &self, [&](const Arguments& lanes, std::uint32_t all) {
+    check_whole_warp(runner, all, "ldmatrix");
+    const unsigned first_thread = runner.thread().warp() * lanes_per_warp;
+    for (unsigned i = 0; i < matrices; ++i) {
+      for (unsigned r = 0; r < 8; ++r) {
+        const auto* words = static_cast<const std::byte*>(static_cast<LoadLane*>(lanes[8 * i + r])->row);
+        for (unsigned c = 0; c < 4; ++c) {
+          const unsigned lane = 4 * r + c;
+          race::access(first_thread + lane, words + 4 * c, 4, race::Access::read, place);
+          std::memcpy(static_cast<LoadLane*>(lanes[lane])->result + i, words + 4 * c, 4);
+        }
+      }
+    }
+  });
+}
+
+void multiply_fragments(Operand type, int m, int n, float* sum, const std::uint32_t* a,
+                        const std::uint32_t* b) {
+  BlockRunner& runner = *BlockRunner::current();
+  MultiplyLane self{sum, a, b};
+  runner.collective(~0U, "mma", &self, [&](const Arguments& lanes, std::uint32_t all) {
+    check_whole_warp(runner, all, "mma");
+    FragmentProduct product{type, m, n, {}, {}, {}};
+    for (unsigned i = 0; i < lanes_per_warp; ++i) {
+      const auto& lane = *static_cast<const MultiplyLane*>(lanes[i]);
+      product.sum[i] = lane.sum;
+      product.a[i] = lane.a;
+      product.b[i] = lane.b;
+    }
+    run_fragment_product(product);
+  });
+}
+
+void run_fragment_product(const FragmentProduct& product) {
+  static const auto best = [] {
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f")) return &avx512::run;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2::run : &sse2::run;
+  }();
+  best(product);
+}
+
+}  // namespace tpn::cuda_on_cpu
