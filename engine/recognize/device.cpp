@@ -5,13 +5,37 @@
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/error.h"
+#ifdef TPN_HAS_CUDA
+#include "kernels/cuda/cuda_backend.h"
+#endif
 
 namespace tpn {
+namespace {
+
+bool has_cuda_device() {
+#ifdef TPN_HAS_CUDA
+  return cuda::usable_devices().ok();
+#else
+  return false;
+#endif
+}
+
+std::shared_ptr<const Backend> make_cuda_backend([[maybe_unused]] const DeviceOptions& options) {
+#ifdef TPN_HAS_CUDA
+  return std::make_shared<const CudaBackend>(CudaOptions{
+      .device = options.number,
+      .libraries = options.libraries == Libraries::none ? CudaLibraries::none : CudaLibraries::automatic});
+#else
+  throw Error("This build of TPN cannot use CUDA devices; choose the device cpu.");
+#endif
+}
+
+}  // namespace
 
 std::vector<DeviceOptions> choose_devices(const RecognizerOptions& options) {
   if (options.threads < 0) throw Error("The number of threads is negative.");
   Device device = options.device;
-  if (device == Device::automatic) device = Device::cpu;
+  if (device == Device::automatic) device = has_cuda_device() ? Device::cuda : Device::cpu;
   const std::vector<int> numbers = options.devices.empty() ? std::vector<int>{0} : options.devices;
   if (device == Device::cpu && numbers != std::vector<int>{0}) {
     throw Error("The device cpu is one; only devices of cuda have numbers.");
@@ -32,7 +56,7 @@ std::shared_ptr<const Backend> make_backend(const DeviceOptions& options) {
     case Device::cpu:
       return std::make_shared<const CpuBackend>(options.threads);
     case Device::cuda:
-      throw Error("This build of TPN cannot use CUDA devices; choose the device cpu.");
+      return make_cuda_backend(options);
     case Device::automatic:
       break;
   }

@@ -8,47 +8,22 @@
 
 namespace tpn::cuda {
 
-#if __has_include("kernels/cuda/add.cu")
 std::unique_ptr<Kernel> compile(const ops::Add& op, const Signature& signature);
-#endif
-#if __has_include("kernels/cuda/batch_norm.cu")
 std::unique_ptr<Kernel> compile(const ops::BatchNorm& op, const Signature& signature);
-#endif
-#if __has_include("kernels/cuda/classifier.cu")
 std::unique_ptr<Kernel> compile(const ops::Classifier& op, const Signature& signature);
-#endif
-#if __has_include("kernels/cuda/concat.cu")
 std::unique_ptr<Kernel> compile(const ops::Concat& op, const Signature& signature);
-#endif
 std::unique_ptr<Kernel> compile(const ops::Conv3d& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& signature);
-#if __has_include("kernels/cuda/global_avg_pool.cu")
 std::unique_ptr<Kernel> compile(const ops::GlobalAvgPool& op, const Signature& signature);
-#endif
-#if __has_include("kernels/cuda/level_fusion.cu")
 std::unique_ptr<Kernel> compile(const ops::LevelFusion& op, const Signature& signature);
-#endif
-#if __has_include("kernels/cuda/linear.cu")
 std::unique_ptr<Kernel> compile(const ops::Linear& op, const Signature& signature);
-#endif
-#if __has_include("kernels/cuda/max_pool3d.cu")
 std::unique_ptr<Kernel> compile(const ops::MaxPool3d& op, const Signature& signature);
-#endif
-#if __has_include("kernels/cuda/relu.cu")
 std::unique_ptr<Kernel> compile(const ops::Relu& op, const Signature& signature);
-#endif
-#if __has_include("kernels/cuda/softmax.cu")
 std::unique_ptr<Kernel> compile(const ops::Softmax& op, const Signature& signature);
-#endif
-#if __has_include("kernels/cuda/temporal_modulation.cu")
 std::unique_ptr<Kernel> compile(const ops::TemporalModulation& op, const Signature& signature);
-#endif
-#if __has_include("kernels/cuda/temporal_shift.cu")
 std::unique_ptr<Kernel> compile(const ops::TemporalShift& op, const Signature& signature);
-#endif
-#if __has_include("kernels/cuda/upsample.cu")
 std::unique_ptr<Kernel> compile(const ops::Upsample& op, const Signature& signature);
-#endif
+std::unique_ptr<Kernel> compile(const ops::ViewScores& op, const Signature& signature);
 
 /// Every kernel of the project that can run a convolution: the best guess first, the plain one last.
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::Conv3d& op, const Signature& signature);

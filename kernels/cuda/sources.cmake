@@ -1,23 +1,34 @@
 # The sources of the CUDA backend: for nvcc, and for the emulation that the tests run (tests/cuda_on_cpu).
 set(TPN_CUDA_SOURCES
+    add.cu
+    batch_norm.cu
+    classifier.cu
+    concat.cu
     conv_form.cpp
     conv_schedule.cpp
     conv_split_sum.cu
     conv_weights.cpp
     cuda_backend.cpp
+    device_constants.cpp
     device_info.cpp
     fused_conv3d.cpp
+    global_avg_pool.cu
     launch.cpp
+    level_fusion.cu
+    linear.cu
+    max_pool3d.cu
     memory.cpp
     mma_conv3d_bf16.cu
     mma_conv3d_f16.cu
     mma_conv3d_tf32.cu
+    operand_layout.cpp
     plain_conv3d.cu
+    relu.cu
     simt_conv3d.cu
-    stream.cpp)
-foreach(op IN ITEMS add batch_norm classifier concat global_avg_pool level_fusion linear max_pool3d relu softmax temporal_modulation temporal_shift upsample)
-  if(EXISTS ${CMAKE_CURRENT_LIST_DIR}/${op}.cu)
-    list(APPEND TPN_CUDA_SOURCES ${op}.cu)
-  endif()
-endforeach()
+    softmax.cu
+    stream.cpp
+    temporal_modulation.cu
+    temporal_shift.cu
+    upsample.cu
+    view_scores.cu)
 list(TRANSFORM TPN_CUDA_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

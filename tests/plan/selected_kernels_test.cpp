@@ -24,7 +24,7 @@ TEST_P(SelectedKernels, AreNoReferenceLoops) {
     if (!backend->supports(precision)) continue;
     const auto weights = Weights::load(directory / "model.safetensors");
     const Plan plan(build_network(config, {1, config.view_frames(), 256, 256}), backend, *weights,
-                    {precision, true, {}});
+                    {.precision = precision});
     EXPECT_GT(plan.steps().size(), 50U);
     for (const Step& step : plan.steps()) {
       // oneDNN's names: "ref:any", "simple:any", "gemm:ref", "brgconv:avx512_core", "jit_1x1:avx512_core",

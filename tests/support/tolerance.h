@@ -54,7 +54,11 @@ inline constexpr double golden_f32_factor = 8;
 /// rounded to bf16: two series of roundings are two draws, amplified in few directions, so that their norms
 /// scatter.
 inline constexpr double golden_bf16_relative_l2 = 2e-2;
-inline constexpr double golden_bf16_storage_factor = 3;
+inline constexpr double golden_storage_factor = 3;
+
+/// The same in f16, and in tf32, which keeps as many bits of every product's operands: an eighth of bf16's
+/// rounding.
+inline constexpr double golden_f16_relative_l2 = 2e-3;
 
 /// A feature computed in f64 and stored as f32: one rounding of the result, and one of the expected value.
 inline constexpr double golden_f64_relative_l2 = 2e-7;
@@ -62,6 +66,9 @@ inline constexpr double golden_f64_relative_l2 = 2e-7;
 /// Two f32 computations of a whole tiny network in different orders of summation: 2^-24, amplified by up to a
 /// hundred.
 inline constexpr double network_f32_relative_l2 = 2e-5;
+
+/// f16, and tf32, against f32 on such a network: an eighth of bf16's rounding.
+inline constexpr double unfused_f16_relative_l2 = 2e-2;
 
 /// bf16 with and without rounding between the operations of a fused one, on a network that amplifies it.
 inline constexpr double unfused_bf16_relative_l2 = 1e-1;

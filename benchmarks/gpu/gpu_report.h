@@ -1,0 +1,67 @@
+// What timing a model on a GPU gives.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "benchmarks/statistics.h"
+#include "benchmarks/verification.h"
+#include "kernels/cuda/device_info.h"
+#include "kernels/tensor.h"
+
+namespace tpn::benchmarks {
+
+/// Of activations, and of what their products are rounded to.
+struct Precision {
+  std::string_view name;
+  DType dtype = DType::f32;
+  bool tf32 = false;
+  double tolerance = 0;  ///< of the logits, relative L2, against an unfused f32 plan
+};
+
+/// One operation of a plan.
+struct GpuStep {
+  std::string name;
+  std::string op;
+  std::string implementation;
+  double seconds = 0;              ///< median
+  std::int64_t multiply_adds = 0;  ///< needed
+  std::int64_t issued = 0;         ///< multiply-adds that the kernel issues, padding included; 0: not told
+  std::int64_t bytes = 0;          ///< moved at least; 0: not told
+};
+
+/// One combination of precision and views per run.
+struct GpuTiming {
+  Precision precision;
+  std::int64_t views = 1;
+  Verification verification;
+  double plan_seconds = 0;         ///< from opening the file to the plan
+  double first_seconds = 0;        ///< the first run
+  Statistics device_seconds;       ///< of a run, between two events
+  Statistics wall_seconds;         ///< of a run, on the host, until its end is seen
+  std::int64_t multiply_adds = 0;  ///< of a run
+  std::size_t device_bytes = 0;    ///< that the device had less of once it had run
+  std::vector<GpuStep> steps;      ///< each on its own, in the order of execution
+};
+
+struct GpuReport {
+  cuda::DeviceInfo device;
+  std::string libraries;
+  std::string config;
+  std::vector<GpuTiming> timings;
+
+  [[nodiscard]] bool correct() const;
+};
+
+/// The share of the device's peak at which a run of the timing, or a step of it, multiplies.
+double share_of_peak(const cuda::DeviceInfo& device, const Precision& precision, std::int64_t multiply_adds,
+                     double seconds);
+
+std::string to_json(const GpuReport& report);
+/// steps: one line for each operation too.
+void print(const GpuReport& report, bool steps, std::ostream& out);
+
+}  // namespace tpn::benchmarks

@@ -1,0 +1,26 @@
+# The CPU backend: the only folder that uses oneDNN.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(dnnl REQUIRED)
+
+tpn_layer(
+  cpu
+  SOURCES cpu/add.cpp
+          cpu/batch_norm.cpp
+          cpu/concat.cpp
+          cpu/cpu_backend.cpp
+          cpu/fused_conv3d.cpp
+          cpu/global_avg_pool.cpp
+          cpu/linear.cpp
+          cpu/max_pool3d.cpp
+          cpu/onednn.cpp
+          cpu/patch_conv3d.cpp
+          cpu/relu.cpp
+          cpu/softmax.cpp
+          cpu/temporal_shift.cpp
+          cpu/upsample.cpp
+          cpu/view_scores.cpp
+  LINKS tpn_kernels
+  PRIVATE_LINKS OpenMP::OpenMP_CXX DNNL::dnnl)
+if(TPN_SANITIZE)
+  target_compile_definitions(tpn_cpu PRIVATE TPN_SANITIZED)
+endif()

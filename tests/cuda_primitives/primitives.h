@@ -1,0 +1,36 @@
+// What the primitives of kernels/cuda/device.cuh and the warp collectives give in each lane for fixed random
+// inputs: on a GPU, to be written down once, and on the emulated device, to be compared with that.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace tpn::test {
+
+/// Outputs of one primitive, called by one warp.
+struct Primitive {
+  std::string name;
+  /// The words are floats that sums of up to 32 products of numbers in [-1, 1] gave: hardware rounds those
+  /// sums in its own way. Otherwise every bit counts.
+  bool sums = false;
+  std::vector<std::uint32_t> words;  ///< lane after lane, equally many each
+
+  bool operator==(const Primitive&) const = default;
+};
+
+/// Runs all of them on the current device. Throws Error.
+std::vector<Primitive> run_primitives();
+
+/// As JSON: {"device": ..., "primitives": [{"name", "sums", "words": [...]}]}.
+void write_primitives(const std::vector<Primitive>& primitives, const std::string& device,
+                      const std::filesystem::path& path);
+/// Throws Error naming the file when it is none.
+std::vector<Primitive> read_primitives(const std::filesystem::path& path);
+
+/// One line for each primitive of `expected` that `found` lacks or gives otherwise.
+std::vector<std::string> differences(const std::vector<Primitive>& found,
+                                     const std::vector<Primitive>& expected);
+
+}  // namespace tpn::test

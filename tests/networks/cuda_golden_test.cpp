@@ -1,0 +1,77 @@
+// Every network against its golden on a CUDA device: all intermediate features, in every precision.
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "kernels/cuda/cuda_backend.h"
+#include "kernels/reference_backend.h"
+#include "tests/support/golden_network.h"
+#include "tests/support/tolerance.h"
+
+namespace tpn {
+namespace {
+
+using test::GoldenName;
+using test::GoldenNetwork;
+
+std::vector<GoldenName> goldens() {
+  return test::forward_goldens({TPN_TEST_DATA "/goldens"});
+}
+
+class CudaGoldenTest : public ::testing::TestWithParam<GoldenName> {
+ protected:
+  /// Compares with the golden, and where that is no stricter with what rounding to `storage` alone costs.
+  void expect_agreement(const PlanOptions& options, DType storage, double tolerance) const {
+    const auto features = network_.run(backend_, options);
+    const auto rounded = network_.run(std::make_shared<ReferenceBackend>(), {.precision = storage});
+    for (const auto& [name, values] : features) {
+      const auto expected = network_.expected(name);
+      ASSERT_EQ(values.size(), expected.size()) << name;
+      EXPECT_LE(
+          test::relative_l2(values, expected),
+          std::max(tolerance, test::golden_storage_factor * test::relative_l2(rounded.at(name), expected)))
+          << name;
+    }
+  }
+
+  GoldenNetwork network_{GetParam(), Weights::load(test::converted_weights(GetParam().name))};
+  std::shared_ptr<const CudaBackend> backend_ =
+      std::make_shared<const CudaBackend>(CudaOptions{.libraries = CudaLibraries::none});
+};
+
+TEST_P(CudaGoldenTest, AgreesInF32) {
+  for (const bool fuse : {true, false}) {
+    const auto features = network_.run(backend_, {.precision = DType::f32, .fuse = fuse});
+    EXPECT_GE(features.size(), 16U);
+    for (const auto& [name, values] : features) {
+      const auto expected = network_.expected(name);
+      ASSERT_EQ(values.size(), expected.size()) << name;
+      EXPECT_LE(test::max_abs_difference(values, expected),
+                test::golden_f32_factor * network_.f32_error(name))
+          << name << (fuse ? ", fused" : ", not fused");
+    }
+  }
+}
+
+TEST_P(CudaGoldenTest, AgreesInTf32) {
+  // tf32 keeps as many bits of a product's operands as f16.
+  expect_agreement({.precision = DType::f32, .tf32 = true}, DType::f16, test::golden_f16_relative_l2);
+}
+
+TEST_P(CudaGoldenTest, AgreesInF16) {
+  expect_agreement({.precision = DType::f16}, DType::f16, test::golden_f16_relative_l2);
+}
+
+TEST_P(CudaGoldenTest, AgreesInBf16) {
+  expect_agreement({.precision = DType::bf16}, DType::bf16, test::golden_bf16_relative_l2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Forward, CudaGoldenTest, ::testing::ValuesIn(goldens()),
+                         [](const auto& golden) { return test_name(golden.param, golden.index); });
+
+TEST(CudaGoldens, AreThere) {
+  EXPECT_GE(goldens().size(), 11U);
+}
+
+}  // namespace
+}  // namespace tpn

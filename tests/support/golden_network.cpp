@@ -1,0 +1,118 @@
+#include "tests/support/golden_network.h"
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+#include <set>
+
+#include "kernels/convert.h"
+
+namespace tpn::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// (N,C,T,H,W) to (N*T,C,H,W): the 2D backbone's layout.
+std::vector<float> frames_outside(const Feature& feature) {
+  const Shape& s = feature.shape;
+  const std::int64_t pixels = s[3] * s[4];
+  std::vector<float> values(feature.values.size());
+  for (std::int64_t n = 0; n < s[0]; ++n)
+    for (std::int64_t c = 0; c < s[1]; ++c)
+      for (std::int64_t t = 0; t < s[2]; ++t)
+        std::copy_n(feature.values.begin() + ((n * s[1] + c) * s[2] + t) * pixels, pixels,
+                    values.begin() + ((n * s[2] + t) * s[1] + c) * pixels);
+  return values;
+}
+
+bool is_feature(const std::string& name) {
+  return name != "input" && name != "prob" && name != "score" && name != "logits";
+}
+
+}  // namespace
+
+void PrintTo(const GoldenName& golden, std::ostream* out) {
+  *out << (golden.directory / golden.name).string();
+}
+
+std::string test_name(const GoldenName& golden, std::size_t index) {
+  std::string name = golden.directory.filename().string() + "_" + golden.name + "_" + std::to_string(index);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  return name;
+}
+
+std::vector<GoldenName> forward_goldens(const std::vector<fs::path>& directories) {
+  std::vector<GoldenName> found;
+  std::set<std::string> seen;
+  for (const fs::path& directory : directories) {
+    std::vector<fs::path> files;
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory)) files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    for (const fs::path& file : files) {
+      if (file.extension() != ".json" || file.stem() == "index") continue;
+      const nlohmann::json record = nlohmann::json::parse(std::ifstream(file));
+      if (record.value("kind", "") != "forward") continue;
+      const std::string identity =
+          file.stem().string() + record.at("seed").dump() + record.at("bin_bytes").dump();
+      if (seen.insert(identity).second) found.push_back({directory, file.stem().string()});
+    }
+  }
+  return found;
+}
+
+fs::path converted_weights(const std::string& golden) {
+  return fs::path(TPN_TEST_DATA) / "models" / (golden + ".safetensors");
+}
+
+GoldenNetwork::GoldenNetwork(const GoldenName& which, std::shared_ptr<const Weights> weights)
+    : golden_(Golden::load(which.directory, which.name)), weights_(std::move(weights)), size_{} {
+  const Config& config = weights_->config();
+  flat_ = config.backbone.dims == 2;
+  const Shape& s = golden_.tensor("input").shape;  // (N,V,3,T,H,W), or (N,V*S,3,H,W)
+  const std::int64_t frames = flat_ ? config.backbone.num_segments : s[3];
+  size_ = flat_ ? InputSize{s[0] * s[1] / frames, frames, s[3], s[4]}
+                : InputSize{s[0] * s[1], frames, s[4], s[5]};
+  graph_ = build_network(config, size_);
+}
+
+std::map<std::string, std::vector<float>> GoldenNetwork::run(std::shared_ptr<const Backend> backend,
+                                                             PlanOptions options) const {
+  options.features.clear();
+  for (const std::string& name : golden_.names()) {
+    if (is_feature(name)) options.features.push_back(name);
+  }
+  Executor executor(std::make_shared<Plan>(graph_, std::move(backend), *weights_, options));
+  fill(executor.input());
+  executor.run();
+  options.features.emplace_back("logits");
+  std::map<std::string, std::vector<float>> features;
+  for (const std::string& name : options.features) {
+    Feature feature = executor.feature(name);
+    const bool by_frame = flat_ && (name == "stem" || name.starts_with("stage"));
+    features[name] = by_frame ? frames_outside(feature) : std::move(feature.values);
+  }
+  return features;
+}
+
+double GoldenNetwork::f32_error(const std::string& name) const {
+  return golden_.record().at("fp32_error").at(name).at(0).get<double>();
+}
+
+/// (N,3,T,H,W) or (N,T,3,H,W) to (N,T,H,W,3), in the plan's type.
+void GoldenNetwork::fill(const TensorView& input) const {
+  const std::span<const float> from = golden_.values<float>("input", DType::f32);
+  const std::int64_t pixels = size_.height * size_.width, frames = size_.frames;
+  std::vector<float> to(from.size());
+  for (std::int64_t n = 0; n < size_.views; ++n)
+    for (std::int64_t t = 0; t < frames; ++t)
+      for (std::int64_t c = 0; c < 3; ++c)
+        for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
+          const std::int64_t plane = flat_ ? (n * frames + t) * 3 + c : (n * 3 + c) * frames + t;
+          to[static_cast<std::size_t>(((n * frames + t) * pixels + pixel) * 3 + c)] =
+              from[static_cast<std::size_t>(plane * pixels + pixel)];
+        }
+  convert(reinterpret_cast<const std::byte*>(to.data()), DType::f32, input.data, input.dtype, to.size());
+}
+
+}  // namespace tpn::test
