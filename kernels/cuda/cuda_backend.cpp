@@ -17,7 +17,8 @@ constexpr bool has_kernel = requires(const Op& op, const Signature& signature) {
 /// Whether an operation's output is a dense matrix, (N,C) or (N,K), instead of an activation.
 template <class Op>
 constexpr bool makes_matrix = std::is_same_v<Op, ops::GlobalAvgPool> || std::is_same_v<Op, ops::Linear> ||
-                              std::is_same_v<Op, ops::Softmax>;
+                              std::is_same_v<Op, ops::Classifier> || std::is_same_v<Op, ops::Softmax> ||
+                              std::is_same_v<Op, ops::ViewScores>;
 
 }  // namespace
 
