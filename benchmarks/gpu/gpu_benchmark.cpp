@@ -125,7 +125,9 @@ std::vector<GpuStep> time_steps(Executor& executor, std::int64_t runs) {
 GpuTiming time_model(const std::filesystem::path& model, const InputSize& size, const Precision& precision,
                      const std::shared_ptr<const CudaBackend>& backend, std::span<const float> reference,
                      std::int64_t runs) {
-  GpuTiming timing{.precision = precision, .views = size.views};
+  GpuTiming timing;
+  timing.precision = precision;
+  timing.views = size.views;
   const std::size_t free_before = backend->free_memory();
   std::shared_ptr<const Plan> plan;
   timing.plan_seconds = time_of([&] {
@@ -164,7 +166,10 @@ GpuTiming time_model(const std::filesystem::path& model, const InputSize& size, 
 GpuReport run(const Options& o) {
   const auto backend = std::make_shared<const CudaBackend>(CudaOptions{.libraries = o.libraries});
   backend->enter_thread();
-  GpuReport report{.device = backend->device(), .libraries = backend->libraries(), .config = o.config};
+  GpuReport report;
+  report.device = backend->device();
+  report.libraries = backend->libraries();
+  report.config = o.config;
   const TemporaryModel model(o.config);
   InputSize size{1, Weights::load(model.path())->config().view_frames(), o.side, o.side};
   const std::vector<float> reference = reference_logits(model.path(), size, backend);
