@@ -25,8 +25,14 @@ std::unique_ptr<Kernel> compile(const ops::TemporalShift& op, const Signature& s
 std::unique_ptr<Kernel> compile(const ops::Upsample& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::ViewScores& op, const Signature& signature);
 
-/// Every kernel of the project that can run a convolution: the best guess first, the plain one last.
+/// Every kernel of the project that can run an operation of which there are several: the best guess first,
+/// the plain one last.
+std::vector<std::unique_ptr<Kernel>> candidates(const ops::Classifier& op, const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::Conv3d& op, const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::FusedConv3d& op, const Signature& signature);
+std::vector<std::unique_ptr<Kernel>> candidates(const ops::LevelFusion& op, const Signature& signature);
+std::vector<std::unique_ptr<Kernel>> candidates(const ops::MaxPool3d& op, const Signature& signature);
+std::vector<std::unique_ptr<Kernel>> candidates(const ops::TemporalModulation& op,
+                                                const Signature& signature);
 
 }  // namespace tpn::cuda

@@ -175,8 +175,12 @@ template <class T>
 GroupedShape grouped_shape(const GroupedSizes& sizes, const ActivationLayout& x, const ActivationLayout& y,
                            int tile_outputs) {
   constexpr int size = vector_size<T>;
-  GroupedShape shape{sizes.in_per_group, sizes.out_per_group, sizes.outputs, y.padded_channels(),
-                     x.padded_channels()};
+  GroupedShape shape;
+  shape.in_per_group = sizes.in_per_group;
+  shape.out_per_group = sizes.out_per_group;
+  shape.outputs = sizes.outputs;
+  shape.padded_outputs = y.padded_channels();
+  shape.padded_channels = x.padded_channels();
   int vectors = 0;
   for (int first = 0; first < sizes.outputs; first += tile_outputs) {
     const int last = std::min(first + tile_outputs, sizes.outputs) - 1;

@@ -71,6 +71,8 @@ inline std::vector<Case<LevelFusion>> LevelFusion::cases() {
   add("all_axes", {2, 2, 2}, 4, {1, 3, 5, 4, 64}, {32, 16, 1, 1, 1}, true, true);
   add("fewer_frames_than_window", {4, 1, 1}, 2, {1, 3, 2, 2, 16}, {16, 8, 1, 1, 1}, true, false);
   add("odd_groups", {2, 1, 1}, 3, {1, 3, 3, 3, 15}, {21, 5, 1, 1, 1}, true, true);
+  add("groups_across_tiles", {1, 2, 1}, 5, {1, 2, 5, 9, 35}, {45, 7, 1, 1, 1}, true, true);
+  add("many_pixels", {2, 1, 1}, 2, {2, 2, 7, 7, 64}, {64, 32, 1, 1, 1}, true, true);
   add("one_group", {1, 1, 1}, 1, {1, 1, 5, 3, 24}, {40, 24, 1, 1, 1}, true, true);
   add("one_group_wide", {2, 1, 1}, 1, {1, 3, 3, 3, 96}, {48, 96, 1, 1, 1}, true, true);
   add("slowonly_level", {1, 1, 1}, 32, {8, 1, 8, 8, 1024}, {1024, 32, 1, 1, 1}, true, true, true);

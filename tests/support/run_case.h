@@ -49,7 +49,7 @@ struct BindOptions {
   std::uint32_t seed = 1;
   /// Added to the pixel stride of the output, as if it were a slice of a wider tensor.
   std::int64_t extra_output_stride = 0;
-  /// Likewise to those of the activations that are read.
+  /// Likewise to those of the activations that are read; NaN lies between their pixels.
   std::int64_t extra_input_stride = 0;
   /// Picks one of several kernels that the backend has; by default the one that plans use.
   std::function<std::unique_ptr<Kernel>(const AnyOp& op, const Signature& signature)> compile = {};
@@ -147,6 +147,10 @@ class BoundCase {
   static std::int64_t stride_of(const Operand& o) {
     return o.pixel_stride != 0 ? o.pixel_stride : channels_of(o);
   }
+  /// Channels of a pixel that kernels read and write: those of the padding too.
+  [[nodiscard]] std::int64_t stored_channels(const Operand& o) const {
+    return o.shape.rank() == 2 ? channels_of(o) : pad(channels_of(o));
+  }
   static std::size_t bytes_of(const Operand& o) {
     return static_cast<std::size_t>(pixels_of(o) * stride_of(o)) * size_of(o.dtype);
   }
@@ -169,7 +173,12 @@ class BoundCase {
   TensorView upload(const TensorView& values, const Operand& operand) {
     const TensorView view = allocate(operand);
     const Buffer staging = backend_.allocate_staging(bytes_of(operand));
-    std::fill_n(staging.data(), bytes_of(operand), std::byte{0});
+    std::fill_n(staging.data(), bytes_of(operand), poison);
+    const std::size_t pixel = static_cast<std::size_t>(stride_of(operand)) * size_of(operand.dtype);
+    const std::size_t stored = static_cast<std::size_t>(stored_channels(operand)) * size_of(operand.dtype);
+    for (std::size_t at = 0; at < bytes_of(operand); at += pixel) {
+      std::fill_n(staging.data() + at, stored, std::byte{0});
+    }
     spread_pixels(values, stride_of(operand), staging.data());
     stream_->upload(view.data, staging.data(), bytes_of(operand));
     stream_->synchronize();
