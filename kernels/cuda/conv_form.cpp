@@ -103,6 +103,9 @@ ConvForm conv_form(const ops::FusedConv3d& op, const Signature& signature) {
   s.channels = counted((weight[0] + 7) / 8 * 8, "output channels");
   s.in = extent(x[1], x[2], x[3]);
   s.out = extent(y[1], y[2], y[3]);
+  s.out_t = Divider(s.out.t);
+  s.out_h = Divider(s.out.h);
+  s.out_w = Divider(s.out.w);
   s.kernel = extent(ops::Conv3d::kernel(weight));
   s.stride = extent(op.conv.stride);
   s.padding = extent(op.conv.padding);

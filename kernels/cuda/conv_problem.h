@@ -32,6 +32,22 @@ struct Extent {
   int t = 1, h = 1, w = 1;
 };
 
+/// Divides numbers from 0 to 2^31 - 1 by `divisor`, at least 1, with a multiplication: a division of integers
+/// takes a GPU some twenty instructions. With multiplier = ceil(2^shift / divisor), n * multiplier / 2^shift
+/// exceeds n / divisor by less than n / 2^31 / divisor, too little to reach the next integer.
+struct Divider {
+  Divider() = default;
+  explicit Divider(int by) : divisor(by) {
+    while (std::int64_t{1} << (shift - 31) < by) ++shift;
+    multiplier = static_cast<std::uint32_t>(((std::uint64_t{1} << shift) + static_cast<unsigned>(by) - 1) /
+                                            static_cast<unsigned>(by));
+  }
+
+  int divisor = 1;
+  int shift = 31;
+  std::uint32_t multiplier = std::uint32_t{1} << 31;  // for a divisor of 1
+};
+
 /// The problem without its pointers.
 struct ConvSizes {
   int rows = 0;     ///< M: output positions, N T' H' W'
@@ -43,6 +59,7 @@ struct ConvSizes {
   int channels = 0;        ///< output channels of all groups, rounded up to 8
 
   Extent in, out;                  ///< (T,H,W) of x and y
+  Divider out_t, out_h, out_w;     ///< by the extents of y
   Extent kernel, stride, padding;  ///< of a temporal shift: 3 taps in t, each chunk needing one of them
   std::int64_t x_stride = 0, y_stride = 0, residual_stride = 0;  ///< elements from pixel to pixel
 

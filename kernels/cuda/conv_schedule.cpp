@@ -18,6 +18,7 @@ constexpr double block_start = 1500;   ///< clocks until a block has its first s
 constexpr double kernel_start = 3000;  ///< clocks from one kernel's end to the next one's work
 
 constexpr int most_splits = 32;
+constexpr std::int64_t most_split_sums = std::int64_t{1} << 30;
 constexpr int least_split_steps = 4;  ///< fewer do not fill the ring of buffers
 
 std::int64_t tiles_of(int count, int tile) {
@@ -108,6 +109,8 @@ ConvChoice choose_schedule(const ConvForm& form, const ConvVariant& variant, int
   schedule.row_tiles = static_cast<int>(tiles_of(s.rows, tile.rows));
   schedule.column_tiles = static_cast<int>(tiles_of(s.columns, tile.columns));
   schedule.steps = static_cast<int>(tiles_of(s.chunks, tile.depth_bytes / 16));
+  // Splits are for small results, which the kernel that sums them counts in an int.
+  if (std::int64_t{s.rows} * s.channels > most_split_sums) splits = 1;
   schedule.split_steps = static_cast<int>(tiles_of(schedule.steps, splits));
   schedule.splits = static_cast<int>(tiles_of(schedule.steps, schedule.split_steps));
   // The blocks that run at once should cover about a square of y.

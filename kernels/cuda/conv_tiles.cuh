@@ -44,14 +44,19 @@ __device__ __forceinline__ std::uint32_t inside(int first, int taps, int extent)
   return end > begin ? (1U << end) - (1U << begin) : 0U;
 }
 
+/// Divides `value`, at least 0, and returns the remainder.
+__device__ __forceinline__ int divide(int& value, const Divider& by) {
+  const int dividend = value;
+  value = static_cast<int>(static_cast<std::uint64_t>(value) * by.multiplier >> by.shift);
+  return dividend - value * by.divisor;
+}
+
 /// row: below s.rows.
 __device__ __forceinline__ ConvOrigin conv_origin(const ConvSizes& s, int row) {
-  const int w = row % s.out.w * s.stride.w - s.padding.w;
-  row /= s.out.w;
-  const int h = row % s.out.h * s.stride.h - s.padding.h;
-  row /= s.out.h;
-  const int t = row % s.out.t * s.stride.t - s.padding.t;
-  const int n = row / s.out.t;
+  const int w = divide(row, s.out_w) * s.stride.w - s.padding.w;
+  const int h = divide(row, s.out_h) * s.stride.h - s.padding.h;
+  const int t = divide(row, s.out_t) * s.stride.t - s.padding.t;
+  const int n = row;
   const std::int64_t pixel = ((static_cast<std::int64_t>(n) * s.in.t + t) * s.in.h + h) * s.in.w + w;
   return {pixel * s.x_stride, inside(t, s.kernel.t, s.in.t) | inside(h, s.kernel.h, s.in.h) << tap_bits |
                                   inside(w, s.kernel.w, s.in.w) << (2 * tap_bits)};

@@ -14,11 +14,12 @@ constexpr bool has_kernel = requires(const Op& op, const Signature& signature) {
   cuda::compile(op, signature);
 };
 
-/// Whether an operation's output is a dense matrix, (N,C) or (N,K), instead of an activation.
+/// Whether an operation's output is an activation, (N,T,H,W,C), and no dense matrix: (N,C) or (N,K).
 template <class Op>
-constexpr bool makes_matrix = std::is_same_v<Op, ops::GlobalAvgPool> || std::is_same_v<Op, ops::Linear> ||
-                              std::is_same_v<Op, ops::Classifier> || std::is_same_v<Op, ops::Softmax> ||
-                              std::is_same_v<Op, ops::ViewScores>;
+constexpr bool makes_activation =
+    !(std::is_same_v<Op, ops::GlobalAvgPool> || std::is_same_v<Op, ops::Linear> ||
+      std::is_same_v<Op, ops::Softmax> || std::is_same_v<Op, ops::Classifier> ||
+      std::is_same_v<Op, ops::ViewScores>);
 
 }  // namespace
 
@@ -34,7 +35,7 @@ bool CudaBackend::supports(const AnyOp& op) const {
 }
 
 bool CudaBackend::writes_slices(const AnyOp& op) const {
-  return std::visit([]<class Op>(const Op&) { return has_kernel<Op> && !makes_matrix<Op>; }, op);
+  return std::visit([]<class Op>(const Op&) { return has_kernel<Op> && makes_activation<Op>; }, op);
 }
 
 std::unique_ptr<Kernel> CudaBackend::compile(const AnyOp& op, const Signature& signature) const {

@@ -16,8 +16,6 @@ namespace tpn::cuda_on_cpu {
 
 namespace {
 
-constinit thread_local BlockRunner* current_runner = nullptr;
-
 /// Where the linear index lies in a shape, x fastest.
 uint3 position(std::uint64_t linear, const dim3& shape) {
   return {static_cast<unsigned>(linear % shape.x), static_cast<unsigned>(linear / shape.x % shape.y),
@@ -47,12 +45,10 @@ std::string list_threads(unsigned count, const Condition& condition) {
 
 }  // namespace
 
+constinit thread_local BlockRunner* BlockRunner::current_runner_ = nullptr;
+
 BlockRunner::BlockRunner() : stacks_(max_threads), threads_(std::make_unique<DeviceThread[]>(max_threads)) {
   scheduler_.adopt_thread_stack();
-}
-
-BlockRunner* BlockRunner::current() {
-  return current_runner;
 }
 
 void BlockRunner::run_thread(void* runner) {
@@ -107,7 +103,7 @@ void BlockRunner::prepare(const Launch& launch, std::uint64_t block) {
 
 bool BlockRunner::run(const Launch& launch, std::uint64_t block, std::uint64_t seed) {
   random_.reseed(seed);
-  current_runner = this;
+  current_runner_ = this;
   prepare(launch, block);
   race::begin_block(*this);
   current_ = max_threads;  // none: all are made ready
@@ -116,7 +112,7 @@ bool BlockRunner::run(const Launch& launch, std::uint64_t block, std::uint64_t s
   threadIdx = thread().index;
   scheduler_.switch_to(thread().fiber);
   race::end_block();
-  current_runner = nullptr;
+  current_runner_ = nullptr;
   if (finished_ == thread_count_) return true;
 
   if (!aborted_) report_deadlock();

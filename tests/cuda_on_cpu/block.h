@@ -71,7 +71,7 @@ class BlockRunner {
   bool run(const Launch& launch, std::uint64_t block, std::uint64_t seed);
 
   /// Of the calling thread of the CPU; null where no kernel runs.
-  static BlockRunner* current();
+  static BlockRunner* current() { return current_runner_; }
 
   // For a running CUDA thread.
 
@@ -101,6 +101,8 @@ class BlockRunner {
   [[noreturn]] void abort();
 
  private:
+  static constinit thread_local BlockRunner* current_runner_;
+
   static void run_thread(void* runner);
   void start_fiber(DeviceThread& thread);
   void prepare(const Launch& launch, std::uint64_t block);

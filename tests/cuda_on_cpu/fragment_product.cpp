@@ -1,4 +1,4 @@
-// Compiled once for each instruction set, with TPN_ISA (sse2, avx2 or avx512) and TPN_VECTOR (floats in a
+// Compiled once for each instruction set, with TPN_ISA (sse2 or avx2) and TPN_VECTOR (floats in a
 // vector). It includes nothing with inline functions of common linkage: the linker could keep the copy that
 // old machines do not understand.
 //
@@ -33,15 +33,6 @@ struct Vec<8> {
   using Anywhere = float __attribute__((vector_size(32), aligned(4), may_alias));
   static Type repeat(Four x) { return __builtin_shufflevector(x, x, 0, 1, 2, 3, 0, 1, 2, 3); }
 };
-template <>
-struct Vec<16> {
-  using Type = float __attribute__((vector_size(64)));
-  using Anywhere = float __attribute__((vector_size(64), aligned(4), may_alias));
-  static Type repeat(Four x) {
-    return __builtin_shufflevector(x, x, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
-  }
-};
-
 float from_bits(std::uint32_t bits) {
   return __builtin_bit_cast(float, bits);
 }

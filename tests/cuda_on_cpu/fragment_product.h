@@ -20,14 +20,12 @@ struct FragmentProduct {
 
 inline constexpr int max_tiles = 32;  // of m and of n
 
-// The same source compiled for three instruction sets; run_fragment_product takes the best of the machine.
+// The same source compiled for two instruction sets; run_fragment_product takes the better that the machine
+// has.
 namespace sse2 {
 void run(const FragmentProduct& product);
 }
 namespace avx2 {
-void run(const FragmentProduct& product);
-}
-namespace avx512 {
 void run(const FragmentProduct& product);
 }
 void run_fragment_product(const FragmentProduct& product);

@@ -87,12 +87,11 @@ void multiply_fragments(Operand type, int m, int n, float* sum, const std::uint3
 }
 
 void run_fragment_product(const FragmentProduct& product) {
-  static const auto best = [] {
+  static const auto better = [] {
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f")) return &avx512::run;
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2::run : &sse2::run;
   }();
-  best(product);
+  better(product);
 }
 
 }  // namespace tpn::cuda_on_cpu
