@@ -47,8 +47,8 @@ endfunction()
 # tpn_cuda_test(NAME SOURCES ... LINKS ... [LABELS ...]): tests of what runs on a CUDA device, like tpn_test.
 # Test NAME runs them on the emulated device and is labelled `emulated`; with the label `race` among LABELS, NAME_race
 # runs them under the emulation's race checker (and nothing else). Where TPN_GPU_ONLY is on, NAME runs them on the
-# machine's GPU and is labelled `gpu`. Programs with emulated tests are listed in emulated_tests.txt of the build folder,
-# so that scripts/test can tell whether all of their tests ran.
+# machine's GPU and is labelled `gpu`. tests/CMakeLists.txt lists the programs in files, by which scripts/test tells
+# whether all of their tests ran.
 function(tpn_cuda_test name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINKS;LABELS")
   set(labels ${ARG_LABELS})
@@ -64,12 +64,12 @@ function(tpn_cuda_test name)
   endif()
   tpn_test(${name} SOURCES ${ARG_SOURCES} LINKS tpn_cuda_emulated ${ARG_LINKS} LABELS emulated ${labels})
   set_target_properties(${name} PROPERTIES TPN_CUDA_ON_CPU ON)
-  set_property(GLOBAL APPEND PROPERTY TPN_EMULATED_TESTS "$<TARGET_FILE:${name}>")
+  set_property(GLOBAL APPEND PROPERTY TPN_CUDA_TESTS_emulated "$<TARGET_FILE:${name}>")
   if("race" IN_LIST ARG_LABELS AND TARGET tpn_cuda_race)
     tpn_test(${name}_race SOURCES ${ARG_SOURCES} LINKS tpn_cuda_race ${ARG_LINKS} LABELS race)
     add_dependencies(tests_race ${name}_race)
     set_target_properties(${name}_race PROPERTIES EXCLUDE_FROM_ALL ON)
-    set_property(GLOBAL APPEND PROPERTY TPN_RACE_TESTS "$<TARGET_FILE:${name}_race>")
+    set_property(GLOBAL APPEND PROPERTY TPN_CUDA_TESTS_race "$<TARGET_FILE:${name}_race>")
   endif()
 endfunction()
 

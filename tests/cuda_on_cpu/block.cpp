@@ -49,6 +49,7 @@ constinit thread_local BlockRunner* BlockRunner::current_runner_ = nullptr;
 
 BlockRunner::BlockRunner() : stacks_(max_threads), threads_(std::make_unique<DeviceThread[]>(max_threads)) {
   scheduler_.adopt_thread_stack();
+  sanitizer::name_kernels_of_errors();
 }
 
 void BlockRunner::run_thread(void* runner) {

@@ -17,20 +17,31 @@ namespace {
 constexpr int vector_floats = TPN_VECTOR;
 
 using Four = float __attribute__((vector_size(16)));
-using FourAnywhere = float __attribute__((vector_size(16), aligned(4), may_alias));
+
+/// A vector at any address.
+template <class Vector>
+struct __attribute__((packed, may_alias)) Anywhere {
+  Vector value;
+};
+template <class Vector>
+Vector load(const float* from) {
+  return reinterpret_cast<const Anywhere<Vector>*>(from)->value;
+}
+template <class Vector>
+void store(float* to, const Vector& value) {
+  reinterpret_cast<Anywhere<Vector>*>(to)->value = value;
+}
 
 template <int Floats>
 struct Vec;
 template <>
 struct Vec<4> {
   using Type = Four;
-  using Anywhere = FourAnywhere;
   static Type repeat(Four x) { return x; }
 };
 template <>
 struct Vec<8> {
   using Type = float __attribute__((vector_size(32)));
-  using Anywhere = float __attribute__((vector_size(32), aligned(4), may_alias));
   static Type repeat(Four x) { return __builtin_shufflevector(x, x, 0, 1, 2, 3, 0, 1, 2, 3); }
 };
 float from_bits(std::uint32_t bits) {
@@ -106,18 +117,18 @@ void multiply(float* sum, const float* a, const float* b, int row_floats) {
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) {
-      sums[i][j] = *reinterpret_cast<const typename V::Anywhere*>(sum + i * row_floats + j * Floats);
+      sums[i][j] = load<typename V::Type>(sum + i * row_floats + j * Floats);
     }
   }
   for (int k = 0; k < K; ++k) {
     typename V::Type factors[Vectors];
 #pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) {
-      factors[j] = *reinterpret_cast<const typename V::Anywhere*>(b + k * row_floats + j * Floats);
+      factors[j] = load<typename V::Type>(b + k * row_floats + j * Floats);
     }
 #pragma GCC unroll 8
     for (int i = 0; i < Rows; ++i) {
-      const auto row = V::repeat(*reinterpret_cast<const FourAnywhere*>(a + (i * 8 * K + k) * 4));
+      const auto row = V::repeat(load<Four>(a + (i * 8 * K + k) * 4));
 #pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j) sums[i][j] += row * factors[j];
     }
@@ -126,7 +137,7 @@ void multiply(float* sum, const float* a, const float* b, int row_floats) {
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) {
-      *reinterpret_cast<typename V::Anywhere*>(sum + i * row_floats + j * Floats) = sums[i][j];
+      store(sum + i * row_floats + j * Floats, sums[i][j]);
     }
   }
 }

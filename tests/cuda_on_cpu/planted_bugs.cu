@@ -97,7 +97,8 @@ __global__ void sum_kernel(const float* in, float* out) {
   const unsigned i = threadIdx.x;
   const unsigned place = bug == Bug::shared_out_of_bounds ? i + 1 : i;
   const unsigned source = blockIdx.x * blockDim.x + i + (bug == Bug::global_out_of_bounds ? 1 : 0);
-  if (bug != Bug::uninitialized_shared || i != 3) values[place] = in[source];
+  float* slots = values;  // whose bounds the compiler does not know
+  if (bug != Bug::uninitialized_shared || i != 3) slots[place] = in[source];
   if constexpr (bug == Bug::divergent_barrier) {
     if (i < 40) __syncthreads();
   } else {

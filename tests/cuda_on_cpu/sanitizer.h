@@ -32,12 +32,15 @@ inline void start_switch(void** fake_stack, const void* bottom, std::size_t size
 inline void finish_switch(void* fake_stack) {
   __sanitizer_finish_switch_fiber(fake_stack, nullptr, nullptr);
 }
+/// Adds kernel, block, thread and array to what the sanitizer prints.
+void name_kernels_of_errors();
 #else
 inline constexpr bool checks_addresses = false;
 inline void poison(const void* /*address*/, std::size_t /*size*/) {}
 inline void unpoison(const void* /*address*/, std::size_t /*size*/) {}
 inline void start_switch(void** /*fake_stack*/, const void* /*bottom*/, std::size_t /*size*/) {}
 inline void finish_switch(void* /*fake_stack*/) {}
+inline void name_kernels_of_errors() {}
 #endif
 
 }  // namespace tpn::cuda_on_cpu::sanitizer
