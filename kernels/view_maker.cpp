@@ -89,6 +89,7 @@ std::unique_ptr<DeviceFrames> ViewMaker::make_room(const FrameStore& frames, Ima
   std::vector<ViewTap> taps;
   append_taps(resized.width, source.width, TapBorder::border_pixel, taps);
   append_taps(resized.height, source.height, TapBorder::border_pixel_twice, taps);
+  const std::lock_guard lock(mutex_);
   uploads_->upload(room->memory_->data(), reinterpret_cast<const std::byte*>(taps.data()),
                    taps.size() * sizeof(ViewTap));
   uploads_->synchronize();
@@ -97,6 +98,7 @@ std::unique_ptr<DeviceFrames> ViewMaker::make_room(const FrameStore& frames, Ima
 
 void ViewMaker::upload(const FrameStore& frames, std::span<const std::size_t> numbers, DeviceFrames& to) {
   backend_.enter_thread();
+  const std::lock_guard lock(mutex_);
   std::byte* first = to.memory_->data() + to.taps_bytes();
   for (const std::size_t i : numbers) {
     if (to.uploaded_[i]) continue;

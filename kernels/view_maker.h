@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -53,7 +54,7 @@ struct DeviceView {
   int top = 0;
 };
 
-/// One thread may decode into host memory, a second upload and a third make views, all at once.
+/// Thread-safe, but for make().
 class ViewMaker {
  public:
   /// Enqueues the backend's kernel.
@@ -81,6 +82,7 @@ class ViewMaker {
   Enqueue enqueue_;
   BufferPool host_pool_;
   BufferPool device_pool_;
+  std::mutex mutex_;  ///< of uploads
   std::unique_ptr<Stream> uploads_;
   Buffer staging_;  ///< what make() uploads: the table of values, then the frames of the views
   Buffer task_;     ///< its copy on the device
