@@ -118,7 +118,7 @@ bool is_product(const ConvForm& form) {
   if (row_bytes > max_count / max_tile_rows) return false;
   // The rows of a tile, and the taps of a row, lie within so many frames of each other.
   const std::int64_t views = max_tile_rows / (std::int64_t{s.out.t} * s.out.h * s.out.w) + 3;
-  const std::int64_t frames = views * s.in.t + s.kernel.t + 2 * s.padding.t;
+  const std::int64_t frames = views * s.in.t + s.kernel.t + std::int64_t{2} * s.padding.t;
   return frames * (s.in.h + s.kernel.h) * (s.in.w + s.kernel.w) * s.x_stride * element_bytes(form.type) <=
          max_count;
 }
@@ -163,8 +163,7 @@ ProductForm product_form(const ConvForm& form) {
 
 std::vector<ConvChunk> chunk_table(const ProductForm& product) {
   const ConvSizes& s = product.form.sizes;
-  const std::size_t padded =
-      static_cast<std::size_t>((s.chunks + chunk_alignment - 1) / chunk_alignment * chunk_alignment);
+  const std::size_t padded = (product.depth.size() + chunk_alignment - 1) / chunk_alignment * chunk_alignment;
   std::vector<ConvChunk> table(padded + chunk_alignment);
   for (std::size_t i = 0; i < product.depth.size(); ++i) {
     const auto& [tap, weight, channel, begin, end] = product.depth[i];
