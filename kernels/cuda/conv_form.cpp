@@ -112,11 +112,15 @@ bool is_product(const ConvForm& form) {
   if (s.groups > 1 && (s.group_channels % chunk_elements(form.type) != 0 || s.columns % 8 != 0)) return false;
   if (form.shift_fold > 0 && (s.groups > 1 || s.kernel.t > 1 || s.padding.t > 0)) return false;
   if (std::max({s.kernel.t, s.kernel.h, s.kernel.w}) > tap_bits) return false;
+  constexpr std::int64_t max_tile_rows = 256;  // and columns
+  const std::int64_t taps = std::int64_t{s.kernel.t} * s.kernel.h * s.kernel.w;
+  const std::int64_t row_bytes = (s.group_channels + std::int64_t{128}) * taps * element_bytes(form.type);
+  if (row_bytes > max_count / max_tile_rows) return false;
   // The rows of a tile, and the taps of a row, lie within so many frames of each other.
-  constexpr std::int64_t max_tile_rows = 256;
   const std::int64_t views = max_tile_rows / (std::int64_t{s.out.t} * s.out.h * s.out.w) + 3;
-  const std::int64_t frames = views * s.in.t + s.kernel.t + 2 * s.padding.t;
-  return frames * (s.in.h + s.kernel.h) * (s.in.w + s.kernel.w) * s.x_stride <= max_count;
+  const std::int64_t frames = views * s.in.t + s.kernel.t + std::int64_t{2} * s.padding.t;
+  return frames * (s.in.h + s.kernel.h) * (s.in.w + s.kernel.w) * s.x_stride * element_bytes(form.type) <=
+         max_count;
 }
 
 // Channels are taken in blocks of 128 bytes, and all taps of a block before the next one: what a tap reads
@@ -159,13 +163,13 @@ ProductForm product_form(const ConvForm& form) {
 
 std::vector<ConvChunk> chunk_table(const ProductForm& product) {
   const ConvSizes& s = product.form.sizes;
-  const std::size_t padded =
-      static_cast<std::size_t>((s.chunks + chunk_alignment - 1) / chunk_alignment * chunk_alignment);
+  const std::size_t padded = (product.depth.size() + chunk_alignment - 1) / chunk_alignment * chunk_alignment;
   std::vector<ConvChunk> table(padded + chunk_alignment);
   for (std::size_t i = 0; i < product.depth.size(); ++i) {
     const auto& [tap, weight, channel, begin, end] = product.depth[i];
     const std::int64_t pixel = (std::int64_t{tap.t} * s.in.h + tap.h) * s.in.w + tap.w;
-    table[i].offset = static_cast<std::int32_t>(pixel * s.x_stride + channel);
+    const std::int64_t element = pixel * s.x_stride + channel;
+    table[i].offset = static_cast<std::int32_t>(element * element_bytes(product.form.type));
     table[i].needs = 1U << tap.t | 1U << (tap_bits + tap.h) | 1U << (2 * tap_bits + tap.w);
   }
   return table;

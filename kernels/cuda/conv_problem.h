@@ -4,8 +4,9 @@
 //
 // Row m is an output position (n,t',h',w'), column o an output channel of the group, and the depth k runs
 // over taps and channels in chunks of 16 bytes: consecutive channels under one tap, which lie side by side in
-// memory. Chunk i of row m is at origin(m) + chunks[i].offset; it is zero where its tap falls outside of the
-// image. A row knows for which t, h and w taps it is inside; a chunk knows which it needs.
+// memory. Chunk i of row m is at origin(m) + chunks[i].offset, where the tap (0,0,0) of row m is its origin;
+// it is zero where its tap falls outside of the image. A row knows for which t, h and w taps it is inside; a
+// chunk knows which it needs.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@ inline constexpr std::uint32_t no_tap = std::uint32_t{1} << 30;
 
 /// 16 bytes of depth.
 struct ConvChunk {
-  std::int32_t offset = 0;       ///< elements from the row's origin
+  std::int32_t offset = 0;       ///< bytes from the row's origin
   std::uint32_t needs = no_tap;  ///< one bit in each field of taps
 };
 

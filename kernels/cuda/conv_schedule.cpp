@@ -65,7 +65,8 @@ double estimate(const ConvForm& form, const ConvTile& tile, const ConvSchedule& 
     if (count == 0) return 0.0;
     return block_start + schedule.split_steps * std::max(count * step, shortest_step) + count * epilogue;
   };
-  double clocks = kernel_start + dealt / resident * together(resident) + together(dealt % resident);
+  const int rounds = dealt / resident;
+  double clocks = kernel_start + rounds * together(resident) + together(dealt % resident);
   if (schedule.splits > 1) {
     const double sum_bytes = static_cast<double>(partial_bytes(form, schedule));
     clocks += kernel_start + sum_bytes / (l2_bytes * device.multiprocessors);

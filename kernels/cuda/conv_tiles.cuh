@@ -33,7 +33,7 @@ __device__ __forceinline__ ConvBlock conv_block(const ConvSchedule& s) {
 
 /// Where a row's taps begin and which of them are inside.
 struct ConvOrigin {
-  std::int64_t element;  ///< of tap (0,0,0) from x; may lie outside where that tap does
+  std::int64_t pixel;  ///< of tap (0,0,0) in x; may lie outside where that tap does
   std::uint32_t taps;
 };
 
@@ -57,9 +57,9 @@ __device__ __forceinline__ ConvOrigin conv_origin(const ConvSizes& s, int row) {
   const int h = divide(row, s.out_h) * s.stride.h - s.padding.h;
   const int t = divide(row, s.out_t) * s.stride.t - s.padding.t;
   const int n = row;
-  const std::int64_t pixel = ((static_cast<std::int64_t>(n) * s.in.t + t) * s.in.h + h) * s.in.w + w;
-  return {pixel * s.x_stride, inside(t, s.kernel.t, s.in.t) | inside(h, s.kernel.h, s.in.h) << tap_bits |
-                                  inside(w, s.kernel.w, s.in.w) << (2 * tap_bits)};
+  return {((static_cast<std::int64_t>(n) * s.in.t + t) * s.in.h + h) * s.in.w + w,
+          inside(t, s.kernel.t, s.in.t) | inside(h, s.kernel.h, s.in.h) << tap_bits |
+              inside(w, s.kernel.w, s.in.w) << (2 * tap_bits)};
 }
 
 /// Brings tiles of both operands from global to shared memory, asynchronously. A tile is `Rows` (or
@@ -69,7 +69,6 @@ template <class T, int Rows, int Columns, int Bytes, int Threads>
 class ConvLoader {
  public:
   static constexpr int row_chunks = Bytes / 16;
-  static constexpr int chunk_elements = 16 / static_cast<int>(sizeof(T));
   static constexpr int pass_rows = Threads / row_chunks;  ///< that the block fetches at once
   static_assert(Bytes == 64 || Bytes == 128);
   static_assert(Rows % pass_rows == 0 && Columns % pass_rows == 0 && pass_rows % 8 == 0);
@@ -93,8 +92,10 @@ class ConvLoader {
     chunk_ = *next_chunk_;
 
     // Rows are kept as distances from the block's first row, which is the same for all threads.
-    const std::int64_t base = conv_origin(s, block.row).element;
-    x_ = static_cast<const T*>(p.x) + base + static_cast<std::int64_t>(block.group) * s.group_channels;
+    const std::int64_t base = conv_origin(s, block.row).pixel;
+    const std::int64_t first_channel = static_cast<std::int64_t>(block.group) * s.group_channels;
+    x_ = reinterpret_cast<const unsigned char*>(static_cast<const T*>(p.x) + base * s.x_stride +
+                                                first_channel);
 #pragma unroll
     for (int i = 0; i < x_passes; ++i) {
       const int row = block.row + first + i * pass_rows;
@@ -102,17 +103,18 @@ class ConvLoader {
       taps_[i] = 0;
       if (row < s.rows) {
         const ConvOrigin origin = conv_origin(s, row);
-        offset_[i] = static_cast<int>(origin.element - base);
+        offset_[i] = static_cast<int>((origin.pixel - base) * s.x_stride * static_cast<int>(sizeof(T)));
         taps_[i] = origin.taps;
       }
     }
     const int column = block.column + weight_row(first);
+    const std::int64_t weights =
+        (static_cast<std::int64_t>(block.group) * s.columns + column) * s.row_elements;
+    weights_ = reinterpret_cast<const unsigned char*>(static_cast<const T*>(p.weights) + weights) +
+               (block.first_step * row_chunks + chunk) * 16;
     columns_left_ = s.columns - column;
     weight_step_ = weight_step;
-    row_elements_ = s.row_elements;
-    weights_ = static_cast<const T*>(p.weights) +
-               (static_cast<std::int64_t>(block.group) * s.columns + column) * s.row_elements +
-               (block.first_step * row_chunks + chunk) * chunk_elements;
+    weight_step_bytes_ = weight_step * s.row_elements * static_cast<int>(sizeof(T));
   }
 
   /// Starts the copies of the next step into `shared`, step_bytes there.
@@ -125,10 +127,10 @@ class ConvLoader {
     }
 #pragma unroll
     for (int i = 0; i < weight_passes; ++i) {
-      const int row = i * weight_step_;
-      cp_async_16(to + x_bytes + i * pass_rows * Bytes, weights_ + row * row_elements_, row < columns_left_);
+      cp_async_16(to + x_bytes + i * pass_rows * Bytes, weights_ + i * weight_step_bytes_,
+                  i * weight_step_ < columns_left_);
     }
-    weights_ += row_chunks * chunk_elements;
+    weights_ += Bytes;
     next_chunk_ += row_chunks;
     chunk_ = *next_chunk_;  // a step ahead, so that nothing waits for it
   }
@@ -137,15 +139,15 @@ class ConvLoader {
   static constexpr int x_passes = Rows / pass_rows;
   static constexpr int weight_passes = Columns / pass_rows;
 
-  const T* x_;
-  const T* weights_;
+  const unsigned char* x_;
+  const unsigned char* weights_;
   const ConvChunk* next_chunk_;
   ConvChunk chunk_;
   int target_;
-  int offset_[x_passes];
+  int offset_[x_passes];  ///< bytes
   std::uint32_t taps_[x_passes];
   int columns_left_;  ///< from the thread's first
-  int weight_step_, row_elements_;
+  int weight_step_, weight_step_bytes_;
 };
 
 }  // namespace tpn::cuda

@@ -213,7 +213,8 @@ std::unique_ptr<Kernel> compile_plain(const ops::FusedConv3d& op, const Signatur
 
 std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& signature) {
   std::vector<std::unique_ptr<Kernel>> best = products(op, signature, conv_form(op, signature), 1);
-  return best.empty() ? compile_plain(op, signature) : std::move(best.front());
+  if (best.empty()) return compile_plain(op, signature);
+  return std::move(best.front());
 }
 
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::FusedConv3d& op, const Signature& signature) {

@@ -11,9 +11,10 @@
 // warp tile of 64 x 64 reads 4 KiB of shared memory for 65,536 products (of 16 bits), which is what lets
 // tensor cores and not shared memory be the limit; the smaller ones exist for layers that do not fill the
 // machine otherwise. The epilogue turns the fragments, through the warp's own part of shared memory, into
-// rows of 16 bytes per thread, because the layout of fragments would give stores of 4. Work: rows x columns x
-// depth products; each row tile reads the weights and each column tile the gathered x from L2, once: (rows /
-// Rows x columns + columns / Columns x rows) x depth elements.
+// rows of 16 bytes per thread, because the layout of fragments would give stores of 4.
+//
+// Work: rows x columns x depth products. From L2 each row of tiles reads all weights, each column of tiles
+// all gathered x: depth x (rows / Rows x columns + columns / Columns x rows) elements.
 #pragma once
 
 #include <array>
@@ -69,7 +70,7 @@ struct MmaFragments {
 /// Reads fragments of a warp's tile. The matrices of one ldmatrix_x4 are, for x, (upper rows, lower rows) of
 /// the first 16 bytes and then of the second; for weights both 16 bytes of the first 8 columns and then of
 /// the next.
-template <class T, class Tile, class Loader>
+template <class Tile, class Loader>
 class MmaReader {
  public:
   __device__ __forceinline__ MmaReader(int lane, int warp_row, int warp_column) {
@@ -197,7 +198,7 @@ __global__ void __launch_bounds__(Tile::threads, Tile::resident) mma_conv3d(cons
   {
     Loader loader(
         p, block, thread, [](int row) { return row; }, Loader::pass_rows);
-    const MmaReader<T, Tile, Loader> reader(lane, warp_row, warp_column);
+    const MmaReader<Tile, Loader> reader(lane, warp_row, warp_column);
     MmaFragments<Tile> fragments[2];
 
 #pragma unroll

@@ -138,16 +138,23 @@ TEST_P(CudaConv3d, PlainKernelAgreesWithTheReference) {
 }
 
 TEST_P(CudaConv3d, EveryProductAgreesWithTheReference) {
-  int products = 0;
+#ifdef CUDA_ON_CPU_RACE
+  constexpr std::size_t step = 3;  // the race checker is slow, and epilogues are the same in all variants
+#else
+  constexpr std::size_t step = 1;
+#endif
+  const std::size_t further = further_cases().size();
+  std::size_t products = 0, index = 0;
   for (const ConvCase& c : small_cases()) {
+    const bool rotates = index++ >= further;
     if (!is_product(c)) continue;
     ++products;
-    for (const ConvVariant& variant : variants()) {
-      expect_reference(c, product(options(), variant, 1));
-      expect_reference(c, product(options(), variant, 3));
+    for (std::size_t i = rotates ? products % step : 0; i < variants().size(); i += rotates ? step : 1) {
+      expect_reference(c, product(options(), variants()[i], 1));
+      expect_reference(c, product(options(), variants()[i], 3));
     }
   }
-  EXPECT_GE(products, 70);
+  EXPECT_GE(products, 70U);
 }
 
 TEST_P(CudaConv3d, EveryCandidateAgreesWithTheReference) {
