@@ -75,7 +75,6 @@ inline void make_views_reference(const Normalization& normalization, std::span<c
                                  const TensorView& out, std::int64_t pixel_stride) {
   check_make_views(views, out, pixel_stride);
   const Shape view_shape{out.shape[1], out.shape[2], out.shape[3], view_channels};
-  const auto values = static_cast<std::size_t>(view_shape.count());
   const HostBuffer memory(static_cast<std::size_t>(view_shape.count()) * size_of(out.dtype));
   const TensorView dense{memory.data(), out.dtype, view_shape};
   std::byte* to = out.data;
