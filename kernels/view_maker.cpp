@@ -82,6 +82,14 @@ ViewMaker::ViewMaker(const Backend& backend, Enqueue enqueue)
       device_pool_([&backend](std::size_t bytes) { return backend.allocate(bytes); }),
       uploads_(backend.make_stream()) {}
 
+std::shared_ptr<const Buffer> ViewMaker::host_memory(std::size_t bytes) {
+  try {
+    return host_pool_.take(bytes);
+  } catch (const OutOfMemory&) {
+    return std::make_shared<const HostBuffer>(bytes);
+  }
+}
+
 std::unique_ptr<DeviceFrames> ViewMaker::make_room(const FrameStore& frames, ImageSize resized) {
   backend_.enter_thread();
   std::unique_ptr<DeviceFrames> room(new DeviceFrames(frames, resized, device_pool_));

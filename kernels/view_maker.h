@@ -63,8 +63,9 @@ class ViewMaker {
   /// Must not outlive the backend.
   ViewMaker(const Backend& backend, Enqueue enqueue);
 
-  /// Memory for frames that upload() reads without detours. It is used again when its last owner lets go.
-  std::shared_ptr<const Buffer> host_memory(std::size_t bytes) { return host_pool_.take(bytes); }
+  /// Memory for frames that upload() reads without detours; ordinary memory where there is no more of that.
+  /// It is used again when its last owner lets go.
+  std::shared_ptr<const Buffer> host_memory(std::size_t bytes);
 
   /// Room for these frames, of which none is there yet. Throws OutOfMemory.
   std::unique_ptr<DeviceFrames> make_room(const FrameStore& frames, ImageSize resized);

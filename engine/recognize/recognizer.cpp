@@ -254,7 +254,9 @@ class Recognizer::Impl {
         attempt(video.error, [&] {
           const BatchReport report = running.front().report.get();
           video.recognition.timings.inference += report.inference_ms;
-          video.notes.insert(video.notes.end(), report.warnings.begin(), report.warnings.end());
+          for (const std::string& warning : report.warnings) {
+            if (!std::ranges::count(video.notes, warning)) video.notes.push_back(warning);
+          }
         });
         done += running.front().views;
         running.pop_front();
@@ -367,16 +369,30 @@ class Recognizer::Impl {
     return {.as_decoded = true, .allocate = [maker](std::size_t bytes) { return maker->host_memory(bytes); }};
   }
 
-  /// What makes views [first, first + the executor's) of the batch in the network's input.
-  [[nodiscard]] Executor::WriteInput view_writer(const ViewBatch& batch, int first, const Executor& network,
-                                                 ViewMaker& maker) const {
-    const Slot& input = network.plan().input();
+  /// Returns what makes views [first, first + the executor's) of the batch in the network's input; where the
+  /// device has no room for their frames, makes them here and returns nothing.
+  [[nodiscard]] Executor::WriteInput fill_on_device(const NetworkRunner& runner, const ViewBatch& batch,
+                                                    int first, const Executor& network,
+                                                    std::vector<std::string>& warnings) const {
+    ViewMaker& maker = *runner.view_maker();
+    const Slot& slot = network.plan().input();
     const std::span<const int> views =
         std::span(batch.views)
-            .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(input.shape[0]));
-    return [this, &batch, &maker, views, stride = input.stride()](const TensorView& out, Stream& stream) {
-      batch.uploads->make_views(maker, views, sampling(), out, stride, stream);
-    };
+            .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(slot.shape[0]));
+    if (batch.uploads->upload_views(maker, views)) {
+      return [this, &batch, &maker, views, stride = slot.stride()](const TensorView& out, Stream& stream) {
+        batch.uploads->make_views(maker, views, sampling(), out, stride, stream);
+      };
+    }
+    warnings.push_back("The memory of the device '" + std::string(runner.backend().name()) +
+                       "' is not enough for the frames of a video, whose views the CPU made.");
+    TensorView view = network.input();
+    view.shape = Shape(view.shape.extents().subspan(1));
+    for (const int number : views) {
+      fill_view(*batch.clips, number, sampling(), view);
+      view.data += view.bytes();
+    }
+    return {};
   }
 
   static std::vector<std::string> features_of(const TensorDumpWriter* dump) {
@@ -393,13 +409,16 @@ class Recognizer::Impl {
   /// Runs the network on a batch of a video's views. Called on any thread.
   BatchReport run_batch(NetworkRunner& runner, const ViewBatch& batch, TensorDumpWriter* dump,
                         std::vector<float>& logits) {
+    std::vector<std::string> warnings;
     const auto fill = [&](Executor& network, int first) -> Executor::WriteInput {
-      if (batch.uploads) return view_writer(batch, first, network, *runner.view_maker());
+      if (batch.uploads) return fill_on_device(runner, batch, first, network, warnings);
       fill_input(batch, first, network);
       return {};
     };
-    return run_network(runner, input_size(static_cast<int>(batch.views.size())), batch.views, fill, dump,
-                       logits);
+    BatchReport report = run_network(runner, input_size(static_cast<int>(batch.views.size())), batch.views,
+                                     fill, dump, logits);
+    std::ranges::move(warnings, std::back_inserter(report.warnings));
+    return report;
   }
 
   void run_views(const ViewReader& input, int first, int count, TensorDumpWriter* dump,

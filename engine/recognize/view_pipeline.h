@@ -52,8 +52,8 @@ class ViewPipeline {
     int batch = 1;  ///< views of a batch; the last one of a video may have fewer
     /// Views are made by devices; a batch has none itself.
     bool on_device = false;
-    /// Where the frames of every clip are uploaded as soon as they are there; null: nowhere yet. It outlives
-    /// the pipeline.
+    /// Where the frames of every clip are uploaded as soon as they are there, if there is room; null: nowhere
+    /// yet. It outlives the pipeline.
     ViewMaker* upload_to = nullptr;
   };
 

@@ -67,7 +67,8 @@ void normalize_crop(const NormalizeCrop& attributes, std::span<const ImageView> 
   if (out.dtype == DType::f32) {
     write_view(make_table<float>(attributes, [](float x) { return x; }), attributes, frames, out);
   } else {
-    write_view(make_table<std::uint16_t>(attributes, f32_to_bf16), attributes, frames, out);
+    const auto convert = out.dtype == DType::f16 ? f32_to_f16 : f32_to_bf16;
+    write_view(make_table<std::uint16_t>(attributes, convert), attributes, frames, out);
   }
 }
 

@@ -44,9 +44,8 @@ inline float normalized_value(const Normalization& normalization, int c, std::ui
 inline void check_make_views(std::span<const ViewOfFrames> views, const TensorView& out,
                              std::int64_t pixel_stride) {
   const Shape& s = out.shape;
-  const bool type = out.dtype == DType::f32 || out.dtype == DType::f16 || out.dtype == DType::bf16;
-  if (s.rank() != 5 || s[4] < 3 || s[4] > view_channels || !type || pixel_stride < view_channels ||
-      pixel_stride % view_channels != 0) {
+  if (s.rank() != 5 || s[4] < 3 || s[4] > view_channels || !is_view_type(out.dtype) ||
+      pixel_stride < view_channels || pixel_stride % view_channels != 0) {
     throw Error(
         "A batch of views must be a (views, T, H, W, 3 to 8) tensor of f32, f16 or bf16 with pixels "
         "a multiple of 8 elements apart, not " +
@@ -76,9 +75,8 @@ inline void make_views_reference(const Normalization& normalization, std::span<c
                                  const TensorView& out, std::int64_t pixel_stride) {
   check_make_views(views, out, pixel_stride);
   const Shape view_shape{out.shape[1], out.shape[2], out.shape[3], view_channels};
-  const auto values = static_cast<std::size_t>(view_shape.count());
-  const HostBuffer floats(values * sizeof(float));
-  const HostBuffer rounded(values * size_of(out.dtype));
+  const HostBuffer memory(static_cast<std::size_t>(view_shape.count()) * size_of(out.dtype));
+  const TensorView dense{memory.data(), out.dtype, view_shape};
   std::byte* to = out.data;
   for (const ViewOfFrames& view : views) {
     std::vector<Image> resized;
@@ -89,11 +87,9 @@ inline void make_views_reference(const Normalization& normalization, std::span<c
       resize_linear_reference(decoded.view(), resized.emplace_back(view.resized).view());
     }
     for (const Image& image : resized) images.push_back(image.view());
-    normalize_crop_reference({normalization.mean, normalization.std, view.left, view.top}, images,
-                             {floats.data(), DType::f32, view_shape});
-    convert(floats.data(), DType::f32, rounded.data(), out.dtype, values);
-    spread_pixels({rounded.data(), out.dtype, view_shape}, pixel_stride, to);
-    to += values / view_channels * static_cast<std::size_t>(pixel_stride) * size_of(out.dtype);
+    normalize_crop_reference({normalization.mean, normalization.std, view.left, view.top}, images, dense);
+    spread_pixels(dense, pixel_stride, to);
+    to += dense.bytes() / view_channels * static_cast<std::size_t>(pixel_stride);
   }
 }
 

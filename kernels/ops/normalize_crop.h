@@ -30,12 +30,17 @@ inline float normalized_value(const NormalizeCrop& attributes, int c, std::uint8
          static_cast<float>(attributes.std[i]);
 }
 
-/// Throws Error unless `out` is (T, H, W, C) with C >= 3 in f32 or bf16, and each of the T frames holds the
-/// crop.
+/// Whether views can have that type.
+inline bool is_view_type(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
+}
+
+/// Throws Error unless `out` is (T, H, W, C) with C >= 3 in f32, f16 or bf16, and each of the T frames holds
+/// the crop.
 inline void check_normalize_crop(const NormalizeCrop& attributes, std::span<const ImageView> frames,
                                  const TensorView& out) {
-  if (out.shape.rank() != 4 || out.shape[3] < 3 || (out.dtype != DType::f32 && out.dtype != DType::bf16)) {
-    throw Error("A view must be written to a (T, H, W, C >= 3) tensor of f32 or bf16, not to " +
+  if (out.shape.rank() != 4 || out.shape[3] < 3 || !is_view_type(out.dtype)) {
+    throw Error("A view must be written to a (T, H, W, C >= 3) tensor of f32, f16 or bf16, not to " +
                 to_string(out.shape) + " of " + std::string(name_of(out.dtype)) + ".");
   }
   if (static_cast<std::int64_t>(frames.size()) != out.shape[0]) {
@@ -69,7 +74,8 @@ inline void normalize_crop_reference(const NormalizeCrop& attributes, std::span<
           if (out.dtype == DType::f32) {
             elements<float>(out)[i] = normalized;
           } else {
-            elements<std::uint16_t>(out)[i] = f32_to_bf16(normalized);
+            elements<std::uint16_t>(out)[i] =
+                out.dtype == DType::f16 ? f32_to_f16(normalized) : f32_to_bf16(normalized);
           }
         }
       }

@@ -7,6 +7,7 @@
 #include "engine/recognize/tpn.h"
 #include "tests/cuda_on_cpu/control.h"
 #include "tests/recognize/tiny_model.h"
+#include "tests/support/frames.h"
 #include "tests/support/images.h"
 #include "tests/support/tolerance.h"
 
@@ -48,6 +49,36 @@ TEST_F(CudaRecognizer, AgreesWithTheCpu) {
   EXPECT_LE(test::relative_l2(found.logits, expected.logits), test::network_f32_relative_l2);
   EXPECT_LE(test::relative_l2(found.scores, expected.scores), test::network_f32_relative_l2);
   EXPECT_TRUE(found.warnings.empty());
+}
+
+TEST_F(CudaRecognizer, TakesFilesAndNv12Frames) {
+  const std::string video = TPN_TEST_DATA "/video/h264_bframes.mp4";
+  const test::RawFrames nv12({FrameFormat::nv12_bt601, {43, 35}}, 12, 1);
+  const FrameSequence frames{nv12.pixels().data(), 12, 35, 43, 25, PixelFormat::nv12_bt601};
+  for (const char* name : {"tpn-slowonly-r50-8x8", "tpn-tsm-r50-1x1x8"}) {
+    const test::TinyModel file(name);
+    const Model model = Model::load(file.path());
+    Recognizer cpu(model, test::one_thread());
+    Recognizer device(model, on_cuda());
+    const auto expect_same = [&](const auto& input) {
+      const Recognition expected = cpu.classify(input), found = device.classify(input);
+      EXPECT_EQ(found.frame_indices, expected.frame_indices);
+      EXPECT_EQ(found.warnings, expected.warnings);
+      EXPECT_LE(test::relative_l2(found.logits, expected.logits), test::network_f32_relative_l2);
+    };
+    expect_same(video);
+    expect_same(frames);
+  }
+}
+
+TEST_F(CudaRecognizer, DumpsTheViewsThatItMade) {
+  const std::string video = TPN_TEST_DATA "/video/h264_bframes.mp4";
+  const std::filesystem::path path = file_.directory() / "dump.safetensors";
+  RecognizerOptions options = on_cuda();
+  options.batch = 4;
+  Recognizer device(model_, options);
+  const std::vector<float> logits = device.classify(video, TensorDump{path, true}).logits;
+  EXPECT_EQ(device.classify_tensor(path).logits, logits);
 }
 
 TEST_F(CudaRecognizer, ComputesInEveryPrecision) {

@@ -10,6 +10,7 @@
 #include "engine/video/clip_loader.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "tests/recognize/tiny_model.h"
+#include "tests/support/frames.h"
 #include "tests/support/tolerance.h"
 
 namespace tpn {
@@ -117,6 +118,28 @@ TEST(Recognizer, ReadsFilesAsItReadsFrames) {
     EXPECT_EQ(r.frame_indices, clips->plan.frame_indices);
     EXPECT_EQ(r.warnings, clips->warnings);
     EXPECT_EQ(r.input, videos + name);
+  }
+}
+
+TEST(Recognizer, TakesNv12Frames) {
+  const test::TinyModel file;
+  Recognizer recognizer(Model::load(file.path()), test::one_thread());
+  const std::pair<PixelFormat, FrameFormat> formats[]{
+      {PixelFormat::nv12_bt601, FrameFormat::nv12_bt601},
+      {PixelFormat::nv12_bt601_full, FrameFormat::nv12_bt601_full},
+      {PixelFormat::nv12_bt709, FrameFormat::nv12_bt709},
+      {PixelFormat::nv12_bt709_full, FrameFormat::nv12_bt709_full}};
+  for (const auto& [format, internal] : formats) {
+    const test::RawFrames nv12({internal, {43, 35}}, 12, 1);
+    std::vector<std::uint8_t> rgb;
+    for (const FrameView& frame : nv12.views()) {
+      const Image image = test::rgb_of(frame);
+      rgb.insert(rgb.end(), image.view().data, image.view().data + 43 * 35 * 3);
+    }
+    const Recognition from_nv12 =
+        recognizer.classify(FrameSequence{nv12.pixels().data(), 12, 35, 43, 0, format});
+    const Recognition from_rgb = recognizer.classify(FrameSequence{rgb.data(), 12, 35, 43});
+    EXPECT_EQ(from_nv12.logits, from_rgb.logits);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/error.h"
 #include "kernels/half.h"
 #include "kernels/memory.h"
+#include "tests/support/frames.h"
 #include "tests/support/golden.h"
 #include "tests/support/images.h"
 #include "tests/video/numbered_frames.h"
@@ -127,6 +128,43 @@ TEST(ClipLoader, KeepsExactlyTheSelectedFrames) {
   ASSERT_EQ(clips->frames.size(), clips->plan.selected.size());
   for (std::size_t i = 0; i < clips->frames.size(); ++i) {
     EXPECT_EQ(test::shown_number(image_of(clips->frames[i]), {64, 48}), clips->plan.selected[i]);
+  }
+}
+
+TEST(ClipLoader, KeepsFramesAsDecodedWithTheSameViews) {
+  SamplingConfig sampling;
+  sampling.short_side = 36;
+  sampling.crop_size = 36;
+  const std::string path = test::video_fixture("h264_bframes.mp4");
+  const auto resized = load_clips(path, sampling);
+  EXPECT_EQ(resized->frames.layout(), (FrameLayout{FrameFormat::rgb, resized->plan.resized}));
+  FrameKeeping keeping;
+  keeping.as_decoded = true;
+  const auto decoded = load_clips(path, sampling, {}, {}, {}, keeping);
+  const FrameLayout layout{FrameFormat::rgb, decoded->info.size};
+  EXPECT_EQ(decoded->frames.layout(), layout);
+  for (int view = 0; view < resized->plan.views(); ++view) {
+    EXPECT_EQ(view_of(*decoded, view, sampling), view_of(*resized, view, sampling)) << view;
+  }
+  keeping.most_bytes = layout.bytes() * decoded->plan.selected.size() - 1;
+  EXPECT_EQ(load_clips(path, sampling, {}, {}, {}, keeping)->frames.layout(), resized->frames.layout());
+}
+
+TEST(ClipLoader, TakesNv12Frames) {
+  SamplingConfig sampling;
+  sampling.short_side = 24;
+  sampling.crop_size = 24;
+  const test::RawFrames nv12({FrameFormat::nv12_bt709, {47, 33}}, 9, 1, 3);
+  std::vector<Image> rgb;
+  std::vector<ImageView> views;
+  for (const FrameView& frame : nv12.views()) rgb.push_back(test::rgb_of(frame));
+  for (const Image& image : rgb) views.push_back(image.view());
+  const auto expected = load_clips(views, sampling, ViewCounts{2, 3});
+  for (const bool as_decoded : {false, true}) {
+    const auto clips = load_clips(nv12.views(), sampling, ViewCounts{2, 3}, {}, {.as_decoded = as_decoded});
+    for (int view = 0; view < 6; ++view) {
+      EXPECT_EQ(view_of(*clips, view, sampling), view_of(*expected, view, sampling)) << view;
+    }
   }
 }
 
