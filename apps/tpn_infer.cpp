@@ -1,5 +1,6 @@
 // tpn_infer: classifies videos.
 #include <iostream>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +56,7 @@ struct Arguments {
   std::string tensor;
   std::string device = "auto";
   std::string precision = "f32";
+  std::string libraries = "auto";
   std::string views;
   std::string format = "text";
   std::string output;
@@ -103,14 +105,27 @@ void declare_options(CLI::App& app, Arguments& a) {
                  "Views of a video, for example 1x1 or 10x3; default: the model's protocol")
       ->type_name("CLIPSxCROPS")
       ->group("Work");
-  app.add_option("--device", a.device, "auto, cpu or cuda")
+  app.add_option("--device", a.device, "auto (a GPU if there is one that can be used), cpu or cuda")
       ->type_name("DEVICE")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}).description(""))
       ->capture_default_str()
       ->group("Work");
-  app.add_option("--precision", a.precision, "f32 or bf16")
+  app.add_option("--devices", a.recognizer.devices,
+                 "With cuda, the numbers of the GPUs that share the work, for example 0,1")
+      ->type_name("N,...")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->group("Work");
+  app.add_option("--precision", a.precision,
+                 "f32, bf16, and on GPUs f16 and tf32 (f32 whose products are rounded)")
       ->type_name("TYPE")
-      ->check(CLI::IsMember({"f32", "bf16"}).description(""))
+      ->check(CLI::IsMember({"f32", "bf16", "f16", "tf32"}).description(""))
+      ->capture_default_str()
+      ->group("Work");
+  app.add_option("--libraries", a.libraries,
+                 "On GPUs: auto lets cuDNN and cuBLASLt compute layers where they are faster; none does not")
+      ->type_name("WHICH")
+      ->check(CLI::IsMember({"auto", "none"}).description(""))
       ->capture_default_str()
       ->group("Work");
   app.add_option("--threads", a.recognizer.threads, "Threads for the network; 0: all processors")
@@ -118,9 +133,10 @@ void declare_options(CLI::App& app, Arguments& a) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->group("Work");
-  app.add_option("--batch", a.recognizer.batch, "Views that go through the network at once")
+  app.add_option("--batch", a.recognizer.batch,
+                 "Views that go through the network at once; 0: one on a CPU, all of a video on a GPU")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->group("Work");
 
@@ -152,7 +168,13 @@ void declare_options(CLI::App& app, Arguments& a) {
 RecognizerOptions recognizer_options(const Arguments& a) {
   RecognizerOptions options = a.recognizer;
   if (a.device != "auto") options.device = a.device == "cuda" ? Device::cuda : Device::cpu;
-  if (a.precision == "bf16") options.precision = Precision::bf16;
+  options.precision = std::map<std::string, Precision>{
+      {"f32", Precision::f32},
+      {"bf16", Precision::bf16},
+      {"f16", Precision::f16},
+      {"tf32",
+       Precision::tf32}}.at(a.precision);
+  options.libraries = a.libraries == "none" ? Libraries::none : Libraries::automatic;
   if (!a.views.empty()) {
     const ViewCounts counts = parse_view_counts(a.views);
     options.clips = counts.clips;

@@ -92,6 +92,8 @@ class Kernel {
   [[nodiscard]] virtual int in_place_input() const { return -1; }
 };
 
+class ViewMaker;
+
 /// A device on which plans run.
 class Backend {
  public:
@@ -128,6 +130,10 @@ class Backend {
   [[nodiscard]] virtual std::unique_ptr<Stream> make_stream() const { return make_host_stream(); }
   /// Memory that allocate() can still give, bytes; 0: unknown.
   [[nodiscard]] virtual std::size_t free_memory() const { return 0; }
+
+  /// What makes views in the device's memory; null where they had better be made on the host. It must not
+  /// outlive the backend.
+  [[nodiscard]] virtual std::unique_ptr<ViewMaker> make_view_maker() const;
 
   /// The libraries it computes with and what they make of this machine, for reports; empty for none.
   [[nodiscard]] virtual std::string libraries() const { return {}; }

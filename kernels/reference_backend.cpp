@@ -2,6 +2,7 @@
 
 #include "kernels/convert.h"
 #include "kernels/memory.h"
+#include "kernels/view_maker.h"
 
 namespace tpn {
 namespace {
@@ -76,6 +77,11 @@ class ReferenceKernel final : public Kernel {
 
 std::unique_ptr<Kernel> ReferenceBackend::compile(const AnyOp& op, const Signature& signature) const {
   return std::make_unique<ReferenceKernel>(op, signature, channel_alignment_);
+}
+
+std::unique_ptr<ViewMaker> ReferenceBackend::make_view_maker() const {
+  if (channel_alignment_ != view_channels) return nullptr;
+  return std::make_unique<ViewMaker>(*this, [](const ViewTask& task, Stream&) { make_views_on_host(task); });
 }
 
 }  // namespace tpn

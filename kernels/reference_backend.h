@@ -22,6 +22,8 @@ class ReferenceBackend final : public Backend {
   [[nodiscard]] bool uses_host_memory() const override { return channel_alignment_ == 1; }
   [[nodiscard]] std::int64_t channel_alignment() const override { return channel_alignment_; }
   [[nodiscard]] bool writes_slices(const AnyOp&) const override { return channel_alignment_ > 1; }
+  /// With an alignment of 8.
+  [[nodiscard]] std::unique_ptr<ViewMaker> make_view_maker() const override;
 
  private:
   std::int64_t channel_alignment_;

@@ -10,6 +10,7 @@ NetworkRunner::NetworkRunner(std::shared_ptr<ModelState> model, const DeviceOpti
     : model_(std::move(model)),
       device_(device),
       backend_(model_->backend(device)),
+      view_maker_(backend_->make_view_maker()),
       precision_(precision),
       tf32_(tf32),
       most_views_(std::numeric_limits<std::int64_t>::max()) {}

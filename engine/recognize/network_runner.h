@@ -11,6 +11,7 @@
 
 #include "engine/exec/executor.h"
 #include "engine/recognize/model_state.h"
+#include "kernels/view_maker.h"
 
 namespace tpn {
 
@@ -23,6 +24,8 @@ class NetworkRunner {
   [[nodiscard]] const Config& config() const { return model_->config(); }
   [[nodiscard]] DType precision() const { return precision_; }
   [[nodiscard]] const Backend& backend() const { return *backend_; }
+  /// Makes views in the device's memory; null where the host does.
+  [[nodiscard]] ViewMaker* view_maker() const { return view_maker_.get(); }
 
   /// Goes through `size.views` views in batches: all at once, or, where the device's memory does not suffice
   /// for that, in halves, quarters and so on, from then on. Calls run(executor, first, count) for each batch:
@@ -42,6 +45,7 @@ class NetworkRunner {
   std::shared_ptr<ModelState> model_;
   DeviceOptions device_;
   std::shared_ptr<const Backend> backend_;
+  std::unique_ptr<ViewMaker> view_maker_;
   DType precision_;
   bool tf32_;
   std::int64_t most_views_;  ///< of a batch, as far as memory goes

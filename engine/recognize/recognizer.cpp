@@ -40,6 +40,22 @@ DType dtype_of(Precision precision) {
   throw Error("There is no such precision.");
 }
 
+FrameFormat format_of(PixelFormat format) {
+  switch (format) {
+    case PixelFormat::rgb:
+      return FrameFormat::rgb;
+    case PixelFormat::nv12_bt601:
+      return FrameFormat::nv12_bt601;
+    case PixelFormat::nv12_bt601_full:
+      return FrameFormat::nv12_bt601_full;
+    case PixelFormat::nv12_bt709:
+      return FrameFormat::nv12_bt709;
+    case PixelFormat::nv12_bt709_full:
+      return FrameFormat::nv12_bt709_full;
+  }
+  throw Error("There is no such pixel format.");
+}
+
 std::vector<std::unique_ptr<NetworkRunner>> make_runners(const std::shared_ptr<ModelState>& model,
                                                          const RecognizerOptions& options) {
   const DType precision = dtype_of(options.precision);
@@ -199,21 +215,22 @@ class Recognizer::Impl {
                                  .max_frames = options_.max_frames,
                                  .max_seconds = options_.max_seconds};
     return [this, input, decoding](const ClipEvents& events) {
-      return load_clips(input, sampling(), wanted_counts(), decoding, events);
+      return load_clips(input, sampling(), wanted_counts(), decoding, events, frame_keeping());
     };
   }
 
   [[nodiscard]] ClipSource source_of(const FrameSequence& frames) const {
-    if (frames.rgb == nullptr || frames.count < 1 || frames.height < 1 || frames.width < 1) {
+    if (frames.pixels == nullptr || frames.count < 1 || frames.height < 1 || frames.width < 1) {
       throw Error("There are no frames to take clips from.");
     }
     return [this, frames](const ClipEvents& events) {
-      const std::ptrdiff_t stride = std::ptrdiff_t{3} * frames.width;
-      std::vector<ImageView> images;
-      for (std::ptrdiff_t i = 0; i < frames.count; ++i) {
-        images.push_back({frames.rgb + i * stride * frames.height, {frames.width, frames.height}, stride});
+      const FrameLayout layout{format_of(frames.format), {frames.width, frames.height}};
+      const auto* pixels = reinterpret_cast<const std::byte*>(frames.pixels);
+      std::vector<FrameView> views;
+      for (std::size_t i = 0; i < static_cast<std::size_t>(frames.count); ++i) {
+        views.push_back(layout.at(pixels + i * layout.bytes()));
       }
-      return load_clips(images, sampling(), wanted_counts(), events);
+      return load_clips(views, sampling(), wanted_counts(), events, frame_keeping());
     };
   }
 
@@ -222,7 +239,11 @@ class Recognizer::Impl {
            const std::function<void(Ended&& ended)>& on_end,
            const std::function<void(const Progress& progress)>& on_progress) {
     const std::lock_guard lock(mutex_);
-    ViewPipeline pipeline(std::move(sources), {sampling(), workers_.first().precision(), batch()});
+    ViewPipeline pipeline(std::move(sources), {.sampling = sampling(),
+                                               .precision = workers_.first().precision(),
+                                               .batch = batch(),
+                                               .on_device = workers_.first().view_maker() != nullptr,
+                                               .upload_to = only_view_maker()});
     // Making the plan takes as long as decoding: both happen at once.
     if (workers_.count() == 1) workers_.first().prepare(input_size(batch()), features_of(dump));
     Ended video;
@@ -335,6 +356,29 @@ class Recognizer::Impl {
     return counts_;
   }
 
+  /// With a single device that makes views: its maker.
+  [[nodiscard]] ViewMaker* only_view_maker() const {
+    return workers_.count() == 1 ? workers_.first().view_maker() : nullptr;
+  }
+
+  [[nodiscard]] FrameKeeping frame_keeping() const {
+    ViewMaker* maker = workers_.first().view_maker();
+    if (maker == nullptr) return {};
+    return {.as_decoded = true, .allocate = [maker](std::size_t bytes) { return maker->host_memory(bytes); }};
+  }
+
+  /// What makes views [first, first + the executor's) of the batch in the network's input.
+  [[nodiscard]] Executor::WriteInput view_writer(const ViewBatch& batch, int first, const Executor& network,
+                                                 ViewMaker& maker) const {
+    const Slot& input = network.plan().input();
+    const std::span<const int> views =
+        std::span(batch.views)
+            .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(input.shape[0]));
+    return [this, &batch, &maker, views, stride = input.stride()](const TensorView& out, Stream& stream) {
+      batch.uploads->make_views(maker, views, sampling(), out, stride, stream);
+    };
+  }
+
   static std::vector<std::string> features_of(const TensorDumpWriter* dump) {
     return dump != nullptr ? dump->features() : std::vector<std::string>();
   }
@@ -349,7 +393,11 @@ class Recognizer::Impl {
   /// Runs the network on a batch of a video's views. Called on any thread.
   BatchReport run_batch(NetworkRunner& runner, const ViewBatch& batch, TensorDumpWriter* dump,
                         std::vector<float>& logits) {
-    const auto fill = [&](Executor& network, int first) { fill_input(batch, first, network); };
+    const auto fill = [&](Executor& network, int first) -> Executor::WriteInput {
+      if (batch.uploads) return view_writer(batch, first, network, *runner.view_maker());
+      fill_input(batch, first, network);
+      return {};
+    };
     return run_network(runner, input_size(static_cast<int>(batch.views.size())), batch.views, fill, dump,
                        logits);
   }
@@ -358,13 +406,14 @@ class Recognizer::Impl {
                  Recognition& recognition) {
     std::vector<int> views(static_cast<std::size_t>(count));
     std::iota(views.begin(), views.end(), first);
-    const auto fill = [&](Executor& network, int offset) {
+    const auto fill = [&](Executor& network, int offset) -> Executor::WriteInput {
       std::vector<float> values;
       for (int view = 0; view < network.input().shape[0]; ++view) {
         const std::vector<float> one = input.read(first + offset + view);
         values.insert(values.end(), one.begin(), one.end());
       }
       to_network_layout(values, network.input());
+      return {};
     };
     const Shape& s = input.shape;
     BatchReport report =
@@ -374,16 +423,17 @@ class Recognizer::Impl {
   }
 
   /// Runs the network on views of those numbers; fill(executor, first) writes views[first] and as many after
-  /// it as the executor takes to its input. Different views may go through different runners at once.
+  /// it as the executor takes to its input, or returns what does so on the device. Different views may go
+  /// through different runners at once.
   template <class Fill>
   BatchReport run_network(NetworkRunner& runner, const InputSize& size, std::span<const int> views,
                           const Fill& fill, TensorDumpWriter* dump, std::vector<float>& logits) {
     BatchReport report;
     const std::string warning =
         runner.run(size, features_of(dump), [&](Executor& network, int first, int count) {
-          fill(network, first);
+          const Executor::WriteInput write = fill(network, first);
           const Stopwatch inference;
-          network.run();
+          write ? network.run(write) : network.run();
           report.inference_ms += inference.ms();
           const std::span<const int> numbers =
               views.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));

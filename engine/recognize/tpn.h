@@ -94,8 +94,8 @@ struct Prediction {
 struct Timings {
   double decode = 0;     ///< opening, counting and decoding frames
   double convert = 0;    ///< of the selected frames to RGB
-  double resize = 0;     ///< of the selected frames
-  double transform = 0;  ///< cropping and normalising views
+  double resize = 0;     ///< of the selected frames; a GPU does it with the views
+  double transform = 0;  ///< cropping and normalising views; with a GPU, copying frames to it
   double inference = 0;  ///< the network
   double total = 0;  ///< from the beginning of decoding to the scores; waiting for earlier videos included
 };
@@ -125,13 +125,21 @@ struct TPN_API Recognition {
   [[nodiscard]] std::vector<Prediction> top(int count) const;
 };
 
+/// Of frames in memory. NV12, as hardware decoders give it, is a plane of luma (height, width) and one of
+/// chroma (height / 2, width / 2, 2), with halves rounded up, in the colours of BT.601 or BT.709; "full"
+/// where values take all of 0..255 instead of 16..235 (luma) and 16..240 (chroma). Every pixel has the chroma
+/// at half its coordinates.
+enum class PixelFormat { rgb, nv12_bt601, nv12_bt601_full, nv12_bt709, nv12_bt709_full };
+
 /// Frames of a video in memory, in presentation order, read during the call only.
 struct FrameSequence {
-  const std::uint8_t* rgb = nullptr;  ///< (count, height, width, 3), dense
+  /// Frame after frame without gaps: (height, width, 3) for RGB, for NV12 luma and then chroma.
+  const std::uint8_t* pixels = nullptr;
   int count = 0;
   int height = 0;
   int width = 0;
   double fps = 0;  ///< only handed on to the result
+  PixelFormat format = PixelFormat::rgb;
 };
 
 /// Prepared views in memory, read during the call only.

@@ -129,11 +129,14 @@ void ViewPipeline::view_all() {
 
 bool ViewPipeline::view(Job& job) {
   std::shared_ptr<const LoadedClips> clips;
+  std::shared_ptr<ClipUploads> uploads;
   std::vector<int> waiting;  // views of ready clips
+  double upload_ms = 0;      // since the last batch
   for (;;) {
     const Job::State now = job.wait();
     if (now.clips != clips) {
       clips = now.clips;
+      if (options_.on_device && clips) uploads = std::make_shared<ClipUploads>(clips);
       waiting.clear();
     }
     const auto batch_of = [&](std::vector<int> views) {
@@ -141,12 +144,19 @@ bool ViewPipeline::view(Job& job) {
       batch.video = job.video();
       batch.clips = clips;
       batch.views = std::move(views);
+      batch.uploads = uploads;
+      batch.transform_ms = std::exchange(upload_ms, 0);
       batch.age = now.age;
       return batch;
     };
     try {
       if (now.error) std::rethrow_exception(now.error);
       for (const int clip : now.ready) {
+        if (options_.upload_to != nullptr) {
+          const Stopwatch uploading;
+          uploads->upload(*options_.upload_to, clip);
+          upload_ms += uploading.ms();
+        }
         for (std::size_t crop = 0; crop < clips->plan.crops.size(); ++crop) {
           waiting.push_back(clip + static_cast<int>(crop) * clips->plan.clips);
         }
@@ -172,21 +182,25 @@ bool ViewPipeline::emit(ViewBatch batch) {
   if (!buffer) return false;
   batch.data = std::move(*buffer);
   try {
-    const Stopwatch transforming;
-    const ViewPlan& plan = batch.clips->plan;
-    const Shape shape{plan.view_frames, plan.crop_size, plan.crop_size, 3};
-    const std::size_t bytes = static_cast<std::size_t>(shape.count()) * size_of(options_.precision);
-    if (batch.data.bytes() < batch.views.size() * bytes) batch.data = HostBuffer(batch.views.size() * bytes);
-    for (std::size_t i = 0; i < batch.views.size(); ++i) {
-      const TensorView out{batch.data.data() + i * bytes, options_.precision, shape};
-      fill_view(*batch.clips, batch.views[i], options_.sampling, out);
-    }
-    batch.transform_ms = transforming.ms();
+    if (!options_.on_device) fill_views(batch);
   } catch (...) {
     recycle(std::move(batch));
     throw;
   }
   return ready_.push(std::move(batch));
+}
+
+void ViewPipeline::fill_views(ViewBatch& batch) const {
+  const Stopwatch transforming;
+  const ViewPlan& plan = batch.clips->plan;
+  const Shape shape{plan.view_frames, plan.crop_size, plan.crop_size, 3};
+  const std::size_t bytes = static_cast<std::size_t>(shape.count()) * size_of(options_.precision);
+  if (batch.data.bytes() < batch.views.size() * bytes) batch.data = HostBuffer(batch.views.size() * bytes);
+  for (std::size_t i = 0; i < batch.views.size(); ++i) {
+    const TensorView out{batch.data.data() + i * bytes, options_.precision, shape};
+    fill_view(*batch.clips, batch.views[i], options_.sampling, out);
+  }
+  batch.transform_ms = transforming.ms();
 }
 
 }  // namespace tpn

@@ -1,7 +1,7 @@
 // Decoding and view preparation on threads of their own, so that they overlap with the network.
 //
 //   loading thread   sources one after the other -> clips
-//   viewing thread   clips that are ready -> batches of normalised views
+//   viewing thread   clips that are ready -> batches of normalised views, or of frames on a device
 //   next()           the batches, for the calling thread
 //
 // While the views of a video are being prepared, the next video is decoded, and no more than that: the frames
@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "engine/recognize/bounded_queue.h"
+#include "engine/recognize/clip_uploads.h"
 #include "engine/video/clip_loader.h"
 #include "engine/video/stopwatch.h"
 #include "kernels/memory.h"
@@ -35,11 +36,12 @@ struct ViewBatch {
   /// count was corrected, and the views before are void. At the end of a video that did load, the whole of
   /// it; null when it did not.
   std::shared_ptr<const LoadedClips> clips;
-  std::vector<int> views;    ///< their numbers
-  HostBuffer data;           ///< (views, T, crop, crop, 3)
-  double transform_ms = 0;   ///< what preparing them took
-  Stopwatch age;             ///< since loading began
-  std::exception_ptr error;  ///< at the end: why the video could not be used
+  std::vector<int> views;                ///< their numbers
+  HostBuffer data;                       ///< (views, T, crop, crop, 3); nothing where devices make the views
+  std::shared_ptr<ClipUploads> uploads;  ///< what devices make the views from; else null
+  double transform_ms = 0;               ///< what preparing them took
+  Stopwatch age;                         ///< since loading began
+  std::exception_ptr error;              ///< at the end: why the video could not be used
 };
 
 class ViewPipeline {
@@ -48,6 +50,11 @@ class ViewPipeline {
     SamplingConfig sampling;
     DType precision = DType::f32;
     int batch = 1;  ///< views of a batch; the last one of a video may have fewer
+    /// Views are made by devices; a batch has none itself.
+    bool on_device = false;
+    /// Where the frames of every clip are uploaded as soon as they are there; null: nowhere yet. It outlives
+    /// the pipeline.
+    ViewMaker* upload_to = nullptr;
   };
 
   /// Starts working at once.
@@ -71,6 +78,7 @@ class ViewPipeline {
   void view_all();
   bool view(Job& job);  // false: the pipeline is being stopped
   bool emit(ViewBatch batch);
+  void fill_views(ViewBatch& batch) const;
 
   std::vector<ClipSource> sources_;
   Options options_;

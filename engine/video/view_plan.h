@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -39,6 +40,11 @@ struct ViewPlan {
 
   [[nodiscard]] int views() const { return clips * static_cast<int>(crops.size()); }
   [[nodiscard]] int clip_of(int view) const { return view % clips; }
+  /// (T), where in `selected` a clip's frames stand.
+  [[nodiscard]] std::span<const std::size_t> slots_of(int clip) const {
+    const auto frames = static_cast<std::size_t>(view_frames);
+    return std::span(slots).subspan(static_cast<std::size_t>(clip) * frames, frames);
+  }
   [[nodiscard]] CropOffset crop_of(int view) const { return crops[static_cast<std::size_t>(view / clips)]; }
 };
 

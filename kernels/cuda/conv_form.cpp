@@ -5,6 +5,8 @@
 #include <limits>
 #include <string>
 
+#include "kernels/cuda/operand_layout.h"
+
 namespace tpn::cuda {
 namespace {
 
@@ -20,23 +22,8 @@ int counted(std::int64_t value, const char* what) {
   return static_cast<int>(value);
 }
 
-Extent extent(std::int64_t t, std::int64_t h, std::int64_t w) {
-  return {counted(t, "frames"), counted(h, "rows of pixels"), counted(w, "columns of pixels")};
-}
 Extent extent(const ops::Extent3& e) {
-  return extent(e[0], e[1], e[2]);
-}
-
-/// An activation's distance from pixel to pixel.
-std::int64_t pixel_stride(const Operand& x) {
-  const std::int64_t stride = x.pixel_stride != 0 ? x.pixel_stride : x.shape[4];
-  if (stride % 8 != 0 || stride < x.shape[4]) {
-    throw Error(
-        "An activation of shape " + to_string(x.shape) +
-        " on the device cuda needs pixels a multiple of 8 elements apart, at least its channels; they are " +
-        std::to_string(stride) + " apart.");
-  }
-  return stride;
+  return {counted(e[0], "taps in t"), counted(e[1], "taps in h"), counted(e[2], "taps in w")};
 }
 
 ConvType conv_type(const Signature& signature) {
@@ -87,34 +74,34 @@ const char* name_of(ConvType type) {
 }
 
 ConvForm conv_form(const ops::FusedConv3d& op, const Signature& signature) {
-  const Shape &x = signature.inputs[0].shape, &weight = signature.inputs[1].shape,
-              &y = signature.outputs[0].shape;
+  const Shape& weight = signature.inputs[1].shape;
+  const ActivationLayout x = activation_layout(op.name, signature.inputs[0]);
+  const ActivationLayout y = activation_layout(op.name, signature.outputs[0]);
   ConvForm form;
   form.type = conv_type(signature);
   form.shift_fold = counted(op.shift_fold, "shifted channels");
-  form.pixels = x[0] * x[1] * x[2] * x[3];
   form.residual = op.residual;
 
   ConvSizes& s = form.sizes;
-  s.rows = counted(y[0] * y[1] * y[2] * y[3], "output positions");
+  s.rows = counted(y.pixels(), "output positions");
   s.groups = counted(op.conv.groups, "groups");
   s.columns = counted(weight[0] / op.conv.groups, "output channels");
   s.group_channels = counted(weight[1], "input channels");
-  s.channels = counted((weight[0] + 7) / 8 * 8, "output channels");
-  s.in = extent(x[1], x[2], x[3]);
-  s.out = extent(y[1], y[2], y[3]);
-  s.out_t = Divider(s.out.t);
-  s.out_h = Divider(s.out.h);
-  s.out_w = Divider(s.out.w);
+  s.channels = y.padded_channels();
+  s.in = {x.t, x.h, x.w};
+  s.out = {y.t, y.h, y.w};
+  s.out_t = Divider(y.t);
+  s.out_h = Divider(y.h);
+  s.out_w = Divider(y.w);
   s.kernel = extent(ops::Conv3d::kernel(weight));
   s.stride = extent(op.conv.stride);
   s.padding = extent(op.conv.padding);
-  s.x_stride = pixel_stride(signature.inputs[0]);
-  s.y_stride = pixel_stride(signature.outputs[0]);
-  if (op.residual) s.residual_stride = pixel_stride(signature.inputs.back());
+  s.x_stride = x.stride;
+  s.y_stride = y.stride;
+  if (op.residual) s.residual_stride = activation_layout(op.name, signature.inputs.back()).stride;
   s.one_frame_residual = op.one_frame_residual;
   s.relu = op.relu;
-  form.touched = x[0] * touched(s.in.t, s.out.t, s.kernel.t, s.stride.t) *
+  form.touched = std::int64_t{x.n} * touched(s.in.t, s.out.t, s.kernel.t, s.stride.t) *
                  touched(s.in.h, s.out.h, s.kernel.h, s.stride.h) *
                  touched(s.in.w, s.out.w, s.kernel.w, s.stride.w);
   return form;

@@ -15,7 +15,6 @@ struct ConvForm {
   ConvSizes sizes;
   ConvType type = ConvType::f32;
   int shift_fold = 0;        ///< of the temporal shift of x; 0: none
-  std::int64_t pixels = 0;   ///< of x
   std::int64_t touched = 0;  ///< pixels of x that some output reads
   bool residual = false;
 };

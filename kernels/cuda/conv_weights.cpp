@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "kernels/batch_norm_folding.h"
 #include "kernels/convert.h"
 #include "kernels/cuda/memory.h"
 #include "kernels/half.h"
@@ -97,24 +96,6 @@ std::shared_ptr<const Buffer> pack_plain(const ConvForm& form, const StoredWeigh
 }
 
 }  // namespace
-
-ChannelFactors channel_factors(const ops::FusedConv3d& op, const Signature& signature, const ConvForm& form) {
-  if (!op.norm) return {};
-  const std::string key = "cuda channel factors|" + signature.inputs[2].constant->name;
-  const auto channels = static_cast<std::size_t>(form.sizes.channels);
-  const auto prepared = signature.prepared.get<ChannelFactors>(key, [&] {
-    const FoldedNorm norm = fold_batch_norm(signature.inputs.subspan(2, 4), op.eps);
-    std::vector<float> both(2 * channels);
-    std::copy(norm.scale.begin(), norm.scale.end(), both.begin());
-    std::copy(norm.shift.begin(), norm.shift.end(), both.begin() + form.sizes.channels);
-    auto factors = std::make_shared<ChannelFactors>();
-    factors->memory = upload(both);
-    factors->scale = reinterpret_cast<const float*>(factors->memory->data());
-    factors->bias = factors->scale + channels;
-    return factors;
-  });
-  return *prepared;
-}
 
 std::shared_ptr<const Buffer> product_weights(const ProductForm& product, const Signature& signature) {
   const ConvForm& form = product.form;

@@ -2,8 +2,10 @@
 
 #include "kernels/cuda/compile.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/make_views.h"
 #include "kernels/cuda/memory.h"
 #include "kernels/cuda/stream.h"
+#include "kernels/view_maker.h"
 
 namespace tpn {
 namespace {
@@ -69,6 +71,10 @@ std::unique_ptr<Stream> CudaBackend::make_stream() const {
 std::size_t CudaBackend::free_memory() const {
   enter_thread();
   return cuda::free_device_memory();
+}
+
+std::unique_ptr<ViewMaker> CudaBackend::make_view_maker() const {
+  return std::make_unique<ViewMaker>(*this, cuda::make_views);
 }
 
 std::string CudaBackend::libraries() const {

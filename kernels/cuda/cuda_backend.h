@@ -36,6 +36,7 @@ class CudaBackend final : public Backend {
   [[nodiscard]] Buffer allocate_staging(std::size_t bytes) const override;
   [[nodiscard]] std::unique_ptr<Stream> make_stream() const override;
   [[nodiscard]] std::size_t free_memory() const override;
+  [[nodiscard]] std::unique_ptr<ViewMaker> make_view_maker() const override;
 
   /// The versions of CUDA's runtime and driver, and the device's name.
   [[nodiscard]] std::string libraries() const override;

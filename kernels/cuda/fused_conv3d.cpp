@@ -6,6 +6,7 @@
 
 #include "kernels/cuda/compile.h"
 #include "kernels/cuda/conv_weights.h"
+#include "kernels/cuda/device_constants.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/memory.h"
 #include "kernels/cuda/stream.h"
@@ -21,12 +22,13 @@ unsigned blocks_for(std::int64_t count, std::int64_t block) {
 class ConvKernel : public Kernel {
  public:
   ConvKernel(const ops::FusedConv3d& op, const Signature& signature, const ConvForm& form)
-      : form_(form),
-        factors_(channel_factors(op, signature, form)),
-        residual_(op.residual ? static_cast<int>(signature.inputs.size()) - 1 : -1) {
+      : form_(form), residual_(op.residual ? static_cast<int>(signature.inputs.size()) - 1 : -1) {
     problem_.sizes = form.sizes;
-    problem_.scale = factors_.scale;
-    problem_.bias = factors_.bias;
+    if (op.norm) {
+      norm_ = norm_constants(signature.inputs.subspan(2, 4), op.eps, signature.prepared);
+      problem_.scale = norm_.scale();
+      problem_.bias = norm_.shift();
+    }
   }
 
   [[nodiscard]] int in_place_input() const override {
@@ -56,7 +58,7 @@ class ConvKernel : public Kernel {
   ConvProblem problem_;
 
  private:
-  ChannelFactors factors_;
+  NormConstants norm_;
   int residual_;
 };
 

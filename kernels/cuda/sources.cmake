@@ -16,6 +16,7 @@ set(TPN_CUDA_SOURCES
     launch.cpp
     level_fusion.cu
     linear.cu
+    make_views.cu
     max_pool3d.cu
     memory.cpp
     mma_conv3d_bf16.cu

@@ -128,8 +128,7 @@ TEST(ViewPipeline, ReportsViewsThatCannotBeMade) {
     auto clips = std::make_shared<LoadedClips>();
     clips->plan = load_clips(frames.images(), sampling())->plan;
     clips->plan.crops = {{1000, 1000}};
-    for (std::size_t i = 0; i < clips->plan.selected.size(); ++i)
-      clips->frames.emplace_back(clips->plan.resized);
+    clips->frames = FrameStore({FrameFormat::rgb, clips->plan.resized}, clips->plan.selected.size());
     events.planned(clips);
     for (int clip = 0; clip < clips->plan.clips; ++clip) events.clip_ready(clip);
     return clips;

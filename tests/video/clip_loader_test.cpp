@@ -75,13 +75,11 @@ LoadedClips packed(const std::vector<ImageView>& frames, int clips, int view_fra
   result.plan.clips = clips;
   result.plan.view_frames = view_frames;
   result.plan.crops = three_crop_offsets(frames.front().size, crop);
+  result.frames = FrameStore({FrameFormat::rgb, frames.front().size},
+                             static_cast<std::size_t>(clips) * static_cast<std::size_t>(view_frames));
   for (std::size_t i = 0; i < static_cast<std::size_t>(clips) * static_cast<std::size_t>(view_frames); ++i) {
     result.plan.slots.push_back(i);
-    Image image(frames[i].size);
-    for (int y = 0; y < image.size().height; ++y) {
-      std::memcpy(image.view().row(y), frames[i].row(y), std::size_t{3} * image.size().width);
-    }
-    result.frames.push_back(std::move(image));
+    result.frames.set(i, frame_of(frames[i]));
   }
   return result;
 }
@@ -128,7 +126,7 @@ TEST(ClipLoader, KeepsExactlyTheSelectedFrames) {
   EXPECT_TRUE(clips->warnings.empty());
   ASSERT_EQ(clips->frames.size(), clips->plan.selected.size());
   for (std::size_t i = 0; i < clips->frames.size(); ++i) {
-    EXPECT_EQ(test::shown_number(clips->frames[i].view(), {64, 48}), clips->plan.selected[i]);
+    EXPECT_EQ(test::shown_number(image_of(clips->frames[i]), {64, 48}), clips->plan.selected[i]);
   }
 }
 

@@ -1,0 +1,12 @@
+// The CUDA version of kernels/ops/make_views.h.
+#pragma once
+
+#include "kernels/stream.h"
+#include "kernels/view_task.h"
+
+namespace tpn::cuda {
+
+/// Enqueues the task on a stream made by make_stream(). Throws Error when the kernel cannot be started.
+void make_views(const ViewTask& task, Stream& stream);
+
+}  // namespace tpn::cuda
