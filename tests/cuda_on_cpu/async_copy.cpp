@@ -12,13 +12,15 @@ void AsyncCopies::clear() {
   group_ends_.clear();
 }
 
-void AsyncCopies::wait(int pending_groups) {
+void AsyncCopies::wait(int pending_groups, unsigned thread, const void* place) {
   const auto keep = static_cast<std::size_t>(pending_groups);
   if (group_ends_.size() <= keep) return;
   const std::size_t groups = group_ends_.size() - keep;
   const std::uint32_t end = group_ends_[groups - 1];
   for (std::uint32_t i = 0; i < end; ++i) {
     const Copy& copy = copies_[i];
+    if (copy.source_size != 0) race::access(thread, copy.global, copy.source_size, race::Access::read, place);
+    race::copy_ends(thread, copy.shared, copy.size, place);
     if (copy.size == 16 && copy.source_size == 16) {  // by far the most frequent
       std::memcpy(copy.shared, copy.global, 16);
       continue;
@@ -66,7 +68,8 @@ void cp_async_commit() {
 }
 
 void cp_async_wait(int pending_groups) {
-  BlockRunner::current()->thread().copies.wait(pending_groups);
+  DeviceThread& thread = BlockRunner::current()->thread();
+  thread.copies.wait(pending_groups, thread.linear, __builtin_return_address(0));
 }
 
 }  // namespace tpn::cuda_on_cpu

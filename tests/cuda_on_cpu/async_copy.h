@@ -24,8 +24,9 @@ class AsyncCopies {
 
   void add(const Copy& copy) { copies_.push_back(copy); }
   void commit() { group_ends_.push_back(static_cast<std::uint32_t>(copies_.size())); }
-  /// Does the copies of all groups but the youngest `pending_groups`.
-  void wait(int pending_groups);
+  /// Does the copies of all groups but the youngest `pending_groups`. thread, place: who waits, and where in
+  /// the program.
+  void wait(int pending_groups, unsigned thread, const void* place);
   [[nodiscard]] bool empty() const { return copies_.empty(); }
   [[nodiscard]] const Copy& first() const { return copies_.front(); }
   void clear();

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "tests/cuda_on_cpu/device_functions.h"
+#include <cuda_runtime.h>
+
 #include "tests/cuda_on_cpu/findings.h"
 #include "tests/cuda_on_cpu/race_checker.h"
 
@@ -55,7 +56,7 @@ BlockRunner::BlockRunner() : stacks_(max_threads), threads_(std::make_unique<Dev
 void BlockRunner::run_thread(void* runner) {
   auto& self = *static_cast<BlockRunner*>(runner);
   for (;;) {
-    self.launch_->body();
+    self.launch_->call->run();
     self.finish_thread();  // returns when another block needs this thread
   }
 }
@@ -112,7 +113,6 @@ bool BlockRunner::run(const Launch& launch, std::uint64_t block, std::uint64_t s
   pick_next();
   threadIdx = thread().index;
   scheduler_.switch_to(thread().fiber);
-  race::end_block();
   current_runner_ = nullptr;
   if (finished_ == thread_count_) return true;
 

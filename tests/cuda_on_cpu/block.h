@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +22,8 @@ inline constexpr unsigned lanes_per_warp = 32;
 inline constexpr unsigned max_threads = 1024;
 inline constexpr unsigned max_warps = max_threads / lanes_per_warp;
 
+class KernelCall;
+
 /// A kernel that was started.
 struct Launch {
   std::string kernel;
@@ -31,7 +32,7 @@ struct Launch {
   std::size_t shared_bytes = 0;  // dynamic
   std::size_t shared_limit = 0;  // dynamic and fixed
   std::uint64_t serial = 0;
-  std::function<void()> body;  // of one thread
+  std::shared_ptr<const KernelCall> call;
 };
 
 /// One CUDA thread.

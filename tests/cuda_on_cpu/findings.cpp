@@ -67,10 +67,17 @@ const char* name_of(FindingKind kind) {
   return "unknown";
 }
 
-void add_finding(Finding finding) {
+bool is_new(const std::string& key) {
   Store& all = store();
   const std::lock_guard lock(all.mutex);
-  if (all.known.insert(key_of(finding)).second) all.findings.push_back(std::move(finding));
+  return all.known.count(key) == 0;
+}
+
+void add_finding(Finding finding, std::string key) {
+  if (key.empty()) key = key_of(finding);
+  Store& all = store();
+  const std::lock_guard lock(all.mutex);
+  if (all.known.insert(std::move(key)).second) all.findings.push_back(std::move(finding));
 }
 
 std::vector<Finding> take_findings() {

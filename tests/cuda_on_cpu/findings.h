@@ -5,7 +5,11 @@
 
 namespace tpn::cuda_on_cpu {
 
-/// Keeps the finding unless one of the same kind, kernel and message but for numbers is kept already.
-void add_finding(Finding finding);
+/// Whether no finding with the key was kept since take_findings(). Two threads may both be told so.
+bool is_new(const std::string& key);
+
+/// Keeps the finding unless one with its key is kept already. Without a key it is the message without its
+/// numbers, so that other threads and blocks make no other finding.
+void add_finding(Finding finding, std::string key = {});
 
 }  // namespace tpn::cuda_on_cpu

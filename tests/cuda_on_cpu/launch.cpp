@@ -61,14 +61,15 @@ void name_kernel(const void* kernel, const char* name) {
   all.by_kernel.insert_or_assign(kernel, name);
 }
 
-cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body) {
+cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel,
+                   std::shared_ptr<const KernelCall> call) {
   if (device_count() == 0) return remember(cudaErrorNoDevice);
   const SharedLimits limits = shared_limits(kernel);
   const cudaError_t status = check_limits(config, limits.dynamic);
   if (status != cudaSuccess) return remember(status);
   Launch work{name_of_kernel(kernel),  config.gridDim, config.blockDim,
               config.dynamicSmemBytes, limits.total,   0,
-              std::move(body)};
+              std::move(call)};
   return remember(enqueue(config.stream, {[work]() mutable {
                                             work.serial = next_serial();
                                             return run_grid(work) ? cudaSuccess : cudaErrorLaunchFailure;

@@ -16,6 +16,9 @@ enum class Access : std::uint8_t { read, write, atomic };
 
 inline constexpr bool enabled = true;
 
+/// Where shared memory will lie.
+void watch_shared(const void* memory, std::size_t size);
+
 /// Shared memory that holds nothing yet, and that is none.
 void declare_shared(const void* address, std::size_t size);
 void forget_shared(const void* address, std::size_t size);
@@ -25,7 +28,6 @@ void forget_global(const void* address, std::size_t size);
 
 void begin_launch();
 void begin_block(BlockRunner& runner);
-void end_block();
 void barrier_done();
 void warp_barrier_done(unsigned warp, std::uint32_t mask);
 
@@ -38,13 +40,13 @@ void copy_ends(unsigned thread, const void* shared, std::size_t size, const void
 
 inline constexpr bool enabled = false;
 
+inline void watch_shared(const void* /*memory*/, std::size_t /*size*/) {}
 inline void declare_shared(const void* /*address*/, std::size_t /*size*/) {}
 inline void forget_shared(const void* /*address*/, std::size_t /*size*/) {}
 inline void declare_global(const void* /*address*/, std::size_t /*size*/) {}
 inline void forget_global(const void* /*address*/, std::size_t /*size*/) {}
 inline void begin_launch() {}
 inline void begin_block(BlockRunner& /*runner*/) {}
-inline void end_block() {}
 inline void barrier_done() {}
 inline void warp_barrier_done(unsigned /*warp*/, std::uint32_t /*mask*/) {}
 inline void access(unsigned /*thread*/, const void* /*address*/, std::size_t /*size*/, Access /*kind*/,

@@ -31,6 +31,7 @@ SharedMemory::SharedMemory() {
   fixed_ = memory_ + gap_bytes;
   dynamic_ = fixed_ + fixed_area_bytes + gap_bytes;
   sanitizer::poison(memory_, memory_bytes);
+  race::watch_shared(memory_, memory_bytes);
 }
 
 SharedMemory::~SharedMemory() {

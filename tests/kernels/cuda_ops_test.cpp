@@ -186,7 +186,7 @@ TEST(CudaCandidates, LeaveOutWhatDoesNotFitSharedMemory) {
 /// Operands that no plan makes.
 class CudaOperands : public ::testing::Test {
  protected:
-  [[nodiscard]] std::unique_ptr<Kernel> relu(const Operand& x, const Operand& y) {
+  std::unique_ptr<Kernel> relu(const Operand& x, const Operand& y) {
     return cuda::compile(ops::Relu{}, {.inputs = {&x, 1}, .outputs = {&y, 1}, .prepared = prepared_});
   }
 

@@ -5,7 +5,8 @@
 
 #define CUDA_ON_CPU 1
 
-#include <functional>
+#include <cstddef>
+#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -34,17 +35,49 @@ namespace tpn::cuda_on_cpu {
 /// Gives findings the kernel's name; without it they show its address.
 void name_kernel(const void* kernel, const char* name);
 
-/// Enqueues a kernel, of which `body` runs one thread.
-cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body);
+/// A kernel and its arguments.
+class KernelCall {
+ public:
+  /// size: of the object, bytes. It is the only memory of the host that a kernel's threads read.
+  explicit KernelCall(std::size_t size) : size_(size) {}
+  virtual ~KernelCall() = default;
+  KernelCall(const KernelCall&) = delete;
+  KernelCall& operator=(const KernelCall&) = delete;
+
+  /// Runs one thread.
+  virtual void run() const = 0;
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  std::size_t size_;
+};
+
+template <class... Parameters>
+class BoundKernel final : public KernelCall {
+ public:
+  using Values = std::tuple<std::remove_cv_t<Parameters>...>;
+  BoundKernel(void (*kernel)(Parameters...), Values values)
+      : KernelCall(sizeof(BoundKernel)), kernel_(kernel), values_(std::move(values)) {}
+  void run() const override { std::apply(kernel_, values_); }
+
+ private:
+  void (*kernel_)(Parameters...);
+  Values values_;
+};
+
+/// Enqueues a kernel.
+cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel,
+                   std::shared_ptr<const KernelCall> call);
 
 }  // namespace tpn::cuda_on_cpu
 
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
-  std::tuple<std::remove_cv_t<Parameters>...> values(std::forward<Arguments>(arguments)...);
-  return tpn::cuda_on_cpu::launch(*config, reinterpret_cast<const void*>(kernel),
-                                  [kernel, values] { std::apply(kernel, values); });
+  using Call = tpn::cuda_on_cpu::BoundKernel<Parameters...>;
+  return tpn::cuda_on_cpu::launch(
+      *config, reinterpret_cast<const void*>(kernel),
+      std::make_shared<const Call>(kernel, typename Call::Values(std::forward<Arguments>(arguments)...)));
 }
 
 // What the toolkit's header adds to the C functions.

@@ -1,0 +1,325 @@
+#include "tests/cuda_on_cpu/race_checker.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <cuda_runtime.h>
+
+#include "tests/cuda_on_cpu/clock.h"
+#include "tests/cuda_on_cpu/device_heap.h"
+#include "tests/cuda_on_cpu/findings.h"
+#include "tests/cuda_on_cpu/memory.h"
+#include "tests/cuda_on_cpu/places.h"
+#include "tests/cuda_on_cpu/shadow.h"
+
+namespace tpn::cuda_on_cpu::race {
+
+namespace {
+
+enum class Problem : std::uint8_t {
+  none,
+  no_memory,
+  uninitialized,
+  pending_copy,
+  race_with_write,
+  race_with_reads
+};
+
+/// What threads do to memory, with cp.async's two moments.
+enum class Act : std::uint8_t { read, write, atomic, begin_copy, end_copy };
+
+struct Actor {
+  unsigned thread;
+  std::uint32_t place;
+  std::size_t size;  // bytes of the whole access
+};
+
+bool lies_in(const void* address, const void* begin, std::size_t size) {
+  return static_cast<std::size_t>(static_cast<const std::byte*>(address) -
+                                  static_cast<const std::byte*>(begin)) < size;
+}
+
+/// Blocks run on one thread of the CPU in this build, and nothing here is locked.
+class Checker {
+ public:
+  Checker() : global_(heap_begin(), heap_bytes) {}
+
+  void watch_shared(const void* memory, std::size_t size) { shared_.emplace(memory, size); }
+  [[nodiscard]] Shadow& shared() { return *shared_; }
+  [[nodiscard]] Shadow& global() { return global_; }
+  [[nodiscard]] Clock& clock() { return clock_; }
+
+  void begin_block(BlockRunner& runner) {
+    runner_ = &runner;
+    const dim3& block = runner.launch().block;
+    clock_.begin_block(block.x * block.y * block.z);
+  }
+
+  void access(const void* address, Act act, const Actor& actor) {
+    if (shared_->contains(address)) {
+      check(*shared_, shared_->offset(address), act, actor);
+    } else if (global_.contains(address)) {
+      check(global_, global_.offset(address), act, actor);
+    } else if (!runner_->stacks().contains(address)) {
+      check_other_memory(address, act, actor);
+    }
+  }
+
+ private:
+  void check(Shadow& shadow, std::size_t offset, Act act, const Actor& actor);
+  Problem check_cell(const Shadow& shadow, Cell& cell, Act act, unsigned thread) const;
+  Problem check_bytes(Shadow& shadow, std::size_t offset, std::size_t count, Act act, unsigned thread,
+                      Cell& before);
+  void check_other_memory(const void* address, Act act, const Actor& actor);
+  void report(const Shadow& shadow, std::size_t offset, Act act, const Actor& actor, Problem problem,
+              const Word& word, const Cell& before);
+  [[nodiscard]] std::string describe_other(Record record, bool is_write) const;
+  void add(FindingKind kind, const Actor& actor, std::uint32_t other_place, Act act, const std::string& what);
+
+  std::optional<Shadow> shared_;
+  Shadow global_;
+  Clock clock_;
+  BlockRunner* runner_ = nullptr;
+};
+
+Checker& checker() {
+  static Checker instance;
+  return instance;
+}
+
+Problem Checker::check_cell(const Shadow& shadow, Cell& cell, Act act, unsigned thread) const {
+  if (cell.write == no_memory) return Problem::no_memory;
+  if (act == Act::end_copy) {  // which its own thread alone waits for; what came between was found there
+    cell = {clock_.now(thread, Record::plain), {}};
+    return Problem::none;
+  }
+  Problem problem = Problem::none;
+  const bool reads = act == Act::read || act == Act::atomic;
+  if (cell.write == never_written) {
+    if (reads && &shadow == &*shared_) problem = Problem::uninitialized;
+  } else if (!clock_.write_before(cell.write, thread)) {
+    const bool atomics =
+        act == Act::atomic && cell.write.kind() != Record::plain && cell.write.kind() != Record::pending_copy;
+    if (!atomics) {
+      problem = cell.write.kind() == Record::pending_copy && clock_.of_running_block(cell.write)
+                    ? Problem::pending_copy
+                    : Problem::race_with_write;
+    }
+  }
+  if (act == Act::read) {
+    cell.read = clock_.add_read(cell.read, thread);
+    return problem;
+  }
+  if (problem == Problem::none && !cell.read.none() && !clock_.reads_before(cell.read, thread)) {
+    problem = Problem::race_with_reads;
+  }
+  switch (act) {
+    case Act::atomic:
+      cell.write = clock_.add_atomic(cell.write, thread);
+      break;
+    case Act::begin_copy:
+      cell.write = clock_.now(thread, Record::pending_copy);
+      break;
+    default:
+      cell.write = clock_.now(thread, Record::plain);
+  }
+  cell.read = {};
+  return problem;
+}
+
+Problem Checker::check_bytes(Shadow& shadow, std::size_t offset, std::size_t count, Act act, unsigned thread,
+                             Cell& before) {
+  shadow.split_word(offset);
+  Problem problem = Problem::none;
+  for (std::size_t i = 0; i < count; ++i) {
+    Cell& cell = shadow.bytes(offset)[(offset + i) % 4];
+    const Cell old = cell;
+    const Problem found = check_cell(shadow, cell, act, thread);
+    if (problem == Problem::none && found != Problem::none) {
+      problem = found;
+      before = old;
+    }
+  }
+  shadow.join_word(offset);
+  return problem;
+}
+
+void Checker::check(Shadow& shadow, std::size_t offset, Act act, const Actor& actor) {
+  const std::size_t end = offset + actor.size;
+  bool told = false;  // one finding for an access is enough
+  Cell last_before;   // neighbouring words are mostly alike
+  Cell last_after;
+  for (std::size_t at = offset; at < end;) {
+    Word& word = shadow.word(at);
+    const std::size_t count = std::min(4 - at % 4, end - at);
+    Cell before = word.cell;
+    Problem problem = Problem::none;
+    if (count < 4 || before.write == split) {
+      problem = check_bytes(shadow, at, count, act, actor.thread, before);
+    } else if (!last_before.write.none() && before == last_before) {
+      word.cell = last_after;
+    } else {
+      problem = check_cell(shadow, word.cell, act, actor.thread);
+      last_before = before;
+      last_after = word.cell;
+    }
+    if (problem != Problem::none && !std::exchange(told, true)) {
+      report(shadow, at, act, actor, problem, word, before);
+      if (problem == Problem::no_memory) runner_->abort();
+    }
+    (act == Act::read ? word.read_place : word.write_place) = actor.place;
+    at += count;
+  }
+}
+
+const char* verb(Act act) {
+  switch (act) {
+    case Act::read:
+      return "read";
+    case Act::write:
+      return "write";
+    case Act::atomic:
+      return "atomic operation";
+    case Act::begin_copy:
+      return "cp.async";
+    case Act::end_copy:
+      return "end of a cp.async";
+  }
+  return "access";
+}
+
+std::string Checker::describe_other(Record record, bool is_write) const {
+  if (!clock_.of_running_block(record))
+    return "thread " + std::to_string(record.thread()) + " of another block";
+  if (is_write) {
+    return record.kind() == Record::many_atomics ? "several threads"
+                                                 : "thread " + std::to_string(record.thread());
+  }
+  switch (record.kind()) {
+    case Record::one_thread:
+      return "thread " + std::to_string(record.thread());
+    case Record::one_warp:
+      return "several threads of warp " + std::to_string(record.thread());
+    case Record::one_block:
+      return "threads of several warps";
+    default:
+      return "several blocks";
+  }
+}
+
+void Checker::add(FindingKind kind, const Actor& actor, std::uint32_t other_place, Act act,
+                  const std::string& what) {
+  const std::string key = std::to_string(static_cast<int>(kind)) + runner_->launch().kernel + "@" +
+                          std::to_string(actor.place) + "@" + std::to_string(other_place);
+  if (!is_new(key)) return;
+  const dim3& block = runner_->launch().block;
+  const unsigned x = actor.thread % block.x;
+  const unsigned y = actor.thread / block.x % block.y;
+  const unsigned z = actor.thread / block.x / block.y;
+  std::string message = runner_->launch().kernel + ", block (" + std::to_string(blockIdx.x) + "," +
+                        std::to_string(blockIdx.y) + "," + std::to_string(blockIdx.z) + "), thread (" +
+                        std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(z) +
+                        "): " + verb(act) + " of " + std::to_string(actor.size) + " bytes in " +
+                        describe_place(actor.place) + ", " + what;
+  if (other_place != 0) message += " in " + describe_place(other_place);
+  add_finding({kind, runner_->launch().kernel, std::move(message)}, key);
+}
+
+void Checker::report(const Shadow& shadow, std::size_t offset, Act act, const Actor& actor, Problem problem,
+                     const Word& word, const Cell& before) {
+  const bool is_shared = &shadow == &*shared_;
+  const std::byte* address = shadow.address(offset);
+  const std::string where =
+      is_shared ? runner_->shared().describe(address) : describe_device_address(address);
+  const auto kind_of_race = [&](Record other) {
+    if (is_shared) return FindingKind::race_in_shared_memory;
+    return clock_.of_running_block(other) && other.kind() != Record::many_blocks
+               ? FindingKind::race_in_block
+               : FindingKind::race_between_blocks;
+  };
+  switch (problem) {
+    case Problem::none:
+      return;
+    case Problem::no_memory:
+      add(is_shared ? FindingKind::shared_out_of_bounds : FindingKind::global_out_of_bounds, actor, 0, act,
+          where);
+      return;
+    case Problem::uninitialized:
+      add(FindingKind::uninitialized_shared_read, actor, 0, act, where + ", which nobody has written");
+      return;
+    case Problem::pending_copy:
+      add(FindingKind::copy_read_before_wait, actor, word.write_place, act,
+          where + ", the destination of a cp.async not waited for by thread " +
+              std::to_string(before.write.thread()));
+      return;
+    case Problem::race_with_write:
+      add(kind_of_race(before.write), actor, word.write_place, act,
+          where + ", written without a barrier between by " + describe_other(before.write, true));
+      return;
+    case Problem::race_with_reads:
+      add(kind_of_race(before.read), actor, word.read_place, act,
+          where + ", read without a barrier between by " + describe_other(before.read, false));
+      return;
+  }
+}
+
+void Checker::check_other_memory(const void* address, Act act, const Actor& actor) {
+  if (act == Act::read) {
+    const KernelCall* call = runner_->launch().call.get();
+    if (lies_in(address, call, runner_->launch().call->size())) return;  // the kernel's arguments
+    if (lies_in(address, &threadIdx, sizeof(threadIdx)) || lies_in(address, &blockIdx, sizeof(blockIdx)) ||
+        lies_in(address, &blockDim, sizeof(blockDim)) || lies_in(address, &gridDim, sizeof(gridDim))) {
+      return;
+    }
+    if (is_in_program(address)) return;  // constants
+  }
+  add(FindingKind::host_memory_access, actor, 0, act,
+      find_allocation(address).has_value() ? "pinned memory of the host" : "memory of the host");
+  runner_->abort();
+}
+
+}  // namespace
+
+void watch_shared(const void* memory, std::size_t size) {
+  checker().watch_shared(memory, size);
+}
+void declare_shared(const void* address, std::size_t size) {
+  checker().shared().set(address, size, never_written);
+}
+void forget_shared(const void* address, std::size_t size) {
+  checker().shared().set(address, size, no_memory);
+}
+void declare_global(const void* address, std::size_t size) {
+  checker().global().set(address, size, never_written);
+}
+void forget_global(const void* address, std::size_t size) {
+  checker().global().set(address, size, no_memory);
+}
+
+void begin_launch() {
+  checker().clock().begin_launch();
+}
+void begin_block(BlockRunner& runner) {
+  checker().begin_block(runner);
+}
+void barrier_done() {
+  checker().clock().barrier();
+}
+void warp_barrier_done(unsigned warp, std::uint32_t mask) {
+  checker().clock().warp_barrier(warp, mask);
+}
+
+void access(unsigned thread, const void* address, std::size_t size, Access kind, const void* place) {
+  const Act act = kind == Access::read ? Act::read : kind == Access::write ? Act::write : Act::atomic;
+  checker().access(address, act, {thread, place_of(place), size});
+}
+void copy_begins(unsigned thread, const void* shared, std::size_t size, const void* place) {
+  checker().access(shared, Act::begin_copy, {thread, place_of(place), size});
+}
+void copy_ends(unsigned thread, const void* shared, std::size_t size, const void* place) {
+  checker().access(shared, Act::end_copy, {thread, place_of(place), size});
+}
+
+}  // namespace tpn::cuda_on_cpu::race
