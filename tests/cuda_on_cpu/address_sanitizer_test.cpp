@@ -32,5 +32,18 @@ TEST_F(AddressSanitizer, NamesTheAllocation) {
                "allocation of 512 bytes");
 }
 
+TEST_F(AddressSanitizer, SeesTheHostTouchWhatACopyWillWrite) {
+  EXPECT_DEATH(
+      {
+        const DeviceVector<float> in(std::vector<float>(128, 1.0F));
+        float* host = nullptr;
+        cudaMallocHost(reinterpret_cast<void**>(&host), 512);
+        cudaMemcpyAsync(host, in.data(), 512, cudaMemcpyDeviceToHost, nullptr);
+        const volatile float early = host[3];
+        static_cast<void>(early);
+      },
+      "use-after-poison");
+}
+
 }  // namespace
 }  // namespace tpn::cuda_on_cpu

@@ -13,11 +13,13 @@
 #include "tests/cuda_on_cpu/tensor_core.h"
 
 // Variables, not macros: cudaLaunchConfig_t has a member gridDim.
+// NOLINTBEGIN(readability-identifier-naming): CUDA's names
 extern constinit thread_local uint3 threadIdx;
 extern constinit thread_local uint3 blockIdx;
 extern constinit thread_local dim3 blockDim;
 extern constinit thread_local dim3 gridDim;
 inline constexpr int warpSize = 32;
+// NOLINTEND(readability-identifier-naming)
 
 namespace tpn::cuda_on_cpu {
 
@@ -48,6 +50,8 @@ T shuffle_value(std::uint32_t mask, T value, Shuffle mode, int argument, int wid
 }
 
 }  // namespace tpn::cuda_on_cpu
+
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): CUDA's names
 
 // --- Barriers
 
@@ -137,3 +141,5 @@ void __stcs(T* address, T value) {
 
 /// Ends the kernel with a finding.
 [[noreturn]] void __trap();
+
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

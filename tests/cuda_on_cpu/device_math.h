@@ -16,6 +16,8 @@ inline float rounded(float value) {
 
 }  // namespace tpn::cuda_on_cpu
 
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): CUDA's names
+
 inline float __fmaf_rn(float a, float b, float c) {
   return __builtin_fmaf(a, b, c);
 }
@@ -201,3 +203,5 @@ inline double min(double a, double b) {
 inline double max(double a, double b) {
   return std::fmax(a, b);
 }
+
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

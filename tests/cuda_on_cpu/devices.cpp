@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "tests/cuda_on_cpu/control.h"
@@ -74,9 +74,7 @@ const ErrorText* find_text(cudaError_t status) {
 int attribute(cudaDeviceAttr attribute) {
   switch (attribute) {
     case cudaDevAttrMaxThreadsPerBlock:
-      return 1024;
     case cudaDevAttrMaxBlockDimX:
-      return 1024;
     case cudaDevAttrMaxBlockDimY:
       return 1024;
     case cudaDevAttrMaxBlockDimZ:
@@ -84,7 +82,6 @@ int attribute(cudaDeviceAttr attribute) {
     case cudaDevAttrMaxGridDimX:
       return 2147483647;
     case cudaDevAttrMaxGridDimY:
-      return 65535;
     case cudaDevAttrMaxGridDimZ:
       return 65535;
     case cudaDevAttrWarpSize:
@@ -223,7 +220,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
 cudaError_t cudaDeviceGetPCIBusId(char* text, int length, int device) {
   if (device < 0 || device >= device_count()) return remember(cudaErrorInvalidDevice);
   if (length < 13) return remember(cudaErrorInvalidValue);
-  std::snprintf(text, static_cast<std::size_t>(length), "0000:%02x:00.0", static_cast<unsigned>(device + 1));
+  const std::string id = "0000:0" + std::to_string(device + 1) + ":00.0";  // 12 characters
+  std::memcpy(text, id.c_str(), id.size() + 1);
   return cudaSuccess;
 }
 

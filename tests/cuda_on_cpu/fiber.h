@@ -39,7 +39,7 @@ class Fiber {
 /// of their addresses, so that equal frames do not compete for the same lines of the caches.
 class StackPool {
  public:
-  static constexpr std::size_t usable_bytes = (sanitizer::checks_addresses ? 252U : 60U) * 1024;
+  static constexpr std::size_t usable_bytes = std::size_t{sanitizer::checks_addresses ? 252 : 60} * 1024;
 
   explicit StackPool(std::size_t count);
   ~StackPool();

@@ -16,7 +16,8 @@ struct Store {
 };
 
 Store& store() {
-  static Store* instance = new Store;  // NOLINT(cppcoreguidelines-owning-memory): outlives the worker threads
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): outlives the worker threads
+  static Store* const instance = new Store;
   return *instance;
 }
 

@@ -10,11 +10,15 @@
 // so that sums are read and written where they lie, in vectors.
 #include "tests/cuda_on_cpu/fragment_product.h"
 
+#include <cstddef>
+
 namespace tpn::cuda_on_cpu::TPN_ISA {
 
 namespace {
 
-constexpr int vector_floats = TPN_VECTOR;
+using Index = std::ptrdiff_t;
+
+constexpr Index vector_floats = TPN_VECTOR;
 
 using Four = float __attribute__((vector_size(16)));
 
@@ -32,7 +36,7 @@ void store(float* to, const Vector& value) {
   reinterpret_cast<Anywhere<Vector>*>(to)->value = value;
 }
 
-template <int Floats>
+template <Index Floats>
 struct Vec;
 template <>
 struct Vec<4> {
@@ -65,7 +69,7 @@ float element<Operand::f16>(std::uint32_t bits) {
 
 /// Calls store(k, value) for the elements in a register whose first element has depth `k`.
 template <Operand Type, class Store>
-void unpack(std::uint32_t bits, int k, const Store& store) {
+void unpack(std::uint32_t bits, Index k, const Store& store) {
   if constexpr (Type == Operand::tf32) {
     store(k, from_bits(bits & 0xffffe000U));
   } else {
@@ -75,29 +79,29 @@ void unpack(std::uint32_t bits, int k, const Store& store) {
 }
 
 template <Operand Type>
-constexpr int depth = Type == Operand::tf32 ? 8 : 16;
+constexpr Index depth = Type == Operand::tf32 ? 8 : 16;
 
 template <Operand Type>
 void expand(const FragmentProduct& product, float* a, float* b) {
-  constexpr int elements = depth<Type> / 8;  // in a register
-  for (int lane = 0; lane < 32; ++lane) {
-    const int row = lane / 4;
-    const int k = lane % 4 * elements;
-    for (int m = 0; m < product.m; ++m) {
+  constexpr Index elements = depth<Type> / 8;  // in a register
+  for (Index lane = 0; lane < 32; ++lane) {
+    const Index row = lane / 4;
+    const Index k = lane % 4 * elements;
+    for (Index m = 0; m < product.m; ++m) {
       const std::uint32_t* registers = product.a[static_cast<unsigned>(lane)] + 4 * m;
       float* row_start = a + (m * 8 + row) * depth<Type> * 4;
-      for (int i = 0; i < 4; ++i) {
-        unpack<Type>(registers[i], k + (i / 2) * (depth<Type> / 2), [&](int at, float value) {
+      for (Index i = 0; i < 4; ++i) {
+        unpack<Type>(registers[i], k + (i / 2) * (depth<Type> / 2), [&](Index at, float value) {
           row_start[at * 4 + i % 2 * 2] = value;
           row_start[at * 4 + i % 2 * 2 + 1] = value;
         });
       }
     }
-    const int column = lane / 4;
-    for (int n = 0; n < product.n; ++n) {
+    const Index column = lane / 4;
+    for (Index n = 0; n < product.n; ++n) {
       const std::uint32_t* registers = product.b[static_cast<unsigned>(lane)] + 2 * n;
-      for (int i = 0; i < 2; ++i) {
-        unpack<Type>(registers[i], k + i * (depth<Type> / 2), [&](int at, float value) {
+      for (Index i = 0; i < 2; ++i) {
+        unpack<Type>(registers[i], k + i * (depth<Type> / 2), [&](Index at, float value) {
           float* place = b + (((column / 2) * depth<Type> + at) * product.n + n) * 4 + column % 2;
           place[0] = value;
           place[2] = value;
@@ -109,42 +113,42 @@ void expand(const FragmentProduct& product, float* a, float* b) {
 
 /// Rows of sums m to m + Rows - 1, Vectors * Floats of their 4 n floats each.
 /// sum: at (m, first float); a: [Rows][8 rows][k][4] at the row; b: [k][4 n] at the first float.
-template <int K, int Floats, int Rows, int Vectors>
-void multiply(float* sum, const float* a, const float* b, int row_floats) {
+template <Index K, Index Floats, Index Rows, Index Vectors>
+void multiply(float* sum, const float* a, const float* b, Index row_floats) {
   using V = Vec<Floats>;
   typename V::Type sums[Rows][Vectors];
 #pragma GCC unroll 8
-  for (int i = 0; i < Rows; ++i) {
+  for (Index i = 0; i < Rows; ++i) {
 #pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) {
+    for (Index j = 0; j < Vectors; ++j) {
       sums[i][j] = load<typename V::Type>(sum + i * row_floats + j * Floats);
     }
   }
-  for (int k = 0; k < K; ++k) {
+  for (Index k = 0; k < K; ++k) {
     typename V::Type factors[Vectors];
 #pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) {
+    for (Index j = 0; j < Vectors; ++j) {
       factors[j] = load<typename V::Type>(b + k * row_floats + j * Floats);
     }
 #pragma GCC unroll 8
-    for (int i = 0; i < Rows; ++i) {
+    for (Index i = 0; i < Rows; ++i) {
       const auto row = V::repeat(load<Four>(a + (i * 8 * K + k) * 4));
 #pragma GCC unroll 8
-      for (int j = 0; j < Vectors; ++j) sums[i][j] += row * factors[j];
+      for (Index j = 0; j < Vectors; ++j) sums[i][j] += row * factors[j];
     }
   }
 #pragma GCC unroll 8
-  for (int i = 0; i < Rows; ++i) {
+  for (Index i = 0; i < Rows; ++i) {
 #pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) {
+    for (Index j = 0; j < Vectors; ++j) {
       store(sum + i * row_floats + j * Floats, sums[i][j]);
     }
   }
 }
 
-template <int K, int Rows>
-void multiply_rows(float* sum, const float* a, const float* b, int row_floats) {
-  int first = 0;
+template <Index K, Index Rows>
+void multiply_rows(float* sum, const float* a, const float* b, Index row_floats) {
+  Index first = 0;
   for (; first + 2 * vector_floats <= row_floats; first += 2 * vector_floats) {
     multiply<K, vector_floats, Rows, 2>(sum + first, a, b + first, row_floats);
   }
@@ -156,21 +160,21 @@ void multiply_rows(float* sum, const float* a, const float* b, int row_floats) {
 
 template <Operand Type>
 void run_type(const FragmentProduct& product) {
-  constexpr int K = depth<Type>;
-  alignas(64) static thread_local float a[max_tiles * 8 * K * 4];
-  alignas(64) static thread_local float b[4 * K * max_tiles * 4];
+  constexpr Index k_count = depth<Type>;
+  alignas(64) static thread_local float a[max_tiles * 8 * k_count * 4];
+  alignas(64) static thread_local float b[4 * k_count * max_tiles * 4];
   expand<Type>(product, a, b);
-  const int row_floats = product.n * 4;
-  for (int lane = 0; lane < 32; ++lane) {
+  const Index row_floats = product.n * 4;
+  for (Index lane = 0; lane < 32; ++lane) {
     float* sum = product.sum[static_cast<unsigned>(lane)];
-    const float* a_row = a + lane / 4 * K * 4;
-    const float* b_columns = b + lane % 4 * K * row_floats;
-    int m = 0;
+    const float* a_row = a + lane / 4 * k_count * 4;
+    const float* b_columns = b + lane % 4 * k_count * row_floats;
+    Index m = 0;
     for (; m + 4 <= product.m; m += 4) {
-      multiply_rows<K, 4>(sum + m * row_floats, a_row + m * 8 * K * 4, b_columns, row_floats);
+      multiply_rows<k_count, 4>(sum + m * row_floats, a_row + m * 8 * k_count * 4, b_columns, row_floats);
     }
     for (; m < product.m; ++m) {
-      multiply_rows<K, 1>(sum + m * row_floats, a_row + m * 8 * K * 4, b_columns, row_floats);
+      multiply_rows<k_count, 1>(sum + m * row_floats, a_row + m * 8 * k_count * 4, b_columns, row_floats);
     }
   }
 }

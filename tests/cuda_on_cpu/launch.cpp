@@ -1,7 +1,7 @@
 // Checks launches as a device does, and enqueues them.
-#include <cstdio>
 #include <map>
 #include <mutex>
+#include <sstream>
 
 #include <cuda_runtime.h>
 
@@ -29,9 +29,9 @@ std::string name_of_kernel(const void* kernel) {
   const std::lock_guard lock(all.mutex);
   const auto found = all.by_kernel.find(kernel);
   if (found != all.by_kernel.end()) return found->second;
-  char address[32];
-  std::snprintf(address, sizeof(address), "kernel at %p", kernel);
-  return address;
+  std::ostringstream text;
+  text << "kernel at " << kernel;
+  return text.str();
 }
 
 std::uint64_t next_serial() {

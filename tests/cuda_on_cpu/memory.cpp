@@ -25,7 +25,8 @@ struct Table {
 };
 
 Table& table() {
-  static Table* instance = new Table;  // NOLINT(cppcoreguidelines-owning-memory): others free memory at exit
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): others free memory at exit
+  static Table* const instance = new Table;
   return *instance;
 }
 

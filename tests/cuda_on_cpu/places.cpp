@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <vector>
 
 #include <link.h>
@@ -52,12 +53,11 @@ bool is_wrapper(const std::string& line) {
 }
 
 std::string look_up(std::uint32_t place) {
-  char command[96];
-  std::snprintf(command, sizeof(command), "addr2line -i -e /proc/%d/exe 0x%x 2>/dev/null",
-                static_cast<int>(getpid()),
-                place - 1);  // within the call, which is before its return address
+  std::ostringstream command;
+  command << "addr2line -i -e /proc/" << getpid() << "/exe 0x" << std::hex
+          << place - 1;  // within the call, before its end
   // NOLINTNEXTLINE(cert-env33-c): the command holds two numbers
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command, "r"), &pclose);
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.str().c_str(), "r"), &pclose);
   std::string found;
   char text[1024];
   while (pipe != nullptr && std::fgets(text, sizeof(text), pipe.get()) != nullptr) {
@@ -69,8 +69,9 @@ std::string look_up(std::uint32_t place) {
     }
   }
   if (!found.empty()) return found;
-  std::snprintf(text, sizeof(text), "0x%x", place);
-  return text;
+  std::ostringstream number;
+  number << "0x" << std::hex << place;
+  return number.str();
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "tests/cuda_on_cpu/control.h"
 #include "tests/cuda_on_cpu/device_vector.h"
+#include "tests/cuda_on_cpu/sanitizer.h"
 #include "tests/cuda_on_cpu/test_kernels.h"
 
 namespace tpn::cuda_on_cpu {
@@ -165,6 +166,25 @@ TEST(Streams, DoTheirWorkInOrderWhenWaitedFor) {
   EXPECT_EQ(cudaStreamQuery(stream), cudaSuccess);
   EXPECT_EQ(kernels_run(), before + 2);
   for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(host[i], static_cast<float>(i + 2));
+}
+
+// Under the address sanitizer the touch ends the program: address_sanitizer_test.cpp.
+TEST(Streams, TouchingWhatACopyWillWriteIsNamed) {
+  if (sanitizer::checks_addresses) GTEST_SKIP() << "the sanitizer ends the program";
+  const Stream stream;
+  Pinned host(count);
+  const DeviceVector<float> a(std::vector<float>(count, 5.0F));
+  ASSERT_EQ(cudaMemcpyAsync(host.data(), a.data(), bytes, cudaMemcpyDeviceToHost, stream), cudaSuccess);
+  EXPECT_TRUE(std::isnan(host[7]));  // too early
+  const std::vector<Finding> findings = take_findings();
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].kind, FindingKind::host_access_before_copy_end);
+  EXPECT_NE(findings[0].message.find("byte 28 of 400"), std::string::npos) << findings[0].message;
+
+  ASSERT_EQ(cudaMemcpyAsync(host.data(), a.data(), bytes, cudaMemcpyDeviceToHost, stream), cudaSuccess);
+  ASSERT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
+  EXPECT_EQ(host[7], 5.0F);
+  EXPECT_TRUE(take_findings().empty());
 }
 
 TEST(Streams, WaitForEventsOfOthers) {

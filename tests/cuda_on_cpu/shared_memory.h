@@ -13,8 +13,8 @@ struct SharedArray;
 /// them lie gaps; the address sanitizer knows these.
 class SharedMemory {
  public:
-  static constexpr std::size_t fixed_limit = 48U * 1024;    // bytes
-  static constexpr std::size_t total_limit = 227U * 1024;   // bytes
+  static constexpr std::size_t fixed_limit = std::size_t{48} * 1024;   // bytes
+  static constexpr std::size_t total_limit = std::size_t{227} * 1024;  // bytes
   static constexpr std::size_t reserved_per_block = 1024U;  // bytes, what the machine takes for itself
 
   SharedMemory();
@@ -44,7 +44,7 @@ class SharedMemory {
 
   [[nodiscard]] const std::byte* memory() const { return memory_; }
   static constexpr std::size_t gap_bytes = 4096;
-  static constexpr std::size_t fixed_area_bytes = 128U * 1024;  // with the gaps between arrays
+  static constexpr std::size_t fixed_area_bytes = std::size_t{128} * 1024;  // with the gaps between arrays
   static constexpr std::size_t memory_bytes =
       gap_bytes + fixed_area_bytes + gap_bytes + total_limit + reserved_per_block + gap_bytes;
 

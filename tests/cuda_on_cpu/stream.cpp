@@ -41,8 +41,8 @@ struct Streams {
 };
 
 Streams& streams() {
-  static Streams* instance =
-      new Streams;  // NOLINT(cppcoreguidelines-owning-memory): others end streams at exit
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): others end streams at exit
+  static Streams* const instance = new Streams;
   return *instance;
 }
 
@@ -347,7 +347,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
 }
 
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
-  for (const cudaEvent_t event : {start, end}) {
+  for (CUevent_st* event : {start, end}) {
     if (event == nullptr || event->recorded == nullptr || !event->timed)
       return remember(cudaErrorInvalidResourceHandle);
     if (!event->recorded->done) return remember(cudaErrorNotReady);

@@ -56,12 +56,13 @@ void ldmatrix(std::uint32_t* result, int count, const void* row) {
   runner.collective(~0U, "ldmatrix", &self, [&](const Arguments& lanes, std::uint32_t all) {
     check_whole_warp(runner, all, "ldmatrix");
     const unsigned first_thread = runner.thread().warp() * lanes_per_warp;
-    for (unsigned i = 0; i < matrices; ++i) {
-      for (unsigned r = 0; r < 8; ++r) {
+    for (std::size_t i = 0; i < matrices; ++i) {
+      for (std::size_t r = 0; r < 8; ++r) {
         const auto* words = static_cast<const std::byte*>(static_cast<LoadLane*>(lanes[8 * i + r])->row);
-        for (unsigned c = 0; c < 4; ++c) {
-          const unsigned lane = 4 * r + c;
-          race::access(first_thread + lane, words + 4 * c, 4, race::Access::read, place);
+        for (std::size_t c = 0; c < 4; ++c) {
+          const std::size_t lane = 4 * r + c;
+          race::access(first_thread + static_cast<unsigned>(lane), words + 4 * c, 4, race::Access::read,
+                       place);
           std::memcpy(static_cast<LoadLane*>(lanes[lane])->result + i, words + 4 * c, 4);
         }
       }

@@ -33,7 +33,7 @@ void check_aligned(const void* address, std::size_t size, race::Access kind, con
 
 }  // namespace
 
-// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,readability-identifier-naming,misc-definitions-in-headers)
+// NOLINTBEGIN(bugprone-reserved-identifier,bugprone-macro-parentheses,readability-identifier-naming)
 #define TPN_ACCESS(size)                                                            \
   void __tsan_read##size(void* address) {                                           \
     check_aligned(address, size, race::Access::read, __builtin_return_address(0));  \
@@ -109,4 +109,4 @@ void __tsan_atomic_thread_fence(int /*order*/) {
 }
 void __tsan_atomic_signal_fence(int /*order*/) {}
 }
-// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,readability-identifier-naming,misc-definitions-in-headers)
+// NOLINTEND(bugprone-reserved-identifier,bugprone-macro-parentheses,readability-identifier-naming)

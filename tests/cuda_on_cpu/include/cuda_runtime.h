@@ -17,6 +17,9 @@
 #include "tests/cuda_on_cpu/device_functions.h"
 #include "tests/cuda_on_cpu/device_math.h"
 
+// NOLINTBEGIN(bugprone-reserved-identifier,bugprone-macro-parentheses,readability-identifier-naming): CUDA's
+// names
+
 // Shared memory is declared with TPN_SHARED and TPN_DYNAMIC_SHARED only; these would silently make local
 // variables.
 #undef __shared__
@@ -111,3 +114,5 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void (*ke
   return cudaOccupancyMaxActiveBlocksPerMultiprocessor(blocks, reinterpret_cast<const void*>(kernel), threads,
                                                        shared_bytes);
 }
+
+// NOLINTEND(bugprone-reserved-identifier,bugprone-macro-parentheses,readability-identifier-naming)
