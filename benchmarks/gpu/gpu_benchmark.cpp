@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -10,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include <cuda_profiler_api.h>
+
 #include "benchmarks/gpu/gpu_report.h"
 #include "benchmarks/temporary_model.h"
 #include "benchmarks/time.h"
@@ -17,6 +20,7 @@
 #include "engine/model/weights.h"
 #include "kernels/convert.h"
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/launch.h"
 #include "tests/support/tolerance.h"
 
 namespace tpn::benchmarks {
@@ -24,10 +28,13 @@ namespace {
 
 constexpr std::string_view usage =
     "Usage: gpu_benchmark [--config NAME] [--precision LIST] [--batch LIST] [--size PIXELS] [--runs N]\n"
-    "                     [--libraries none|auto] [--steps] [--json FILE]\n\n"
+    "                     [--libraries none|auto] [--steps] [--json FILE]\n"
+    "       gpu_benchmark --profile [OPTION...] | --save-model FILE [--config NAME] | --devices\n\n"
     "Times a built-in configuration (default: tpn-slowonly-r50-8x8) with random weights, in each of the\n"
     "precisions (f32, tf32, f16, bf16; default: bf16) with each number of views (default: 1,30). Its logits\n"
     "are first compared with those of an unfused plan in f32. --steps prints the time of every operation.\n"
+    "--profile only runs the first combination, kernel by kernel, inside the range that profilers watch.\n"
+    "--save-model writes the model with its random weights, --devices prints what GPUs there are.\n"
     "Exit status: 0; 1 when logits are wrong or the model cannot be run.\n";
 
 struct Options {
@@ -38,7 +45,10 @@ struct Options {
   std::int64_t runs = 20;
   CudaLibraries libraries = CudaLibraries::automatic;
   bool steps = false;
+  bool profile = false;
+  bool devices = false;
   std::string json;
+  std::string save_model;
 };
 
 Precision precision_named(std::string_view name) {
@@ -76,8 +86,12 @@ std::optional<Options> parse(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
     if (option == "--help") return std::nullopt;
-    if (option == "--steps") {
-      o.steps = true;
+    bool* const flag = option == "--steps"     ? &o.steps
+                       : option == "--profile" ? &o.profile
+                       : option == "--devices" ? &o.devices
+                                               : nullptr;
+    if (flag != nullptr) {
+      *flag = true;
       continue;
     }
     if (i + 1 == argc) throw Error(std::string(option) + " is unknown or lacks its value (see --help).");
@@ -96,6 +110,8 @@ std::optional<Options> parse(int argc, char** argv) {
       o.libraries = value == "none" ? CudaLibraries::none : CudaLibraries::automatic;
     } else if (option == "--json") {
       o.json = value;
+    } else if (option == "--save-model") {
+      o.save_model = value;
     } else {
       throw Error("'" + std::string(option) + " " + std::string(value) + "' is unknown (see --help).");
     }
@@ -103,6 +119,24 @@ std::optional<Options> parse(int argc, char** argv) {
   if (o.precisions.empty()) o.precisions.push_back(precision_named("bf16"));
   if (o.batches.empty()) o.batches = {1, 30};
   return o;
+}
+
+std::shared_ptr<const CudaBackend> make_backend(const Options& o) {
+  auto backend = std::make_shared<const CudaBackend>(CudaOptions{.libraries = o.libraries});
+  backend->enter_thread();
+  return backend;
+}
+
+std::shared_ptr<const Plan> make_plan(const std::filesystem::path& model, const InputSize& size,
+                                      const Precision& precision,
+                                      std::shared_ptr<const CudaBackend> backend) {
+  const std::shared_ptr<const Weights> weights = Weights::load(model);
+  return std::make_shared<Plan>(build_network(weights->config(), size), std::move(backend), *weights,
+                                PlanOptions{.precision = precision.dtype, .tf32 = precision.tf32});
+}
+
+InputSize size_of(const std::filesystem::path& model, std::int64_t side) {
+  return {1, Weights::load(model)->config().view_frames(), side, side};
 }
 
 /// The median time of every step over a few runs of each on its own.
@@ -130,11 +164,7 @@ GpuTiming time_model(const std::filesystem::path& model, const InputSize& size, 
   timing.views = size.views;
   const std::size_t free_before = backend->free_memory();
   std::shared_ptr<const Plan> plan;
-  timing.plan_seconds = time_of([&] {
-    const std::shared_ptr<const Weights> weights = Weights::load(model);
-    plan = std::make_shared<Plan>(build_network(weights->config(), size), backend, *weights,
-                                  PlanOptions{.precision = precision.dtype, .tf32 = precision.tf32});
-  });
+  timing.plan_seconds = time_of([&] { plan = make_plan(model, size, precision, backend); });
   timing.multiply_adds = plan->multiply_adds();
   Executor executor(plan);
   fill_views(executor.input());
@@ -164,14 +194,13 @@ GpuTiming time_model(const std::filesystem::path& model, const InputSize& size, 
 }
 
 GpuReport run(const Options& o) {
-  const auto backend = std::make_shared<const CudaBackend>(CudaOptions{.libraries = o.libraries});
-  backend->enter_thread();
+  const auto backend = make_backend(o);
   GpuReport report;
   report.device = backend->device();
   report.libraries = backend->libraries();
   report.config = o.config;
   const TemporaryModel model(o.config);
-  InputSize size{1, Weights::load(model.path())->config().view_frames(), o.side, o.side};
+  InputSize size = size_of(model.path(), o.side);
   const std::vector<float> reference = reference_logits(model.path(), size, backend);
   for (const Precision& precision : o.precisions) {
     for (const std::int64_t views : o.batches) {
@@ -182,7 +211,39 @@ GpuReport run(const Options& o) {
   return report;
 }
 
+/// One run outside the profilers' range and one inside.
+void profile(const Options& o) {
+  const TemporaryModel model(o.config);
+  InputSize size = size_of(model.path(), o.side);
+  size.views = o.batches.front();
+  Executor executor(make_plan(model.path(), size, o.precisions.front(), make_backend(o)));
+  fill_views(executor.input());
+  executor.run_timed();
+  cuda::check(cudaProfilerStart(), "starting the profiler");
+  executor.run_timed();
+  cuda::check(cudaProfilerStop(), "stopping the profiler");
+}
+
+void print_devices() {
+  for (const cuda::DeviceInfo& d : cuda::usable_devices().value_or_throw()) {
+    std::cout << d.index << ": " << d.name << ", compute capability " << d.major << '.' << d.minor << ", "
+              << d.multiprocessors << " multiprocessors, " << d.memory_bytes / (1U << 20U) << " MiB, driver "
+              << cuda::driver_version() << ", runtime " << cuda::runtime_version() << '\n';
+  }
+}
+
+void save_model(const Options& o) {
+  const TemporaryModel model(o.config);
+  std::filesystem::copy_file(model.path(), o.save_model, std::filesystem::copy_options::overwrite_existing);
+}
+
 int main_with(const Options& o) {
+  if (o.devices || o.profile || !o.save_model.empty()) {
+    if (o.devices) print_devices();
+    if (!o.save_model.empty()) save_model(o);
+    if (o.profile) profile(o);
+    return 0;
+  }
   const GpuReport report = run(o);
   print(report, o.steps, std::cout);
   if (!o.json.empty()) {

@@ -2,12 +2,13 @@
 """Times PyTorch on a TPN model file and input, for comparison with tpn_bench on the same machine.
 
     pytorch_tpn.py --model M.safetensors --input IN.safetensors --precision bf16 --threads 2 --json out.json
+    pytorch_tpn.py --model M.safetensors --device cuda --precision bf16 --batch 30 --seconds 120 --json out.json
 
 Needs torch and numpy; torch.compile also needs a C++ compiler. The network is written here in plain PyTorch and runs
 straight from the model file's tensors (mmaction2's names) and its `tpn.config`. Every way of running it that PyTorch
-offers (memory layout, 3D or 2D convolutions, batch norm kept or folded, eager or compiled, autocast or pure bf16) is
-checked against the plain float32 network first, then timed; the fastest is what an engine has to beat. On a busy
-machine compare minima, or the processor time with OMP_WAIT_POLICY=passive, which others' load disturbs least.
+offers (memory layout, 3D or 2D convolutions, batch norm kept or folded, eager or compiled, on CUDA as a captured graph,
+autocast or pure 16-bit) is checked against the plain float32 network first, then timed; the fastest is what an engine
+has to beat. The input lies in the device's memory in the type and layout of the way. On a busy machine compare minima, or the processor time with OMP_WAIT_POLICY=passive, which others' load disturbs least.
 Exit status: 0, or 1 when a way of running gave wrong logits (it is then not timed).
 
 Shape letters: N views, C channels, T frames (TSM: segments), H, W pixels, K classes.
@@ -28,7 +29,9 @@ from torch.nn import functional as F
 # Relative L2 error of the logits against plain float32. Float32 leaves room for another order of summation through
 # some hundred layers. In bf16 PyTorch is 0.05 to 0.26 off on networks with random weights, the deeper the more (each
 # stored activation is rounded to 8 bits, and the logits are small differences of such); wrong kernels give about 1.
-TOLERANCE = {'f32': 1e-4, 'bf16': 0.35}
+TOLERANCE = {'f32': 1e-4, 'tf32': 0.05, 'f16': 0.05, 'bf16': 0.35}
+
+HALF = {'f16': torch.float16, 'bf16': torch.bfloat16}
 
 
 # ---------------------------------------------------------------- files
@@ -215,47 +218,80 @@ class Network(nn.Module):
 
 # ---------------------------------------------------------------- ways of running it
 
-def variants(precision, compiled):
-    """Yields (name, layout, fold, compile, cast); cast is None, 'autocast' or 'pure'."""
-    for cast in (None, ) if precision == 'f32' else ('autocast', 'pure'):
-        for layout in ('contiguous', 'channels_last_3d', 'images', 'images+linear'):
-            for fold, compile_it in ((False, False), (True, False)) + (((True, True), ) if compiled else ()):
-                parts = [layout, 'bn folded' if fold else 'bn kept', 'compile' if compile_it else 'eager']
-                yield ', '.join(parts + ([cast] if cast else [])), layout, fold, compile_it, cast
+def variants(precision, compiled, device):
+    """Yields (name, layout, fold, mode, cast): mode is 'eager', 'graph' (captured, CUDA only) or 'compile'; cast is None,
+    'autocast' or 'pure'. On CUDA the usually fastest come first, since not all may get their time."""
+    modes = [('eager', False), ('eager', True)] if device == 'cpu' else [('graph', True), ('eager', False)]
+    if compiled:
+        modes.insert(2 if device == 'cpu' else 1, ('compile', True))
+    layouts = ('contiguous', 'channels_last_3d', 'images', 'images+linear')
+    casts = ('autocast', 'pure') if precision in HALF else (None, )
+    if device == 'cuda':
+        layouts, casts = layouts[::-1], casts[::-1]
+    for cast in casts:
+        for layout in layouts:
+            for mode, fold in modes:
+                parts = [layout, 'bn folded' if fold else 'bn kept', mode]
+                yield ', '.join(parts + ([cast] if cast else [])), layout, fold, mode, cast
 
 
-def runner(state, config, layout, fold, compile_it, cast):
-    """Returns a function from (N, 3, T, H, W) float32 to float32 logits (N, K)."""
-    network = Network(state, config, layout, fold).eval()
-    if cast == 'pure':
-        network = network.to(torch.bfloat16)
-    memory_format = network.memory_format
-    if compile_it:
-        torch._dynamo.reset()
-        network = torch.compile(network, options={'freezing': True})  # weights become constants, packed for oneDNN
+class Way:
+    """The network run in one way: from (N, 3, T, H, W) as prepare() gives it to float32 logits (N, K)."""
 
-    def run(x):
-        x = x.to(torch.bfloat16 if cast == 'pure' else torch.float32, memory_format=memory_format)
-        with torch.no_grad(), torch.autocast('cpu', torch.bfloat16, enabled=cast == 'autocast'):
-            return network(x).float()
-    return run
+    def __init__(self, state, config, device, precision, layout, fold, mode, cast):
+        self.device, self.precision, self.cast, self.graph = device, precision, cast, None
+        self.network = Network(state, config, layout, fold).eval().to(device)
+        self.memory_format, self.captures = self.network.memory_format, mode == 'graph'
+        if cast == 'pure':
+            self.network = self.network.to(HALF[precision])
+        if mode == 'compile':
+            torch._dynamo.reset()
+            # Weights become constants, packed for oneDNN; on CUDA kernels are chosen by timing and captured.
+            self.network = torch.compile(self.network, options={'freezing': True}) if device == 'cpu' else (
+                torch.compile(self.network, mode='reduce-overhead'))
+
+    def prepare(self, x):
+        dtype = HALF[self.precision] if self.cast == 'pure' else torch.float32
+        return x.to(self.device, dtype, memory_format=self.memory_format)
+
+    def forward(self, x):
+        half = HALF.get(self.precision, torch.bfloat16)
+        with torch.no_grad(), torch.autocast(self.device, half, enabled=self.cast == 'autocast'):
+            return self.network(x).float()
+
+    def __call__(self, x):
+        """x: what prepare() gave; for a captured graph the same tensor every time."""
+        if not self.captures:
+            return self.forward(x)
+        if self.graph is None:
+            self.forward(x)  # chooses algorithms, allocates workspaces
+            torch.cuda.synchronize()
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.output = self.forward(x)
+        self.graph.replay()
+        return self.output
 
 
-def measure(run, x, repetitions):
+def measure(way, x, repetitions):
     """Wall and processor milliseconds per view of each repetition, after two warm-up runs."""
-    run(x)
-    run(x)
+    finish = torch.cuda.synchronize if x.is_cuda else lambda: None
+    for _ in range(2):
+        way(x)
+    finish()
     wall, cpu = [], []
     for _ in range(repetitions):
         start = time.perf_counter(), time.process_time()
-        run(x)
+        way(x)
+        finish()
         wall.append((time.perf_counter() - start[0]) * 1e3 / x.shape[0])
         cpu.append((time.process_time() - start[1]) * 1e3 / x.shape[0])
     return wall, cpu
 
 
 def relative_error(value, expected):
-    return float((value.double() - expected.double()).norm() / expected.double().norm())
+    value, expected = value.double().cpu(), expected.double().cpu()
+    return float((value - expected).norm() / expected.norm())
 
 
 def arguments():
@@ -263,20 +299,30 @@ def arguments():
     parser.add_argument('--model', required=True, help='model file (safetensors with tpn.config)')
     parser.add_argument('--input', help="safetensors with 'input' (views, 3, T, H, W); random where absent")
     parser.add_argument('--size', type=int, default=256, help='height and width of a random input')
-    parser.add_argument('--precision', choices=('f32', 'bf16'), default='f32')
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
+    parser.add_argument('--precision', choices=tuple(TOLERANCE), default='f32')
     parser.add_argument('--threads', type=int, default=os.cpu_count())
     parser.add_argument('--batch', type=int, default=1, help='views in one run')
     parser.add_argument('--repetitions', type=int, default=10)
+    parser.add_argument('--seconds', type=float, help='begin no further way after that time')
     parser.add_argument('--only', default='', help='time only the ways whose name contains this')
     parser.add_argument('--no-compile', action='store_true', help='leave out torch.compile')
     parser.add_argument('--json', help='write the results here')
     parser.add_argument('--save-logits', metavar='OUT.safetensors', help="'logits' (views, K) of the fastest way")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.precision == 'tf32' and args.device == 'cpu':
+        parser.error('tf32 is a precision of CUDA devices')
+    if args.device == 'cuda' and not torch.cuda.is_available():
+        parser.error('this PyTorch sees no CUDA device')
+    return args
 
 
 def main():
     args = arguments()
+    began = time.monotonic()
     torch.set_num_threads(args.threads)
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     state, metadata = read_safetensors(args.model)
     config = json.loads(metadata['tpn.config'])
     model = config['model']
@@ -287,19 +333,24 @@ def main():
             config['sampling']['clip_len'])
         views = torch.randn(args.batch, 3, frames, args.size, args.size, generator=torch.Generator().manual_seed(1))
     x = views[:args.batch]
-    expected = runner(state, model, 'contiguous', False, False, None)(x)
-    print(f'torch {torch.__version__}, {args.threads} threads, {args.precision}, {config.get("name", "")}, '
+    plain = Way(state, model, args.device, 'f32', 'contiguous', False, 'eager', None)
+    expected = plain(plain.prepare(x)).cpu()
+    del plain
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = args.precision == 'tf32'
+    where = torch.cuda.get_device_name() if args.device == 'cuda' else f'{args.threads} threads'
+    print(f'torch {torch.__version__}, {where}, {args.precision}, {config.get("name", "")}, '
           f'input {tuple(x.shape)}', flush=True)
     print('ms per view: median, min, min processor time / threads; relative error of the logits; way', flush=True)
     results, failed = [], False
-    for name, *way in variants(args.precision, not args.no_compile):
-        if args.only not in name:
+    for name, *kind in variants(args.precision, not args.no_compile, args.device):
+        if args.only not in name or (args.seconds and time.monotonic() - began > args.seconds):
             continue
         result = {'name': name}
         results.append(result)
         try:
-            run = runner(state, model, *way)
-            result['relative_error'] = relative_error(run(x), expected)
+            way = Way(state, model, args.device, args.precision, *kind)
+            prepared = way.prepare(x)
+            result['relative_error'] = relative_error(way(prepared), expected)
         except Exception as error:  # a way that this PyTorch cannot run is reported, and the others still count
             result['failure'] = f'{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ""}'
             print(f'{"failed":>30}{"":10}  {name}: {result["failure"]}', flush=True)
@@ -309,25 +360,28 @@ def main():
             result['failure'] = 'wrong logits'
             print(f'{"wrong":>30}{result["relative_error"]:10.1e}  {name}', flush=True)
             continue
-        wall, cpu = measure(run, x, args.repetitions)
+        wall, cpu = measure(way, prepared, args.repetitions)
+        del way, prepared
         result.update(ms_per_view=wall, median_ms=statistics.median(wall), min_ms=min(wall),
                       min_cpu_ms_per_thread=min(cpu) / args.threads)
-        print(''.join(f'{result[key]:10.1f}' for key in ('median_ms', 'min_ms', 'min_cpu_ms_per_thread')) +
+        print(''.join(f'{result[key]:10.3f}' for key in ('median_ms', 'min_ms', 'min_cpu_ms_per_thread')) +
               f'{result["relative_error"]:10.1e}  {name}', flush=True)
     timed = [r for r in results if 'median_ms' in r]
     best = min(timed, key=lambda r: r['median_ms'], default=None)
     if best:
-        print(f'best: {best["median_ms"]:.1f} ms per view (min {best["min_ms"]:.1f}), {best["name"]}')
+        print(f'best: {best["median_ms"]:.3f} ms per view (min {best["min_ms"]:.3f}), {best["name"]}')
     if args.json:
         with open(args.json, 'w') as file:
-            json.dump({'torch': torch.__version__, 'threads': args.threads, 'precision': args.precision,
+            json.dump({'torch': torch.__version__, 'device': where, 'threads': args.threads, 'precision': args.precision,
                        'config': config.get('name', ''), 'input_shape': list(x.shape), 'best': best,
                        'ways': results}, file, indent=1)
             file.write('\n')
     if args.save_logits and best:
-        way = next(way for name, *way in variants(args.precision, True) if name == best['name'])
-        run = runner(state, model, *way)
-        write_safetensors(args.save_logits, 'logits', torch.cat([run(part) for part in views.split(args.batch)]))
+        kind = next(kind for name, *kind in variants(args.precision, True, args.device) if name == best['name'])
+        way = Way(state, model, args.device, args.precision, *kind)
+        way.captures = False  # a graph would want every part at the same place
+        logits = torch.cat([way(way.prepare(part)).cpu() for part in views.split(args.batch)])
+        write_safetensors(args.save_logits, 'logits', logits)
     return 1 if failed or not best else 0
 
 
