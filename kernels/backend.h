@@ -72,11 +72,11 @@ struct KernelWork {
 
 /// A kernel that was considered for an operation.
 struct CandidateReport {
-  std::string implementation;  ///< as of Kernel
+  std::string implementation = {};  ///< as of Kernel
   double seconds = 0;          ///< of one run; 0: not timed
   double relative_error = 0;   ///< L2, against the plain kernel's output
   bool chosen = false;
-  std::string reason;  ///< a sentence: why it may not run; empty when it may
+  std::string reason = {};  ///< a sentence: why it may not run; empty when it may
 };
 
 /// A compiled operation. Immutable: may run in several threads at once, each with its own tensors and scratch
@@ -141,6 +141,9 @@ class Backend {
   [[nodiscard]] virtual std::unique_ptr<Stream> make_stream() const { return make_host_stream(); }
   /// Memory that allocate() can still give, bytes; 0: unknown.
   [[nodiscard]] virtual std::size_t free_memory() const { return 0; }
+
+  /// Called when all kernels of a plan have been compiled.
+  virtual void finish_compiling() const {}
 
   /// What makes views in the device's memory; null where they had better be made on the host. It must not
   /// outlive the backend.
