@@ -13,9 +13,6 @@
 #include "benchmarks/report.h"
 #include "benchmarks/temporary_model.h"
 #include "kernels/error.h"
-#ifdef TPN_HAS_CUDA
-#include "benchmarks/cuda_device.h"
-#endif
 
 namespace {
 
@@ -41,8 +38,9 @@ void declare(CLI::App& app, Options& o) {
   source->require_option(1);
   app.add_option("--device", o.device, "Where to run: cpu, cuda, or cuda:N for the GPU of that number")
       ->capture_default_str();
-  app.add_option("--libraries", o.libraries,
-                 "auto lets kernels of cuDNN and cuBLASLt take the place of slower ones of TPN, none does not")
+  app.add_option(
+         "--libraries", o.libraries,
+         "auto lets kernels of cuDNN and cuBLASLt take the place of slower ones of TPN, none does not")
       ->check(CLI::IsMember({"none", "auto"}))
       ->capture_default_str();
   app.add_option("--precision", o.precisions,
@@ -78,11 +76,13 @@ void declare(CLI::App& app, Options& o) {
   app.add_flag("--verify,!--no-verify", b.verify,
                "Compare the outputs with those of an unfused f32 plan before and after timing (default)");
   app.footer(
-      "Rates are given in percent of the best that a plain convolution reached in the same run, on a GPU of what\n"
+      "Rates are given in percent of the best that a plain convolution reached in the same run, on a GPU of "
+      "what\n"
       "its clock and width allow.\n"
       "Exit status: 0; 1 when outputs are wrong or the model cannot be run; 2 when the options are wrong.\n\n"
       "Examples: tpn_bench --config tpn-slowonly-r50-8x8 --precision f32,bf16 --threads 2 --ops\n"
-      "          tpn_bench --config tpn-slowonly-r50-8x8 --device cuda --precision bf16 --batch 1,30 --explain");
+      "          tpn_bench --config tpn-slowonly-r50-8x8 --device cuda --precision bf16 --batch 1,30 "
+      "--explain");
 }
 
 tpn::benchmarks::Numerics numerics_of(const std::string& name) {
@@ -91,24 +91,9 @@ tpn::benchmarks::Numerics numerics_of(const std::string& name) {
   return name == "bf16" ? tpn::DType::bf16 : tpn::DType::f32;
 }
 
-/// name: "cpu", "cuda" or "cuda:N".
-tpn::benchmarks::BenchmarkDevice open_device(const std::string& name,
-                                             [[maybe_unused]] const std::string& libraries) {
-  if (name == "cpu") return tpn::benchmarks::cpu_device();
-  const std::string number = name.starts_with("cuda:") ? name.substr(5) : name == "cuda" ? "0" : "";
-  if (number.empty() || number.size() > 3 || number.find_first_not_of("0123456789") != std::string::npos) {
-    throw tpn::Error("There is no device '" + name + "': there are cpu, cuda, and cuda:N with a number N.");
-  }
-#ifdef TPN_HAS_CUDA
-  return tpn::benchmarks::cuda_device(
-      std::stoi(number), libraries == "none" ? tpn::CudaLibraries::none : tpn::CudaLibraries::automatic);
-#else
-  throw tpn::Error("This build of TPN cannot use CUDA devices; choose the device cpu.");
-#endif
-}
-
 int time_model(Options& o) {
-  const tpn::benchmarks::BenchmarkDevice device = open_device(o.device, o.libraries);
+  const tpn::benchmarks::BenchmarkDevice device =
+      tpn::benchmarks::open_device(o.device, o.libraries == "auto");
   o.benchmark.precisions.clear();
   for (const std::string& name : o.precisions) o.benchmark.precisions.push_back(numerics_of(name));
   std::optional<tpn::benchmarks::TemporaryModel> random;

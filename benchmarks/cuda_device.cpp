@@ -10,8 +10,8 @@ BenchmarkDevice cuda_device(std::shared_ptr<const CudaBackend> backend) {
                 if (numerics.dtype != DType::f32) {
                   return Roofline{info.peak_bytes_per_second, info.peak_half_multiply_adds};
                 }
-                return Roofline{info.peak_bytes_per_second, numerics.tf32 ? info.peak_tf32_multiply_adds
-                                                                          : info.peak_f32_multiply_adds};
+                return Roofline{info.peak_bytes_per_second,
+                                numerics.tf32 ? info.peak_tf32_multiply_adds : info.peak_f32_multiply_adds};
               }};
 }
 

@@ -46,4 +46,8 @@ struct BenchmarkDevice {
 
 BenchmarkDevice cpu_device();
 
+/// name: "cpu", "cuda" or "cuda:N"; libraries: whether kernels of NVIDIA's may be chosen there. Throws Error
+/// when there is no such device.
+BenchmarkDevice open_device(const std::string& name, bool libraries);
+
 }  // namespace tpn::benchmarks

@@ -15,8 +15,8 @@ std::string microseconds(double seconds) {
 }
 
 std::string steps_table(const ModelTiming& timing) {
-  Table table({"<step", "<operation", "us", "share %", "% of peak", "roofline us", "x roofline", "<limit", "MB",
-               "MMAC", "issued", "<shapes", "<implementation"});
+  Table table({"<step", "<operation", "us", "share %", "% of peak", "roofline us", "x roofline", "<limit",
+               "MB", "MMAC", "issued", "<shapes", "<implementation"});
   double whole = 0, bytes = 0, products = 0, issued = 0;
   for (const StepTime& step : timing.steps) whole += step.seconds.median;
   for (const StepTime& step : timing.steps) {
@@ -83,9 +83,9 @@ std::string shape_text(const StepTime& step) {
 
 std::string explain(const ModelTiming& timing) {
   if (timing.steps.empty() || !timing.roofline) return {};
-  std::string text = fmt::format(
-      "\n{}, {} views: {:.1f} GB/s and {:.1f} TFLOP/s are the device's peaks\n", timing.precision.name(),
-      timing.views, timing.roofline->bytes * 1e-9, 2e-12 * timing.roofline->multiply_adds);
+  std::string text = fmt::format("\n{}, {} views: {:.1f} GB/s and {:.1f} TFLOP/s are the device's peaks\n",
+                                 timing.precision.name(), timing.views, timing.roofline->bytes * 1e-9,
+                                 2e-12 * timing.roofline->multiply_adds);
   text += steps_table(timing) + candidates_table(timing);
   if (timing.host_seconds) {
     text += fmt::format("\nThe host takes {} us to start the plan ({} at best).\n",
@@ -94,9 +94,10 @@ std::string explain(const ModelTiming& timing) {
   if (timing.device_bytes) {
     const double arena = static_cast<double>(timing.arena_bytes) / 0x1p20;
     const double all = static_cast<double>(*timing.device_bytes) / 0x1p20;
-    text += fmt::format("Of the device's memory it takes {:.0f} MiB: {:.0f} MiB of tensors and workspace, and "
-                        "{:.0f} MiB of weights.\n",
-                        all, arena, all - arena);
+    text += fmt::format(
+        "Of the device's memory it takes {:.0f} MiB: {:.0f} MiB of tensors and workspace, and "
+        "{:.0f} MiB of weights.\n",
+        all, arena, all - arena);
   }
   return text;
 }

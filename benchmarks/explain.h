@@ -22,7 +22,8 @@ double fused_roofline_seconds(const ModelTiming& timing);
 /// "(1, 8, 64, 64, 64) x (64, 64, 1, 3, 3) -> (1, 8, 64, 64, 64)".
 std::string shape_text(const StepTime& step);
 
-/// A table of the steps, and one of the candidates of each that was chosen by trials; empty without a roofline.
+/// A table of the steps, and one of the candidates of each that was chosen by trials; empty without a
+/// roofline.
 std::string explain(const ModelTiming& timing);
 
 }  // namespace tpn::benchmarks

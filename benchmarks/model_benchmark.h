@@ -36,7 +36,7 @@ struct StepTime {
   std::string name;
   std::string op;
   std::string implementation;
-  std::vector<Shape> inputs;   ///< activations and weights, without vectors
+  std::vector<Shape> inputs;  ///< activations and weights, without vectors
   std::vector<Shape> outputs;
   Statistics seconds;
   std::int64_t multiply_adds = 0;  ///< of the operation
@@ -53,10 +53,10 @@ struct ModelTiming {
   double plan_seconds = 0;                   ///< from opening the file to the plan
   /// Of one run, which has its input in the device's memory when it begins.
   Statistics seconds;
-  std::int64_t multiply_adds = 0;          ///< of one run
-  std::size_t arena_bytes = 0;             ///< with the kernels' workspace
+  std::int64_t multiply_adds = 0;           ///< of one run
+  std::size_t arena_bytes = 0;              ///< with the kernels' workspace
   std::optional<std::size_t> device_bytes;  ///< of the device's memory: weights and arena
-  std::optional<Statistics> host_seconds;  ///< that the host takes to start a run on a device
+  std::optional<Statistics> host_seconds;   ///< that the host takes to start a run on a device
   std::optional<Roofline> roofline;
   std::optional<std::size_t> peak_memory;  ///< of the process since before the file was opened
   std::vector<StepTime> steps;             ///< in the order of execution

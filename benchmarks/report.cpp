@@ -56,8 +56,8 @@ std::string latency_table(const ModelReport& report) {
     const std::string deviation = t.verification ? fmt::format("{:.1e}{}", t.verification->deviation,
                                                                t.verification->passed() ? "" : " WRONG")
                                                  : "-";
-    std::vector<std::string> row{t.precision.name(), std::to_string(t.threads),
-                                 std::to_string(t.views), fmt::format("{:.0f}", t.plan_seconds * 1e3)};
+    std::vector<std::string> row{t.precision.name(), std::to_string(t.threads), std::to_string(t.views),
+                                 fmt::format("{:.0f}", t.plan_seconds * 1e3)};
     if (t.seconds.count == 0) {
       row.resize(15);
     } else {
@@ -220,7 +220,8 @@ ordered_json json_of(const ModelTiming& t, const Peak* peak) {
   for (const StepTime& step : t.steps) {
     ordered_json entry = json_of(step);
     if (t.roofline) entry["roofline"] = json_of(step, *t.roofline);
-    for (const CandidateReport& candidate : step.candidates) entry["candidates"].push_back(json_of(candidate));
+    for (const CandidateReport& candidate : step.candidates)
+      entry["candidates"].push_back(json_of(candidate));
     json["steps"].push_back(std::move(entry));
   }
   return json;

@@ -73,8 +73,8 @@ struct KernelWork {
 /// A kernel that was considered for an operation.
 struct CandidateReport {
   std::string implementation = {};  ///< as of Kernel
-  double seconds = 0;          ///< of one run; 0: not timed
-  double relative_error = 0;   ///< L2, against the plain kernel's output
+  double seconds = 0;               ///< of one run; 0: not timed
+  double relative_error = 0;        ///< L2, against the plain kernel's output
   bool chosen = false;
   std::string reason = {};  ///< a sentence: why it may not run; empty when it may
 };

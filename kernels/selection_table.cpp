@@ -7,8 +7,8 @@
 #include <cstdint>
 
 // The text: a line that names the format, then for each entry a line "layer KEY COUNT" and COUNT lines
-// "SECONDS ERROR CHOSEN IMPLEMENTATION REASON", then "end SUM", the FNV-1a sum of all that precedes it. Fields
-// are separated by tabs.
+// "SECONDS ERROR CHOSEN IMPLEMENTATION REASON", then "end SUM", the FNV-1a sum of all that precedes it.
+// Fields are separated by tabs.
 namespace tpn {
 namespace {
 
@@ -132,8 +132,8 @@ std::string SelectionTable::text() const {
 }
 
 const std::vector<CandidateReport>* SelectionTable::find(std::string_view key) const {
-  const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                  [&](const auto& entry) { return entry.first == key; });
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.first == key; });
   return found == entries_.end() ? nullptr : &found->second;
 }
 

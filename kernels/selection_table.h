@@ -19,7 +19,7 @@ class SelectionTable {
  public:
   /// Entries beyond this many push the oldest ones out.
   static constexpr std::size_t max_entries = 4096;
-  static constexpr std::size_t max_candidates = 256;  ///< of an entry
+  static constexpr std::size_t max_candidates = 256;               ///< of an entry
   static constexpr std::size_t max_bytes = std::size_t{16} << 20;  ///< of the text
 
   /// What text() wrote, unchanged; a failure for everything else.

@@ -30,9 +30,9 @@ CudaBackend::CudaBackend(CudaOptions options)
     : options_(std::move(options)), device_(cuda::device_info(options_.device)) {
   if (!options_.trials) return;
   const bool libraries = options_.libraries == CudaLibraries::automatic;
-  selector_ = std::make_unique<cuda::ConvSelector>(cuda::SelectionContext{
-      cuda::selection_identity(device_, libraries), libraries, options_.trial_seconds,
-      options_.selections ? options_.selections : std::make_shared<SelectionStore>()});
+  selector_ = std::make_unique<cuda::ConvSelector>(
+      cuda::SelectionContext{cuda::selection_identity(device_, libraries), libraries, options_.trial_seconds,
+                             options_.selections ? options_.selections : std::make_shared<SelectionStore>()});
 }
 
 CudaBackend::~CudaBackend() = default;

@@ -20,8 +20,8 @@ std::string convolution_key(const ops::FusedConv3d& op, const Signature& signatu
 
 struct SelectionContext {
   std::string identity;
-  bool libraries = false;           ///< whether theirs are candidates
-  double trial_seconds = 0;         ///< for all trials together; then kernels are chosen by an estimate
+  bool libraries = false;    ///< whether theirs are candidates
+  double trial_seconds = 0;  ///< for all trials together; then kernels are chosen by an estimate
   std::shared_ptr<SelectionStore> store;
 };
 

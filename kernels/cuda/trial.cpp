@@ -145,8 +145,8 @@ class Trial {
     };
     const double first = measure(1, [&] { enqueue(kernel); });
     if (best && first > give_up_factor * *best + timed_seconds) return first;
-    const int runs = static_cast<int>(std::clamp(std::ceil(timed_seconds / std::max(first, 1e-9)), 1.0,
-                                                 static_cast<double>(most_runs)));
+    const int runs = static_cast<int>(
+        std::clamp(std::ceil(timed_seconds / std::max(first, 1e-9)), 1.0, static_cast<double>(most_runs)));
     const auto recorded = stream_->record([&] {
       for (int i = 0; i < runs; ++i) enqueue(kernel);
     });
@@ -188,8 +188,7 @@ std::vector<CandidateReport> try_candidates(const ops::FusedConv3d& op, const Si
   std::vector<CandidateReport> reports;
   std::optional<std::size_t> best;
   for (const auto& candidate : candidates) {
-    reports.push_back(
-        trial.run(*candidate, best ? std::optional(reports[*best].seconds) : std::nullopt));
+    reports.push_back(trial.run(*candidate, best ? std::optional(reports[*best].seconds) : std::nullopt));
     const CandidateReport& report = reports.back();
     if (report.reason.empty() && (!best || report.seconds < reports[*best].seconds)) {
       best = reports.size() - 1;

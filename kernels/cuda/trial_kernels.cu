@@ -1,7 +1,5 @@
 // Random activations and comparisons for trials of kernels. Neither is worth vector accesses: they take a
 // small part of a trial.
-#include "kernels/cuda/trial_kernels.h"
-
 #include <algorithm>
 #include <cmath>
 
@@ -11,6 +9,7 @@
 #include "kernels/cuda/memory.h"
 #include "kernels/cuda/reduce.cuh"
 #include "kernels/cuda/stream.h"
+#include "kernels/cuda/trial_kernels.h"
 
 namespace tpn::cuda {
 namespace {
@@ -29,7 +28,8 @@ TrialSizes sizes_of(const TrialTensor& x, std::int64_t period) {
 }
 
 unsigned blocks_for(const TrialSizes& sizes) {
-  return static_cast<unsigned>(std::clamp((sizes.elements + threads - 1) / threads, std::int64_t{1}, most_blocks));
+  return static_cast<unsigned>(
+      std::clamp((sizes.elements + threads - 1) / threads, std::int64_t{1}, most_blocks));
 }
 
 /// Uniform in [-sqrt(3), sqrt(3)], the same for the same number: a mixing of bits by multiplications.
@@ -44,7 +44,8 @@ __device__ __forceinline__ float random_float(std::uint64_t number) {
 template <class T>
 __global__ void __launch_bounds__(threads) fill(T* x, TrialSizes s, std::uint32_t seed) {
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * threads;
-  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * threads + threadIdx.x; i < s.elements; i += step) {
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * threads + threadIdx.x; i < s.elements;
+       i += step) {
     const std::int64_t pixel = i / s.stride, channel = i % s.stride;
     float value = 0;
     if (channel < s.channels) {
@@ -82,7 +83,8 @@ __global__ void __launch_bounds__(threads) compare_elements(const T* y, TrialSiz
   TPN_SHARED(Sums, of_warps, threads / warp_size);
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * threads;
   Sums mine{0, 0, 0};
-  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * threads + threadIdx.x; i < s.elements; i += step) {
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * threads + threadIdx.x; i < s.elements;
+       i += step) {
     const std::int64_t pixel = i / s.stride, channel = i % s.stride;
     if (channel < s.channels) {
       const float expected = to_float(reference[pixel % s.period * reference_stride + channel]);

@@ -30,7 +30,7 @@ void fill_nan(const TrialTensor& x, Stream& stream);
 
 struct Comparison {
   double relative_error = 0;  ///< L2; NaN when a NaN is among the channels
-  std::int64_t strays = 0;    ///< elements of padding that are not zero, and others than fill_nan() left there
+  std::int64_t strays = 0;  ///< elements of padding that are not zero, and others than fill_nan() left there
 };
 
 /// Compares y, filled with NaN and then written, with a reference that repeats after its own pixels. Waits.

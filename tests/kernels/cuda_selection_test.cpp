@@ -1,12 +1,11 @@
 // Trials of kernels and what is made of them.
-#include "kernels/cuda/selection.h"
-
 #include <gtest/gtest.h>
 
 #include "kernels/cuda/compile.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/fused_conv3d.h"
 #include "kernels/cuda/memory.h"
+#include "kernels/cuda/selection.h"
 #include "kernels/cuda/trial.h"
 #include "kernels/cuda/trial_kernels.h"
 #include "tests/support/run_case.h"
@@ -111,7 +110,8 @@ TEST(TrialKernels, CompareCountsStraysAndSeesNaN) {
   for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
     // Five pixels of 13 channels, 24 elements apart: 3 of padding, then 8 of somebody else.
     const TrialTensor shape{nullptr, dtype, 5, 13, 24};
-    const Buffer y_memory = backend.allocate(shape.bytes()), reference_memory = backend.allocate(shape.bytes());
+    const Buffer y_memory = backend.allocate(shape.bytes()),
+                 reference_memory = backend.allocate(shape.bytes());
     TrialTensor y = shape, reference = shape;
     y.data = y_memory.data();
     reference.data = reference_memory.data();

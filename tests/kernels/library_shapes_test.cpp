@@ -11,8 +11,8 @@ namespace {
 /// A convolution's signature, built from shapes alone.
 class Signed {
  public:
-  Signed(ops::FusedConv3d op, const Shape& x, const Shape& weight, DType dtype = DType::bf16, bool tf32 = false,
-         std::int64_t extra_output_stride = 0)
+  Signed(ops::FusedConv3d op, const Shape& x, const Shape& weight, DType dtype = DType::bf16,
+         bool tf32 = false, std::int64_t extra_output_stride = 0)
       : op_(op) {
     std::vector<Shape> shapes{x, weight};
     if (op.norm) shapes.insert(shapes.end(), 4, Shape{weight[0]});
@@ -23,8 +23,8 @@ class Signed {
     }
     for (std::size_t i = 0; i < shapes.size(); ++i) {
       const bool activation = i == 0 || (op.residual && i + 1 == shapes.size());
-      inputs_.push_back({shapes[i], activation ? dtype : DType::f32, nullptr,
-                         activation ? (shapes[i][4] + 7) / 8 * 8 : 0});
+      inputs_.push_back(
+          {shapes[i], activation ? dtype : DType::f32, nullptr, activation ? (shapes[i][4] + 7) / 8 * 8 : 0});
     }
     outputs_.push_back({y, dtype, nullptr, (y[4] + 7) / 8 * 8 + extra_output_stride});
     tf32_ = tf32;
@@ -73,7 +73,9 @@ TEST(GemmShape, PadsChannelsAndWritesSlices) {
 
 TEST(GemmShape, IsNothingElse) {
   const Shape x{2, 4, 6, 6, 16}, weight{16, 16, 1, 1, 1};
-  const auto refused = [&](const ops::FusedConv3d& op, const Shape& w) { return !Signed(op, x, w).gemm().ok(); };
+  const auto refused = [&](const ops::FusedConv3d& op, const Shape& w) {
+    return !Signed(op, x, w).gemm().ok();
+  };
   EXPECT_FALSE(refused({}, weight));
   EXPECT_TRUE(refused({.conv = {.stride = {1, 2, 2}}}, weight));
   EXPECT_TRUE(refused({.conv = {.stride = {2, 1, 1}}}, weight));

@@ -9,9 +9,10 @@ namespace tpn {
 namespace {
 
 std::vector<CandidateReport> candidates() {
-  return {{"implicit_gemm_128x128x64_s4_k1 (bf16 mma)", 1.25e-5, 3e-3, true, ""},
-          {"cudnn_conv2d_e7", 0, std::numeric_limits<double>::quiet_NaN(), false, "It computes something else."},
-          {"plain_conv3d (bf16)", 1.0 / 3, 0, false, ""}};
+  return {
+      {"implicit_gemm_128x128x64_s4_k1 (bf16 mma)", 1.25e-5, 3e-3, true, ""},
+      {"cudnn_conv2d_e7", 0, std::numeric_limits<double>::quiet_NaN(), false, "It computes something else."},
+      {"plain_conv3d (bf16)", 1.0 / 3, 0, false, ""}};
 }
 
 SelectionTable table() {

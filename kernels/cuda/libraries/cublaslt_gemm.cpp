@@ -74,13 +74,13 @@ class Product {
       : api_(api),
         weights_(matrix(shape, shape.inputs, shape.outputs, shape.inputs)),
         x_(matrix(shape, shape.inputs, shape.rows, shape.x_stride)),
-        residual_(
-            matrix(shape, shape.outputs, shape.rows, shape.residual ? shape.residual_stride : shape.y_stride)),
+        residual_(matrix(shape, shape.outputs, shape.rows,
+                         shape.residual ? shape.residual_stride : shape.y_stride)),
         y_(matrix(shape, shape.outputs, shape.rows, shape.y_stride)) {
     cublasLtMatmulDesc_t made = nullptr;
-    api.check(api.create_product(&made, shape.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F,
-                                 CUDA_R_32F),
-              "describing a product");
+    api.check(
+        api.create_product(&made, shape.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
+        "describing a product");
     product_ = {made, {api.destroy_product}};
     set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
     set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(shape));
@@ -161,7 +161,9 @@ std::string name_of_algorithm(const CublasLtApi& api, const cublasLtMatmulAlgo_t
          setting(CUBLASLT_ALGO_CONFIG_STAGES_ID, std::uint32_t{0}) + "_k" +
          setting(CUBLASLT_ALGO_CONFIG_SPLITK_NUM, std::int32_t{0}) + "_w" +
          setting(CUBLASLT_ALGO_CONFIG_CTA_SWIZZLING, std::uint32_t{0}) + "_c" +
-         setting(CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID, std::uint16_t{0}) + " (" +
+         setting(CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID, std::uint16_t{0}) + "_i" +
+         setting(CUBLASLT_ALGO_CONFIG_INNER_SHAPE_ID, std::uint16_t{0}) + "_o" +
+         setting(CUBLASLT_ALGO_CONFIG_CUSTOM_OPTION, std::uint32_t{0}) + " (" +
          (shape.tf32 ? "tf32" : std::string(tpn::name_of(shape.dtype))) + ")";
 }
 
@@ -226,8 +228,8 @@ std::vector<std::unique_ptr<Kernel>> cublaslt_candidates(const ops::FusedConv3d&
   for (const auto& found : product->algorithms(handle.get(), most_candidates)) {
     std::string name = name_of_algorithm(api, found.algo, *shape);
     if (!only.empty() && name != only) continue;
-    kernels.push_back(std::make_unique<CublasLtKernel>(handle, weights, product, *shape, found,
-                                                       std::move(name), residual));
+    kernels.push_back(
+        std::make_unique<CublasLtKernel>(handle, weights, product, *shape, found, std::move(name), residual));
   }
   return kernels;
 }

@@ -31,8 +31,8 @@ Result<CudnnApi> load() {
     return Failure{e.what()};
   }
   if (api.version() < oldest_version) {
-    return Failure{"The library cuDNN is of version " + std::to_string(api.version()) + "; TPN uses it from " +
-                   std::to_string(oldest_version) + " on."};
+    return Failure{"The library cuDNN is of version " + std::to_string(api.version()) +
+                   "; TPN uses it from " + std::to_string(oldest_version) + " on."};
   }
   return api;
 }

@@ -42,19 +42,18 @@ class GraphBuilder {
   GraphBuilder(const CudnnApi& api, const Conv2dShape& shape) : api_(api), shape_(shape) {
     const CudnnDescriptor x = stored(ConvTensor::x, layout_of(shape.x));
     const CudnnDescriptor weights =
-        stored(ConvTensor::weights, dense({shape.y.channels, shape.x.channels / shape.groups,
-                                           shape.kernel[0], shape.kernel[1]}));
+        stored(ConvTensor::weights,
+               dense({shape.y.channels, shape.x.channels / shape.groups, shape.kernel[0], shape.kernel[1]}));
     remaining_ = (shape.bias ? 1 : 0) + (shape.residual ? 1 : 0) + (shape.relu ? 1 : 0);
     CudnnDescriptor sum = next_output();
     convolve(x, weights, sum);
     // In the order, and with a bias of the type, for which cuDNN has kernels made in advance.
     if (shape.residual) {
-      sum = pointwise(CUDNN_POINTWISE_ADD, sum,
-                      stored(ConvTensor::residual, layout_of(shape.residual_images)));
+      sum =
+          pointwise(CUDNN_POINTWISE_ADD, sum, stored(ConvTensor::residual, layout_of(shape.residual_images)));
     }
     if (shape.bias) {
-      sum = pointwise(CUDNN_POINTWISE_ADD, sum,
-                      stored(ConvTensor::bias, dense({1, shape.y.channels, 1, 1})));
+      sum = pointwise(CUDNN_POINTWISE_ADD, sum, stored(ConvTensor::bias, dense({1, shape.y.channels, 1, 1})));
     }
     if (shape.relu) sum = pointwise(CUDNN_POINTWISE_RELU_FWD, sum, std::nullopt);
   }
@@ -170,8 +169,7 @@ bool has_wanted_numerics(const CudnnDescriptor& engine, const Conv2dShape& shape
   const auto has = [&](cudnnBackendNumericalNote_t note) { return std::ranges::count(notes, note) > 0; };
   if (has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return false;
   const bool exact = shape.dtype == DType::f32 && !shape.tf32;
-  return !exact ||
-         (!has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) && !has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS));
+  return !exact || (!has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) && !has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS));
 }
 
 /// Nothing where cuDNN finds out only now that it cannot run it, or where it takes too much memory.
@@ -181,8 +179,7 @@ std::optional<ConvPlan> finish_plan(const CudnnApi& api, const std::string& name
   plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
   plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device);
   if (api.finalize(plan.get()) != CUDNN_STATUS_SUCCESS) return std::nullopt;
-  const auto workspace =
-      plan.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64);
+  const auto workspace = plan.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64);
   if (workspace < 0 || static_cast<std::size_t>(workspace) > max_workspace) return std::nullopt;
   return ConvPlan{name, std::move(plan), static_cast<std::size_t>(workspace)};
 }
@@ -254,8 +251,8 @@ std::vector<ConvPlan> conv2d_plans(const CudnnApi& api, const Conv2dShape& shape
   for (const CudnnDescriptor& configuration : heuristics.get_descriptors(
            CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, most_configurations)) {
     if (plans.size() == count) break;
-    const std::vector<CudnnDescriptor> engines = configuration.get_descriptors(
-        CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR, 1);
+    const std::vector<CudnnDescriptor> engines =
+        configuration.get_descriptors(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR, 1);
     if (engines.empty() || !has_wanted_numerics(engines.front(), shape)) continue;
     const std::string name = name_of_configuration(configuration, engines.front(), shape);
     if (!only.empty() && name != only) continue;

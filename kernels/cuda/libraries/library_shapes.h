@@ -22,8 +22,8 @@ struct GemmShape {
   DType dtype = DType::f32;
   bool tf32 = false;  ///< of f32 operands: products may round them
   std::int64_t rows = 0;
-  std::int64_t inputs = 0;   ///< channels of x, rounded up
-  std::int64_t outputs = 0;  ///< channels of y, rounded up
+  std::int64_t inputs = 0;                                       ///< channels of x, rounded up
+  std::int64_t outputs = 0;                                      ///< channels of y, rounded up
   std::int64_t x_stride = 0, y_stride = 0, residual_stride = 0;  ///< elements from row to row
   bool bias = false, residual = false, relu = false;
 

@@ -1,8 +1,11 @@
-// That cuDNN takes the graphs that are built for it. It makes plans for a device that is only described to
+// How the libraries are found, and that cuDNN takes the graphs that are built for it. It makes plans for a device that is only described to
 // it, so that no GPU is needed.
 #include "kernels/cuda/libraries/cudnn_graph.h"
 
 #include <gtest/gtest.h>
+
+#include "kernels/cuda/libraries/dynamic_library.h"
+#include "kernels/cuda/libraries/libraries.h"
 
 namespace tpn::cuda {
 namespace {
@@ -74,6 +77,26 @@ TEST_F(CudnnGraphTest, ARefusalIsASentence) {
   } catch (const Error& e) {
     EXPECT_TRUE(std::string(e.what()).starts_with("cuDNN failed when ")) << e.what();
   }
+}
+
+TEST(DynamicLibrary, TellsWhatIsMissing) {
+  const Result<DynamicLibrary> missing = DynamicLibrary::open("libtpn_has_no_such.so.1", "/nowhere");
+  ASSERT_FALSE(missing.ok());
+  EXPECT_TRUE(missing.failure().message.starts_with("The library libtpn_has_no_such.so.1 cannot be used: "));
+  static_assert(!std::is_copy_constructible_v<DynamicLibrary>);
+  static_assert(std::is_nothrow_move_constructible_v<DynamicLibrary>);
+
+  const Result<DynamicLibrary> c = DynamicLibrary::open("libc.so.6", "");
+  ASSERT_TRUE(c.ok());
+  int (*absolute)(int) = nullptr;
+  c->load(absolute, "abs");
+  EXPECT_EQ(absolute(-3), 3);
+  EXPECT_THROW(c->load(absolute, "tpn_has_no_such_function"), Error);
+}
+
+TEST(LibraryVersions, NameWhatCanBeUsed) {
+  const std::string versions = library_versions();
+  EXPECT_EQ(versions.find("cuDNN 9.") != std::string::npos, cudnn_api().ok()) << versions;
 }
 
 TEST(CudnnDescriptor, MovesAndDestroysWithoutThrowing) {
