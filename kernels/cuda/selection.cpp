@@ -70,6 +70,16 @@ std::vector<std::unique_ptr<Kernel>> rivals(const ops::FusedConv3d& op, const Si
   }
 }
 
+/// The kernel of that implementation; null when there is none now. Of kernels that were not chosen no weights
+/// are packed.
+std::unique_ptr<Kernel> find_kernel(const ops::FusedConv3d& op, const Signature& signature,
+                                    std::string_view implementation) {
+  if (!is_library_kernel(implementation)) return compile_named(op, signature, implementation);
+  std::vector<CandidateReport> failures;
+  auto found = rivals(op, signature, failures, implementation);
+  return found.empty() ? nullptr : std::move(found.front());
+}
+
 }  // namespace
 
 std::string selection_identity(const DeviceInfo& device, bool libraries) {
@@ -99,15 +109,12 @@ std::unique_ptr<Kernel> ConvSelector::select(const ops::FusedConv3d& op, const S
   const std::string key = context_.identity + "; " + convolution_key(op, signature);
   const std::lock_guard lock(mutex_);
   if (auto known = context_.store->find(key)) {
-    const auto winner =
-        std::find_if(known->begin(), known->end(), [](const CandidateReport& c) { return c.chosen; });
-    std::unique_ptr<Kernel> kernel = compile_named(op, signature, winner->implementation);
-    if (!kernel && context_.libraries) {
-      std::vector<CandidateReport> failures;
-      auto found = rivals(op, signature, failures, winner->implementation);
-      if (!found.empty()) kernel = std::move(found.front());
+    const std::string& name = std::find_if(known->begin(), known->end(), [](const CandidateReport& c) {
+                                return c.chosen;
+                              })->implementation;
+    if (auto kernel = find_kernel(op, signature, name)) {
+      return std::make_unique<SelectedKernel>(std::move(kernel), *std::move(known));
     }
-    if (kernel) return std::make_unique<SelectedKernel>(std::move(kernel), *std::move(known));
   }
   if (spent_seconds_ < context_.trial_seconds) {
     const Stopwatch stopwatch(spent_seconds_);
@@ -132,9 +139,11 @@ std::unique_ptr<Kernel> ConvSelector::try_all(const ops::FusedConv3d& op, const 
   std::vector<CandidateReport> reports = try_candidates(op, signature, all);
   const auto winner =
       std::find_if(reports.begin(), reports.end(), [](const CandidateReport& c) { return c.chosen; });
-  std::unique_ptr<Kernel> kernel = std::move(all[static_cast<std::size_t>(winner - reports.begin())]);
+  const bool found = winner != reports.end();
+  std::unique_ptr<Kernel> kernel =
+      found ? std::move(all[static_cast<std::size_t>(winner - reports.begin())]) : compile(op, signature);
   reports.insert(reports.end(), failures.begin(), failures.end());
-  context_.store->put(key, reports);
+  if (found) context_.store->put(key, reports);
   return std::make_unique<SelectedKernel>(std::move(kernel), std::move(reports));
 }
 

@@ -31,8 +31,9 @@ class ConvSelector {
   explicit ConvSelector(SelectionContext context) : context_(std::move(context)) {}
 
   /// The kernel that the store names, without running any; else the winner of a trial, which is put into the
-  /// store. What the estimate says when the time for trials is used up, there is no memory for one, or none
-  /// of the kernels is right. Kernel::candidates() of the result tells how it was chosen.
+  /// store. What the estimate says when the time for trials is used up, there is no memory for one, or no
+  /// kernel is right (random numbers that overflow f16 say nothing about kernels). Kernel::candidates() of
+  /// the result tells how it was chosen.
   [[nodiscard]] std::unique_ptr<Kernel> select(const ops::FusedConv3d& op, const Signature& signature);
 
  private:

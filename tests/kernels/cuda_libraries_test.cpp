@@ -1,9 +1,8 @@
-// How the libraries are found, and that cuDNN takes the graphs that are built for it. It makes plans for a device that is only described to
-// it, so that no GPU is needed.
-#include "kernels/cuda/libraries/cudnn_graph.h"
-
+// How the libraries are found, and that cuDNN takes the graphs that are built for it: it makes plans for a
+// device that is only described to it, so that no GPU is needed.
 #include <gtest/gtest.h>
 
+#include "kernels/cuda/libraries/cudnn_graph.h"
 #include "kernels/cuda/libraries/dynamic_library.h"
 #include "kernels/cuda/libraries/libraries.h"
 

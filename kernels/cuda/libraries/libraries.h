@@ -17,6 +17,11 @@ std::vector<std::unique_ptr<Kernel>> library_candidates(const ops::FusedConv3d& 
                                                         const Signature& signature,
                                                         std::string_view only = {});
 
+/// Whether library_candidates() gives its kernels such names.
+inline bool is_library_kernel(std::string_view implementation) {
+  return implementation.starts_with("cudnn_") || implementation.starts_with("cublaslt_");
+}
+
 /// The versions of the libraries that can be used, for instance "cuDNN 9.19.0, cuBLASLt 13.1.0"; empty for
 /// none. Loads them.
 std::string library_versions();
