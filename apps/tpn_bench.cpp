@@ -7,6 +7,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "benchmarks/device.h"
+#include "benchmarks/explain.h"
 #include "benchmarks/model_benchmark.h"
 #include "benchmarks/report.h"
 #include "benchmarks/temporary_model.h"
@@ -18,7 +20,11 @@ struct Options {
   std::string model;
   std::string config;
   std::string json;
+  std::string device = "cpu";
+  std::string libraries = "auto";
+  std::vector<std::string> precisions{"f32"};
   bool operations = false;
+  bool explain = false;
   tpn::benchmarks::ModelBenchmark benchmark;
 };
 
@@ -30,11 +36,17 @@ void declare(CLI::App& app, Options& o) {
       "--config", o.config,
       "A built-in configuration's name, or a configuration's JSON file: timed with random weights");
   source->require_option(1);
-  app.add_option("--device", "Where to run")->check(CLI::IsMember({"cpu"}))->default_str("cpu");
-  app.add_option("--precision", b.precisions, "f32, bf16, or a list of both (default: f32)")
+  app.add_option("--device", o.device, "Where to run: cpu, cuda, or cuda:N for the GPU of that number")
+      ->capture_default_str();
+  app.add_option(
+         "--libraries", o.libraries,
+         "auto lets kernels of cuDNN and cuBLASLt take the place of slower ones of TPN, none does not")
+      ->check(CLI::IsMember({"none", "auto"}))
+      ->capture_default_str();
+  app.add_option("--precision", o.precisions,
+                 "f32, tf32, f16, bf16, or a list (default: f32); the cpu has f32 and bf16")
       ->delimiter(',')
-      ->transform(CLI::CheckedTransformer(std::vector<std::pair<std::string, tpn::DType>>{
-          {"f32", tpn::DType::f32}, {"bf16", tpn::DType::bf16}}));
+      ->check(CLI::IsMember({"f32", "tf32", "f16", "bf16"}));
   app.add_option("--batch", b.batches, "Views per run, a list (default: 1)")
       ->delimiter(',')
       ->check(CLI::PositiveNumber);
@@ -57,17 +69,33 @@ void declare(CLI::App& app, Options& o) {
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--ops", o.operations, "Show where the time goes, by operation and by step");
+  app.add_flag("--explain", o.explain,
+               "Show each step beside what the GPU could do, and the kernels that it was chosen among");
   app.add_option("--json", o.json,
                  "Write the report as JSON to a file; with - to standard output instead of text");
   app.add_flag("--verify,!--no-verify", b.verify,
                "Compare the outputs with those of an unfused f32 plan before and after timing (default)");
   app.footer(
-      "Rates are given in percent of the best that a plain convolution reached in the same run.\n"
+      "Rates are given in percent of the best that a plain convolution reached in the same run, on a GPU of "
+      "what\n"
+      "its clock and width allow.\n"
       "Exit status: 0; 1 when outputs are wrong or the model cannot be run; 2 when the options are wrong.\n\n"
-      "Example: tpn_bench --config tpn-slowonly-r50-8x8 --precision f32,bf16 --threads 2 --ops");
+      "Examples: tpn_bench --config tpn-slowonly-r50-8x8 --precision f32,bf16 --threads 2 --ops\n"
+      "          tpn_bench --config tpn-slowonly-r50-8x8 --device cuda --precision bf16 --batch 1,30 "
+      "--explain");
+}
+
+tpn::benchmarks::Numerics numerics_of(const std::string& name) {
+  if (name == "tf32") return {tpn::DType::f32, true};
+  if (name == "f16") return tpn::DType::f16;
+  return name == "bf16" ? tpn::DType::bf16 : tpn::DType::f32;
 }
 
 int time_model(Options& o) {
+  const tpn::benchmarks::BenchmarkDevice device =
+      tpn::benchmarks::open_device(o.device, o.libraries == "auto");
+  o.benchmark.precisions.clear();
+  for (const std::string& name : o.precisions) o.benchmark.precisions.push_back(numerics_of(name));
   std::optional<tpn::benchmarks::TemporaryModel> random;
   if (o.model.empty()) {
     random.emplace(o.config);
@@ -75,8 +103,13 @@ int time_model(Options& o) {
   } else {
     o.benchmark.model = o.model;
   }
-  const tpn::benchmarks::ModelReport report = run(o.benchmark);
-  if (o.json != "-") std::cout << to_text(report, o.operations);
+  const tpn::benchmarks::ModelReport report = run(o.benchmark, device);
+  if (o.json != "-") {
+    std::cout << to_text(report, o.operations);
+    for (const auto& timing : report.timings) {
+      if (o.explain) std::cout << explain(timing);
+    }
+  }
   if (o.json == "-") {
     std::cout << to_json(report);
   } else if (!o.json.empty()) {

@@ -45,7 +45,8 @@ double deviation_from_reference(const ops::Case<Op>& c, const test::BoundCase& b
 
 /// The largest deviation that is no error.
 inline double case_tolerance(DType precision) {
-  return precision == DType::bf16 ? test::op_bf16_relative_l2 : test::op_f32_relative_l2;
+  if (precision == DType::bf16) return test::op_bf16_relative_l2;
+  return precision == DType::f16 ? test::op_f16_relative_l2 : test::op_f32_relative_l2;
 }
 
 /// Bytes that an operation has to move at least: every input and output once. Activations and the weights of

@@ -1,13 +1,13 @@
 #include "benchmarks/model_benchmark.h"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 
 #include "benchmarks/check_case.h"
 #include "engine/exec/executor.h"
 #include "engine/model/weights.h"
 #include "kernels/convert.h"
-#include "kernels/cpu/cpu_backend.h"
 
 namespace tpn::benchmarks {
 namespace {
@@ -28,54 +28,115 @@ std::vector<StepTime> step_times(const Plan& plan, DType precision,
     std::vector<double> seconds;
     seconds.reserve(series.size());
     for (const std::vector<double>& run : series) seconds.push_back(run[i]);
-    times.push_back({step.name, std::string(name_of(step.op)), step.kernel->implementation(),
-                     summarize(std::move(seconds)), step.multiply_adds,
-                     bytes_moved(shapes_of(step.inputs), shapes_of(step.outputs), precision)});
+    StepTime time{.name = step.name,
+                  .op = std::string(name_of(step.op)),
+                  .implementation = step.kernel->implementation(),
+                  .inputs = shapes_of(step.inputs),
+                  .outputs = shapes_of(step.outputs),
+                  .seconds = summarize(std::move(seconds)),
+                  .multiply_adds = step.multiply_adds,
+                  .work = step.kernel->work(),
+                  .candidates = step.kernel->candidates()};
+    if (time.work.bytes == 0) time.work.bytes = bytes_moved(time.inputs, time.outputs, precision);
+    std::erase_if(time.inputs, [](const Shape& shape) { return shape.rank() < 2; });
+    times.push_back(std::move(time));
   }
   return times;
 }
 
 /// Compares the last run with the reference; the worse of this and the earlier result.
-void verify(const Executor& executor, DType precision, const std::vector<float>& reference,
+void verify(const Executor& executor, const Numerics& precision, const std::vector<float>& reference,
             std::optional<Verification>& result) {
   const std::vector<float> found = to_floats(executor.result("logits"));
   const Verification now = verify_logits(found, precision, reference);
   if (!result || !(now.deviation <= result->deviation)) result = now;
 }
 
-ModelTiming time_model(const ModelBenchmark& benchmark, const InputSize& size, DType precision,
-                       std::shared_ptr<const CpuBackend> backend, const std::vector<float>& reference) {
+/// The input as it lies in a device's memory, ready to be uploaded without a detour.
+Buffer staged_input(const Executor& executor) {
+  const Slot& slot = executor.plan().input();
+  Buffer staging = executor.plan().backend().allocate_staging(slot.bytes());
+  std::fill_n(staging.data(), staging.bytes(), std::byte{0});
+  fill_views(executor.input());
+  spread_pixels(executor.input(), slot.stride(), staging.data());
+  return staging;
+}
+
+/// Whole runs are timed between two marks, so that neither the input's way to the device nor the host's
+/// part counts, and once more step by step.
+std::vector<std::vector<double>> time_on_device(const ModelBenchmark& benchmark, Executor& executor,
+                                                ModelTiming& timing) {
+  constexpr int most_step_runs = 5;
+  const Buffer input = staged_input(executor);
+  std::vector<double> device, host;
+  double total = 0;
+  while (device.size() < static_cast<std::size_t>(benchmark.repetitions.runs) ||
+         total < benchmark.repetitions.seconds) {
+    std::unique_ptr<Mark> begin;
+    std::chrono::steady_clock::time_point host_begin;
+    executor.enqueue([&](const TensorView& to, Stream& stream) {
+      stream.upload(to.data, input.data(), input.bytes());
+      begin = stream.mark();
+      host_begin = std::chrono::steady_clock::now();
+    });
+    host.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - host_begin).count());
+    device.push_back(executor.stream().mark()->seconds_since(*begin));
+    total += device.back();
+  }
+  executor.stream().synchronize();
+  timing.seconds = summarize(std::move(device));
+  timing.host_seconds = summarize(std::move(host));
+  std::vector<std::vector<double>> series;
+  fill_views(executor.input());
+  for (int i = 0; i < std::min(benchmark.repetitions.runs, most_step_runs); ++i) {
+    series.push_back(executor.run_timed());
+  }
+  return series;
+}
+
+std::vector<std::vector<double>> time_on_host(const ModelBenchmark& benchmark, Executor& executor,
+                                              ModelTiming& timing) {
+  std::vector<std::vector<double>> series;
+  timing.seconds = summarize(repeat(
+      benchmark.repetitions, [&] { series.push_back(executor.run_timed()); },
+      [&] { fill_views(executor.input()); }));
+  return series;
+}
+
+ModelTiming time_model(const ModelBenchmark& benchmark, const InputSize& size, const Numerics& precision,
+                       const std::shared_ptr<const Backend>& backend, const std::vector<float>& reference) {
   ModelTiming timing;
   timing.precision = precision;
-  timing.threads = backend->threads();
   timing.views = size.views;
   const bool memory_known = reset_peak_memory();
+  const std::size_t device_free = backend->free_memory();
   std::shared_ptr<const Weights> weights;
   std::shared_ptr<const Plan> plan;
   timing.plan_seconds = time_of([&] {
     weights = Weights::load(benchmark.model);
-    plan = std::make_shared<Plan>(build_network(weights->config(), size), std::move(backend), *weights,
-                                  PlanOptions{.precision = precision});
+    plan = std::make_shared<Plan>(build_network(weights->config(), size), backend, *weights,
+                                  PlanOptions{.precision = precision.dtype, .tf32 = precision.tf32});
   });
   timing.multiply_adds = plan->multiply_adds();
   timing.arena_bytes = plan->arena_bytes();
 
   Executor executor(plan);
-  const auto prepare = [&] { fill_views(executor.input()); };  // a run overwrites its input
+  const std::size_t device_left = backend->free_memory();
+  if (device_free > device_left) timing.device_bytes = device_free - device_left;
   for (int i = 0; i < std::max(benchmark.warmup, 1); ++i) {
-    prepare();
+    fill_views(executor.input());  // a run overwrites its input
     executor.run();
   }
   if (benchmark.verify) {
     verify(executor, precision, reference, timing.verification);
     if (!timing.verification->passed()) return timing;
   }
-  std::vector<std::vector<double>> series;
-  timing.seconds = summarize(repeat(
-      benchmark.repetitions, [&] { series.push_back(executor.run_timed()); }, prepare));
+  const std::vector<std::vector<double>> series = backend->uses_host_memory()
+                                                      ? time_on_host(benchmark, executor, timing)
+                                                      : time_on_device(benchmark, executor, timing);
   if (benchmark.verify) verify(executor, precision, reference, timing.verification);
   if (memory_known) timing.peak_memory = peak_memory();
-  timing.steps = step_times(*plan, precision, series);
+  timing.steps = step_times(*plan, precision.dtype, series);
   return timing;
 }
 
@@ -88,16 +149,17 @@ bool ModelReport::correct() const {
 
 const Peak* ModelReport::peak_of(const ModelTiming& timing) const {
   const auto found = std::find_if(peaks.begin(), peaks.end(), [&](const Peak& p) {
-    return p.precision == timing.precision && p.threads == timing.threads;
+    return !timing.precision.tf32 && p.precision == timing.precision.dtype && p.threads == timing.threads;
   });
   return found == peaks.end() ? nullptr : &*found;
 }
 
-ModelReport run(const ModelBenchmark& benchmark) {
-  const auto whole_machine = std::make_shared<CpuBackend>();
-  for (const DType precision : benchmark.precisions) {
-    if (!whole_machine->supports(precision))
-      throw Error("This processor does not compute in " + std::string(name_of(precision)) + ".");
+ModelReport run(const ModelBenchmark& benchmark, const BenchmarkDevice& device) {
+  const std::shared_ptr<const Backend> whole_machine = device.backend(0);
+  for (const Numerics& precision : benchmark.precisions) {
+    if (!whole_machine->supports(precision.dtype) || (precision.tf32 && !whole_machine->supports_tf32()))
+      throw Error("The device '" + std::string(whole_machine->name()) +
+                  "' of this machine does not compute in " + precision.name() + ".");
   }
   ModelReport report;
   report.machine = describe_machine(*whole_machine);
@@ -112,22 +174,27 @@ ModelReport run(const ModelBenchmark& benchmark) {
   if (benchmark.verify) {
     InputSize all_views = report.size;
     all_views.views = *std::max_element(benchmark.batches.begin(), benchmark.batches.end());
-    reference = reference_logits(benchmark.model, all_views, whole_machine);
+    reference = reference_logits(benchmark.model, all_views, cpu_device().backend(0));
   }
-  for (const DType precision : benchmark.precisions) {
-    for (const int threads : benchmark.threads) {
-      const auto backend = std::make_shared<CpuBackend>(threads);
+  for (const Numerics& precision : benchmark.precisions) {
+    for (const int wanted : benchmark.threads) {
+      const std::shared_ptr<const Backend> backend = device.backend(wanted);
+      const int threads = device.threads(*backend);
       const auto peak = [&] {
-        return measure_peak(*backend, precision, backend->threads(), benchmark.peak_seconds);
+        return measure_peak(*backend, precision.dtype, threads, benchmark.peak_seconds);
       };
-      if (benchmark.peak_seconds > 0) report.peaks.push_back(peak());
+      const bool measured = !device.roofline && benchmark.peak_seconds > 0;
+      if (measured) report.peaks.push_back(peak());
       for (const std::int64_t views : benchmark.batches) {
         InputSize size = report.size;
         size.views = views;
-        report.timings.push_back(time_model(benchmark, size, precision, backend, reference));
+        ModelTiming timing = time_model(benchmark, size, precision, backend, reference);
+        timing.threads = threads;
+        if (device.roofline) timing.roofline = device.roofline(precision);
+        report.timings.push_back(std::move(timing));
       }
       // Measured before and after, because other work on the machine comes and goes.
-      if (benchmark.peak_seconds > 0) report.peaks.back() = better_of(report.peaks.back(), peak());
+      if (measured) report.peaks.back() = better_of(report.peaks.back(), peak());
     }
   }
   return report;

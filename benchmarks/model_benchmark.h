@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "benchmarks/device.h"
 #include "benchmarks/machine.h"
 #include "benchmarks/peak.h"
 #include "benchmarks/statistics.h"
@@ -18,15 +19,16 @@ namespace tpn::benchmarks {
 /// What to time: every combination of precision, threads and batch.
 struct ModelBenchmark {
   std::filesystem::path model;  ///< a model file
-  std::vector<DType> precisions{DType::f32};
-  std::vector<int> threads{0};           ///< 0: as many as the machine has
+  std::vector<Numerics> precisions{DType::f32};
+  std::vector<int> threads{0};           ///< of the host, where they compute; 0: as many as the machine has
   std::vector<std::int64_t> batches{1};  ///< views per run
   std::int64_t side = 256;               ///< height and width of a view, pixels
   std::optional<std::int64_t> frames;    ///< of a view; absent: the model's
   int warmup = 2;                        ///< untimed runs
   Repetitions repetitions{.runs = 10};
   bool verify = true;
-  double peak_seconds = 0.2;  ///< of each convolution of the peak's measurement; 0: no peak
+  /// Of each convolution of the peak's measurement, where the device's peak is not known; 0: no peak.
+  double peak_seconds = 0.2;
 };
 
 /// One operation of a plan.
@@ -34,21 +36,28 @@ struct StepTime {
   std::string name;
   std::string op;
   std::string implementation;
+  std::vector<Shape> inputs;  ///< activations and weights, without vectors
+  std::vector<Shape> outputs;
   Statistics seconds;
-  std::int64_t multiply_adds = 0;
-  std::int64_t bytes = 0;  ///< moved at least, see bytes_moved()
+  std::int64_t multiply_adds = 0;  ///< of the operation
+  KernelWork work;  ///< of the kernel; bytes moved at least, see bytes_moved(), where it does not tell
+  std::vector<CandidateReport> candidates;  ///< that it was chosen among
 };
 
 /// One combination.
 struct ModelTiming {
-  DType precision = DType::f32;
-  int threads = 0;
+  Numerics precision;
+  int threads = 0;  ///< 0: not on the host
   std::int64_t views = 1;
   std::optional<Verification> verification;  ///< the worse one of before and after timing
   double plan_seconds = 0;                   ///< from opening the file to the plan
-  Statistics seconds;                        ///< of one run
-  std::int64_t multiply_adds = 0;            ///< of one run
-  std::size_t arena_bytes = 0;
+  /// Of one run, which has its input in the device's memory when it begins.
+  Statistics seconds;
+  std::int64_t multiply_adds = 0;           ///< of one run
+  std::size_t arena_bytes = 0;              ///< with the kernels' workspace
+  std::optional<std::size_t> device_bytes;  ///< of the device's memory: weights and arena
+  std::optional<Statistics> host_seconds;   ///< that the host takes to start a run on a device
+  std::optional<Roofline> roofline;
   std::optional<std::size_t> peak_memory;  ///< of the process since before the file was opened
   std::vector<StepTime> steps;             ///< in the order of execution
 };
@@ -67,9 +76,9 @@ struct ModelReport {
   [[nodiscard]] const Peak* peak_of(const ModelTiming& timing) const;
 };
 
-/// Runs it on the CPU. A timing whose outputs are wrong is reported without steps and durations. Throws Error
-/// when the model or a precision cannot be run.
-ModelReport run(const ModelBenchmark& benchmark);
+/// A timing whose outputs are wrong is reported without steps and durations. Throws Error when the model or a
+/// precision cannot be run.
+ModelReport run(const ModelBenchmark& benchmark, const BenchmarkDevice& device = cpu_device());
 
 /// Billions of floating-point operations per second; a multiply-add is two.
 double gflops(std::int64_t multiply_adds, double seconds);

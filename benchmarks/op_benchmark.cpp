@@ -1,6 +1,7 @@
-// Every case of every operation of the list on the CPU, each verified against its reference before it is
-// timed. Names are layer/OP/CASE/PRECISION for layers of full-size models and small/... for the cases that
-// the tests run too. The options are Google Benchmark's and those of main().
+// Every case of every operation of the list, each verified against its reference before it is timed, by the
+// wall clock: on a GPU with the time that it takes to start it and to see that it is done. Names are
+// layer/OP/CASE/PRECISION for layers of full-size models and small/... for the cases that the tests run too.
+// The options are Google Benchmark's and those of main().
 #include <iostream>
 #include <map>
 #include <memory>
@@ -11,10 +12,10 @@
 #include <benchmark/benchmark.h>
 
 #include "benchmarks/check_case.h"
+#include "benchmarks/device.h"
 #include "benchmarks/machine.h"
 #include "benchmarks/peak.h"
 #include "benchmarks/time.h"
-#include "kernels/cpu/cpu_backend.h"
 
 namespace tpn::benchmarks {
 namespace {
@@ -22,17 +23,20 @@ namespace {
 /// What the registered benchmarks share. They run one after the other.
 class Session {
  public:
-  Session(int threads, double peak_seconds) : backend_(threads), peak_seconds_(peak_seconds) {}
+  Session(BenchmarkDevice device, int threads, double peak_seconds)
+      : device_(std::move(device)), backend_(device_.backend(threads)), peak_seconds_(peak_seconds) {}
 
-  [[nodiscard]] const CpuBackend& backend() const { return backend_; }
+  [[nodiscard]] const Backend& backend() const { return *backend_; }
+  [[nodiscard]] int threads() const { return device_.threads(*backend_); }
   [[nodiscard]] bool failed() const { return failed_; }
 
-  /// The best convolution rate, measured when first asked for; 0 when none is wanted.
+  /// What the device can do, or the best convolution rate, measured when first asked for; 0 when none is
+  /// wanted.
   double peak_gflops(DType precision) {
+    if (device_.roofline) return 2e-9 * device_.roofline(precision).multiply_adds;
     if (peak_seconds_ <= 0) return 0;
     const auto [slot, first] = peaks_.try_emplace(precision);
-    if (first)
-      slot->second = measure_peak(backend_, precision, backend_.threads(), peak_seconds_).best().best_gflops;
+    if (first) slot->second = measure_peak(*backend_, precision, threads(), peak_seconds_).best().best_gflops;
     return slot->second;
   }
 
@@ -43,8 +47,8 @@ class Session {
     if (name != bound_name_) {
       bound_name_ = name;
       bound_.reset();
-      bound_.emplace(c, backend_, precision);
-      backend_.enter_thread();
+      bound_.emplace(c, *backend_, precision);
+      backend_->enter_thread();
       // As plans do, let the output share the memory of the input that the kernel names.
       if (bound_->kernel().in_place_input() >= 0) {
         bound_->run_in_place();
@@ -64,7 +68,8 @@ class Session {
   void fail() { failed_ = true; }
 
  private:
-  CpuBackend backend_;
+  BenchmarkDevice device_;
+  std::shared_ptr<const Backend> backend_;
   double peak_seconds_;
   std::map<DType, double> peaks_;
   std::string bound_name_;
@@ -109,7 +114,7 @@ void register_cases(Session& session) {
   for_each_op([&]<class Op>(std::type_identity<Op>) {
     for (const ops::Case<Op>& c : Op::cases()) {
       if (!session.backend().supports(AnyOp(c.op))) continue;
-      for (const DType precision : {DType::f32, DType::bf16}) {
+      for (const DType precision : {DType::f32, DType::f16, DType::bf16}) {
         if (!session.backend().supports(precision)) continue;
         const std::string name = std::string(c.full_size ? "layer/" : "small/") + std::string(Op::name) +
                                  "/" + c.label + "/" + std::string(name_of(precision));
@@ -127,22 +132,24 @@ void register_cases(Session& session) {
 int run_operations(int argc, char** argv) {
   ::benchmark::Initialize(&argc, argv);  // takes its own options out
   CLI::App app(
-      "Times every operation on the CPU. Further options: --benchmark_filter=REGEX, "
+      "Times every operation. Further options: --benchmark_filter=REGEX, "
       "--benchmark_min_time=SECONDS, --benchmark_out=FILE and Google Benchmark's others.");
+  std::string device = "cpu";
   int threads = 0;
   double peak_seconds = 0.2;
+  app.add_option("--device", device, "Where to run: cpu, cuda, or cuda:N");
   app.add_option("--threads", threads, "Threads; 0: as many as the machine has");
   app.add_option("--peak-seconds", peak_seconds,
                  "How long each convolution of the peak's measurement is timed; 0: no peak");
   CLI11_PARSE(app, argc, argv);
 
-  Session session(threads, peak_seconds);
+  Session session(open_device(device, true), threads, peak_seconds);
   const Machine machine = describe_machine(session.backend());
   ::benchmark::AddCustomContext("tpn_version", machine.version);
   ::benchmark::AddCustomContext("processor", machine.processor);
   ::benchmark::AddCustomContext("libraries", machine.libraries);
   ::benchmark::AddCustomContext("compiler", machine.compiler);
-  ::benchmark::AddCustomContext("threads", std::to_string(session.backend().threads()));
+  ::benchmark::AddCustomContext("threads", std::to_string(session.threads()));
   register_cases(session);
   if (::benchmark::RunSpecifiedBenchmarks() == 0) {
     std::cerr << "op_benchmark: no operation's name matches the filter.\n";

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "benchmarks/explain.h"
 #include "benchmarks/table.h"
 
 namespace tpn::benchmarks {
@@ -17,9 +18,15 @@ std::string milliseconds(double seconds) {
   return fmt::format("{:.3f}", seconds * 1e3);
 }
 
+/// What rates are a share of, GFLOP/s: by the device's data or by measurement; 0 when there is neither.
+double peak_gflops(const ModelTiming& timing, const Peak* measured) {
+  if (timing.roofline) return 2e-9 * timing.roofline->multiply_adds;
+  return measured ? measured->best().best_gflops : 0;
+}
+
 /// "-" where nothing was measured.
-std::string percent_of_peak(double rate, const Peak* peak) {
-  return peak ? fmt::format("{:.1f}", 100 * rate / peak->best().best_gflops) : "-";
+std::string percent_of_peak(double rate, double peak) {
+  return peak > 0 ? fmt::format("{:.1f}", 100 * rate / peak) : "-";
 }
 
 std::string describe(const Machine& machine) {
@@ -44,15 +51,15 @@ std::string peak_table(const std::vector<Peak>& peaks) {
 
 std::string latency_table(const ModelReport& report) {
   Table table({"<precision", "threads", "views", "plan ms", "best ms", "median ms", "+- ms", "p99 ms", "runs",
-               "views/s", "GFLOP/s", "% of peak", "peak MiB", "deviation"});
+               "views/s", "GFLOP/s", "% of peak", "host us", "device MiB", "peak MiB", "deviation"});
   for (const ModelTiming& t : report.timings) {
     const std::string deviation = t.verification ? fmt::format("{:.1e}{}", t.verification->deviation,
                                                                t.verification->passed() ? "" : " WRONG")
                                                  : "-";
-    std::vector<std::string> row{std::string(name_of(t.precision)), std::to_string(t.threads),
-                                 std::to_string(t.views), fmt::format("{:.0f}", t.plan_seconds * 1e3)};
+    std::vector<std::string> row{t.precision.name(), std::to_string(t.threads), std::to_string(t.views),
+                                 fmt::format("{:.0f}", t.plan_seconds * 1e3)};
     if (t.seconds.count == 0) {
-      row.resize(13);
+      row.resize(15);
     } else {
       const double rate = gflops(t.multiply_adds, t.seconds.median);
       row.insert(
@@ -60,7 +67,9 @@ std::string latency_table(const ModelReport& report) {
           {milliseconds(t.seconds.best), milliseconds(t.seconds.median), milliseconds(t.seconds.spread),
            milliseconds(t.seconds.p99), std::to_string(t.seconds.count),
            fmt::format("{:.2f}", static_cast<double>(t.views) / t.seconds.median),
-           fmt::format("{:.1f}", rate), percent_of_peak(rate, report.peak_of(t)),
+           fmt::format("{:.1f}", rate), percent_of_peak(rate, peak_gflops(t, report.peak_of(t))),
+           t.host_seconds ? fmt::format("{:.1f}", t.host_seconds->median * 1e6) : "-",
+           t.device_bytes ? fmt::format("{:.0f}", static_cast<double>(*t.device_bytes) / 0x1p20) : "-",
            t.peak_memory ? fmt::format("{:.0f}", static_cast<double>(*t.peak_memory) / 0x1p20) : "-"});
     }
     row.push_back(deviation);
@@ -85,7 +94,7 @@ struct Work {
     best += step.seconds.best;
     median += step.seconds.median;
     multiply_adds += step.multiply_adds;
-    bytes += step.bytes;
+    bytes += step.work.bytes;
   }
 };
 
@@ -93,7 +102,7 @@ struct Work {
 std::vector<std::string> work_titles() {
   return {"best ms", "ms", "share %", "GFLOP/s", "% of peak", "MB", "GB/s"};
 }
-std::vector<std::string> work_cells(const Work& work, double whole, const Peak* peak) {
+std::vector<std::string> work_cells(const Work& work, double whole, double peak) {
   const double rate = gflops(work.multiply_adds, work.median), volume = static_cast<double>(work.bytes);
   const bool counted = work.multiply_adds > 0;
   return {milliseconds(work.best),
@@ -110,7 +119,7 @@ std::vector<std::string> concatenate(std::vector<std::string> first, const std::
   return first;
 }
 
-std::string operation_table(const ModelTiming& timing, const Peak* peak) {
+std::string operation_table(const ModelTiming& timing, double peak) {
   std::map<std::string, Work> sums;
   for (const StepTime& step : timing.steps) sums[step.op].add(step);
   Table table(concatenate({"<operation", "steps"}, work_titles()));
@@ -121,7 +130,7 @@ std::string operation_table(const ModelTiming& timing, const Peak* peak) {
   return table.text();
 }
 
-std::string step_table(const ModelTiming& timing, const Peak* peak) {
+std::string step_table(const ModelTiming& timing, double peak) {
   Table table(concatenate(concatenate({"<step", "<operation"}, work_titles()), {"<implementation"}));
   for (const StepTime& step : timing.steps) {
     Work work;
@@ -162,11 +171,28 @@ ordered_json json_of(const StepTime& step) {
           {"implementation", step.implementation},
           {"seconds", json_of(step.seconds)},
           {"multiply_adds", step.multiply_adds},
-          {"bytes", step.bytes}};
+          {"bytes", step.work.bytes},
+          {"issued_multiply_adds", step.work.multiply_adds},
+          {"shapes", shape_text(step)}};
+}
+
+ordered_json json_of(const CandidateReport& candidate) {
+  ordered_json json{{"implementation", candidate.implementation}, {"chosen", candidate.chosen}};
+  if (candidate.seconds > 0) json["seconds"] = candidate.seconds;
+  json["relative_error"] = candidate.relative_error;  // null for NaN
+  if (!candidate.reason.empty()) json["reason"] = candidate.reason;
+  return json;
+}
+
+ordered_json json_of(const StepTime& step, const Roofline& roofline) {
+  const StepBound bound = bound_of(step, roofline);
+  return {{"seconds", bound.seconds},
+          {"share_of_peak", bound.share_of_peak},
+          {"by", bound.by_memory ? "memory" : "products"}};
 }
 
 ordered_json json_of(const ModelTiming& t, const Peak* peak) {
-  ordered_json json{{"precision", name_of(t.precision)},
+  ordered_json json{{"precision", t.precision.name()},
                     {"threads", t.threads},
                     {"views", t.views},
                     {"plan_seconds", t.plan_seconds},
@@ -182,9 +208,22 @@ ordered_json json_of(const ModelTiming& t, const Peak* peak) {
   json["seconds"] = json_of(t.seconds);
   json["views_per_second"] = static_cast<double>(t.views) / t.seconds.median;
   json["gflops"] = rate;
-  if (peak) json["share_of_peak"] = rate / peak->best().best_gflops;
+  if (const double best = peak_gflops(t, peak); best > 0) json["share_of_peak"] = rate / best;
+  if (t.device_bytes) json["device_bytes"] = *t.device_bytes;
+  if (t.host_seconds) json["host_seconds"] = json_of(*t.host_seconds);
+  if (t.roofline) {
+    json["roofline"] = {{"bytes_per_second", t.roofline->bytes},
+                        {"multiply_adds_per_second", t.roofline->multiply_adds},
+                        {"seconds", fused_roofline_seconds(t)}};
+  }
   if (t.peak_memory) json["peak_memory_bytes"] = *t.peak_memory;
-  for (const StepTime& step : t.steps) json["steps"].push_back(json_of(step));
+  for (const StepTime& step : t.steps) {
+    ordered_json entry = json_of(step);
+    if (t.roofline) entry["roofline"] = json_of(step, *t.roofline);
+    for (const CandidateReport& candidate : step.candidates)
+      entry["candidates"].push_back(json_of(candidate));
+    json["steps"].push_back(std::move(entry));
+  }
   return json;
 }
 
@@ -200,9 +239,9 @@ std::string to_text(const ModelReport& report, bool operations) {
   if (!operations) return text;
   for (const ModelTiming& timing : report.timings) {
     if (timing.steps.empty()) continue;
-    const Peak* peak = report.peak_of(timing);
+    const double peak = peak_gflops(timing, report.peak_of(timing));
     text += fmt::format("\n{}, {} threads, {} views: median of each step, by operation\n",
-                        name_of(timing.precision), timing.threads, timing.views) +
+                        timing.precision.name(), timing.threads, timing.views) +
             operation_table(timing, peak) + "\n" + step_table(timing, peak);
   }
   return text;

@@ -45,10 +45,13 @@ std::vector<float> reference_logits(const std::filesystem::path& model, const In
   return logits;
 }
 
-Verification verify_logits(std::span<const float> found, DType precision, std::span<const float> reference) {
-  return {
-      .deviation = test::relative_l2(found, reference.first(found.size())),
-      .tolerance = precision == DType::bf16 ? test::unfused_bf16_relative_l2 : test::network_f32_relative_l2};
+Verification verify_logits(std::span<const float> found, const Numerics& precision,
+                           std::span<const float> reference) {
+  double tolerance = test::network_f32_relative_l2;
+  if (precision.dtype == DType::bf16) tolerance = test::unfused_bf16_relative_l2;
+  // tf32 has as many bits of mantissa as f16.
+  if (precision.dtype == DType::f16 || precision.tf32) tolerance = test::unfused_f16_relative_l2;
+  return {.deviation = test::relative_l2(found, reference.first(found.size())), .tolerance = tolerance};
 }
 
 }  // namespace tpn::benchmarks

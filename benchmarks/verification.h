@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "benchmarks/device.h"
 #include "engine/networks/network.h"
 #include "kernels/backend.h"
 #include "kernels/tensor.h"
@@ -31,6 +32,7 @@ struct Verification {
 };
 
 /// Compares logits (views, K) computed in `precision` with the reference of those views or of more.
-Verification verify_logits(std::span<const float> found, DType precision, std::span<const float> reference);
+Verification verify_logits(std::span<const float> found, const Numerics& precision,
+                           std::span<const float> reference);
 
 }  // namespace tpn::benchmarks

@@ -70,6 +70,15 @@ struct KernelWork {
   std::int64_t multiply_adds = 0;  ///< issued, including those on padding
 };
 
+/// A kernel that was considered for an operation.
+struct CandidateReport {
+  std::string implementation = {};  ///< as of Kernel
+  double seconds = 0;               ///< of one run; 0: not timed
+  double relative_error = 0;        ///< L2, against the plain kernel's output
+  bool chosen = false;
+  std::string reason = {};  ///< a sentence: why it may not run; empty when it may
+};
+
 /// A compiled operation. Immutable: may run in several threads at once, each with its own tensors and scratch
 /// memory.
 class Kernel {
@@ -88,6 +97,8 @@ class Kernel {
   /// Which code runs, for tables: for instance the library's implementation name.
   [[nodiscard]] virtual std::string implementation() const = 0;
   [[nodiscard]] virtual KernelWork work() const { return {}; }
+  /// Which kernels this one was chosen among, itself included; empty where there was no choice by timing.
+  [[nodiscard]] virtual std::vector<CandidateReport> candidates() const { return {}; }
   /// The input whose memory the first output should share, where that saves a copy; -1 for none.
   [[nodiscard]] virtual int in_place_input() const { return -1; }
 };
@@ -130,6 +141,9 @@ class Backend {
   [[nodiscard]] virtual std::unique_ptr<Stream> make_stream() const { return make_host_stream(); }
   /// Memory that allocate() can still give, bytes; 0: unknown.
   [[nodiscard]] virtual std::size_t free_memory() const { return 0; }
+
+  /// Called when all kernels of a plan have been compiled.
+  virtual void finish_compiling() const {}
 
   /// What makes views in the device's memory; null where they had better be made on the host. It must not
   /// outlive the backend.

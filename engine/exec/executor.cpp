@@ -67,10 +67,14 @@ void Executor::run() {
 }
 
 void Executor::run(const WriteInput& write) {
+  enqueue(write);
+  stream_->synchronize();
+}
+
+void Executor::enqueue(const WriteInput& write) {
   plan_->backend().enter_thread();
   write(view(plan_->input()), *stream_);
   run_steps();
-  stream_->synchronize();
 }
 
 std::vector<double> Executor::run_timed() {

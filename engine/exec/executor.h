@@ -43,6 +43,8 @@ class Executor {
   using WriteInput = std::function<void(const TensorView& input, Stream& stream)>;
   /// Runs the plan on what `write` brings, and waits for it.
   void run(const WriteInput& write);
+  /// The same without waiting; the caller synchronizes stream() before looking at results.
+  void enqueue(const WriteInput& write);
 
   /// Runs the plan on input() step by step and returns the seconds of each.
   std::vector<double> run_timed();

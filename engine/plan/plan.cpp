@@ -156,6 +156,7 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
   const Graph& planned = layout.graph;
 
   std::vector<std::unique_ptr<Kernel>> kernels = compile_nodes(layout, *backend_, weights, options.tf32);
+  backend_->finish_compiling();
   const Storage storage(layout, kernels, wanted);
   const auto slot = [&](ValueId id) {
     const Value& value = planned.value(id);

@@ -6,6 +6,7 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/error.h"
 #ifdef TPN_HAS_CUDA
+#include "engine/exec/selection_file.h"
 #include "kernels/cuda/cuda_backend.h"
 #endif
 
@@ -22,9 +23,15 @@ bool has_cuda_device() {
 
 std::shared_ptr<const Backend> make_cuda_backend([[maybe_unused]] const DeviceOptions& options) {
 #ifdef TPN_HAS_CUDA
-  return std::make_shared<const CudaBackend>(CudaOptions{
+  CudaOptions chosen{
       .device = options.number,
-      .libraries = options.libraries == Libraries::none ? CudaLibraries::none : CudaLibraries::automatic});
+      .libraries = options.libraries == Libraries::none ? CudaLibraries::none : CudaLibraries::automatic,
+      .trials = !cuda::device_info(options.number).emulated};
+  if (const auto file = selection_file(); file && chosen.trials) {
+    chosen.selections = std::make_shared<SelectionStore>(load_selections(*file));
+    chosen.on_compiled = [file = *file](SelectionStore& store) { save_selections(file, store); };
+  }
+  return std::make_shared<const CudaBackend>(std::move(chosen));
 #else
   throw Error("This build of TPN cannot use CUDA devices; choose the device cpu.");
 #endif

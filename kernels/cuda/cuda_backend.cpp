@@ -4,6 +4,7 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/make_views.h"
 #include "kernels/cuda/memory.h"
+#include "kernels/cuda/selection.h"
 #include "kernels/cuda/stream.h"
 #include "kernels/view_maker.h"
 
@@ -25,8 +26,16 @@ constexpr bool makes_activation =
 
 }  // namespace
 
-CudaBackend::CudaBackend(const CudaOptions& options)
-    : options_(options), device_(cuda::device_info(options.device)) {}
+CudaBackend::CudaBackend(CudaOptions options)
+    : options_(std::move(options)), device_(cuda::device_info(options_.device)) {
+  if (!options_.trials) return;
+  const bool libraries = options_.libraries == CudaLibraries::automatic;
+  selector_ = std::make_unique<cuda::ConvSelector>(
+      cuda::SelectionContext{cuda::selection_identity(device_, libraries), libraries, options_.trial_seconds,
+                             options_.selections ? options_.selections : std::make_shared<SelectionStore>()});
+}
+
+CudaBackend::~CudaBackend() = default;
 
 bool CudaBackend::supports(DType dtype) const {
   return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
@@ -44,13 +53,21 @@ std::unique_ptr<Kernel> CudaBackend::compile(const AnyOp& op, const Signature& s
   enter_thread();  // weights are prepared in the device's memory
   return std::visit(
       [&]<class Op>(const Op& o) -> std::unique_ptr<Kernel> {
-        if constexpr (has_kernel<Op>) {
+        if constexpr (std::is_same_v<Op, ops::FusedConv3d>) {
+          return selector_ ? selector_->select(o, signature) : cuda::compile(o, signature);
+        } else if constexpr (std::is_same_v<Op, ops::Conv3d>) {
+          return selector_ ? selector_->select({.conv = o}, signature) : cuda::compile(o, signature);
+        } else if constexpr (has_kernel<Op>) {
           return cuda::compile(o, signature);
         } else {
           throw Error("The device 'cuda' does not run the operation " + std::string(Op::name) + ".");
         }
       },
       op);
+}
+
+void CudaBackend::finish_compiling() const {
+  if (options_.on_compiled && options_.selections) options_.on_compiled(*options_.selections);
 }
 
 Buffer CudaBackend::allocate(std::size_t bytes) const {

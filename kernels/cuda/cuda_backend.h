@@ -3,6 +3,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/cuda/device_info.h"
+#include "kernels/selection_table.h"
 
 namespace tpn {
 
@@ -12,12 +13,27 @@ enum class CudaLibraries { none, automatic };
 struct CudaOptions {
   int device = 0;  ///< CUDA's number of the device
   CudaLibraries libraries = CudaLibraries::automatic;
+  /// Whether kernels for convolutions are chosen by trying them; otherwise, and once trials have taken
+  /// trial_seconds, the project's own are chosen by an estimate.
+  bool trials = false;
+  double trial_seconds = 30;
+  /// What was found out by trials before, and what is found out now; none: it is forgotten.
+  std::shared_ptr<SelectionStore> selections = {};
+  /// Called with `selections` when a plan has been compiled, perhaps to save what is new.
+  std::function<void(SelectionStore& selections)> on_compiled = {};
 };
+
+namespace cuda {
+class ConvSelector;
+}
 
 class CudaBackend final : public Backend {
  public:
   /// Throws Error when the device is not there or cannot be used.
-  explicit CudaBackend(const CudaOptions& options = {});
+  explicit CudaBackend(CudaOptions options = {});
+  CudaBackend(const CudaBackend&) = delete;
+  CudaBackend& operator=(const CudaBackend&) = delete;
+  ~CudaBackend() override;
 
   [[nodiscard]] std::string_view name() const override { return "cuda"; }
   /// f32, f16 and bf16.
@@ -30,6 +46,8 @@ class CudaBackend final : public Backend {
   [[nodiscard]] std::int64_t channel_alignment() const override { return 8; }
 
   [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) const override;
+
+  void finish_compiling() const override;
 
   [[nodiscard]] bool uses_host_memory() const override { return false; }
   [[nodiscard]] Buffer allocate(std::size_t bytes) const override;
@@ -48,6 +66,7 @@ class CudaBackend final : public Backend {
  private:
   CudaOptions options_;
   cuda::DeviceInfo device_;
+  std::unique_ptr<cuda::ConvSelector> selector_;
 };
 
 }  // namespace tpn

@@ -38,6 +38,9 @@ DeviceInfo read(int index) {
   DeviceInfo info;
   info.index = index;
   info.name = properties.name;
+#ifdef CUDA_ON_CPU
+  info.emulated = true;
+#endif
   info.major = properties.major;
   info.minor = properties.minor;
   info.multiprocessors = properties.multiProcessorCount;

@@ -10,9 +10,10 @@
 namespace tpn::cuda {
 
 struct DeviceInfo {
-  int index = 0;     ///< CUDA's number of the device
-  std::string name;  ///< for instance "NVIDIA H200"
-  int major = 0;     ///< compute capability
+  int index = 0;          ///< CUDA's number of the device
+  std::string name;       ///< for instance "NVIDIA H200"
+  bool emulated = false;  ///< by the CPU, for tests: times mean nothing there
+  int major = 0;          ///< compute capability
   int minor = 0;
   int multiprocessors = 0;
   std::size_t memory_bytes = 0;

@@ -127,6 +127,10 @@ class ProductKernel final : public ConvKernel {
   std::string name_;
 };
 
+std::string plain_name(const ConvForm& form) {
+  return std::string("plain_conv3d (") + name_of(form.type) + ")";
+}
+
 class PlainKernel final : public ConvKernel {
  public:
   PlainKernel(const ops::FusedConv3d& op, const Signature& signature, const ConvForm& form)
@@ -144,7 +148,7 @@ class PlainKernel final : public ConvKernel {
   }
 
   [[nodiscard]] std::string implementation() const override {
-    return std::string("plain_conv3d (") + name_of(form_.type) + ")";
+    return plain_name(form_);
   }
 
   [[nodiscard]] KernelWork work() const override {
@@ -209,6 +213,15 @@ std::unique_ptr<Kernel> compile_product(const ops::FusedConv3d& op, const Signat
 
 std::unique_ptr<Kernel> compile_plain(const ops::FusedConv3d& op, const Signature& signature) {
   return std::make_unique<PlainKernel>(op, signature, conv_form(op, signature));
+}
+
+std::unique_ptr<Kernel> compile_named(const ops::FusedConv3d& op, const Signature& signature,
+                                      std::string_view implementation) {
+  const ConvForm form = conv_form(op, signature);
+  for (std::unique_ptr<Kernel>& product : products(op, signature, form, SIZE_MAX)) {
+    if (product->implementation() == implementation) return std::move(product);
+  }
+  return implementation == plain_name(form) ? compile_plain(op, signature) : nullptr;
 }
 
 std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& signature) {

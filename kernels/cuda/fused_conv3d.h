@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "kernels/cuda/conv_schedule.h"
 
@@ -14,6 +15,10 @@ std::span<const ConvVariant> conv_variants(ConvType type);
 /// fewer steps). Throws Error when it cannot be a product.
 std::unique_ptr<Kernel> compile_product(const ops::FusedConv3d& op, const Signature& signature,
                                         const ConvVariant& variant, int splits);
+
+/// The kernel of candidates() that has this implementation(); null when there is none.
+std::unique_ptr<Kernel> compile_named(const ops::FusedConv3d& op, const Signature& signature,
+                                      std::string_view implementation);
 
 /// The plain kernel, which runs every convolution.
 std::unique_ptr<Kernel> compile_plain(const ops::FusedConv3d& op, const Signature& signature);

@@ -40,9 +40,10 @@ struct SoftmaxTerms {
   float sum;
 };
 
-/// Of x[0, classes), classes >= 1, for the whole warp.
+/// Of x[0, classes), classes >= 1, for the whole warp. A lane reads the elements lane, lane + 32, ... only:
+/// it may overwrite them afterwards.
 __device__ __forceinline__ SoftmaxTerms softmax_terms(const float* x, int classes, int lane) {
-  float top = x[0];
+  float top = -INFINITY;
   for (int k = lane; k < classes; k += warp_size) top = fmaxf(top, x[k]);
   top = warp_max(top);
   float sum = 0;

@@ -15,6 +15,9 @@ set(TPN_CUDA_SOURCES
     global_avg_pool.cu
     launch.cpp
     level_fusion.cu
+    libraries/libraries.cpp
+    libraries/library_shapes.cpp
+    libraries/library_weights.cpp
     linear.cu
     make_views.cu
     max_pool3d.cu
@@ -25,11 +28,14 @@ set(TPN_CUDA_SOURCES
     operand_layout.cpp
     plain_conv3d.cu
     relu.cu
+    selection.cpp
     simt_conv3d.cu
     softmax.cu
     stream.cpp
     temporal_modulation.cu
     temporal_shift.cu
+    trial.cpp
+    trial_kernels.cu
     upsample.cu
     view_scores.cu)
 list(TRANSFORM TPN_CUDA_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

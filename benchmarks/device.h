@@ -1,0 +1,53 @@
+// What benchmarks run on.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "kernels/backend.h"
+
+namespace tpn::benchmarks {
+
+/// How numbers are stored and multiplied.
+struct Numerics {
+  DType dtype = DType::f32;
+  bool tf32 = false;  ///< f32 operands may be rounded to multiply them
+
+  Numerics() = default;
+  Numerics(DType type, bool rounded = false)  // NOLINT(google-explicit-constructor)
+      : dtype(type), tf32(rounded) {}
+  bool operator==(const Numerics&) const = default;
+
+  [[nodiscard]] std::string name() const { return tf32 ? "tf32" : std::string(name_of(dtype)); }
+};
+
+/// The most that a device can do at once, per second.
+struct Roofline {
+  double bytes = 0;
+  double multiply_adds = 0;
+
+  /// The least time for so much.
+  [[nodiscard]] double seconds(double moved_bytes, double products) const {
+    return std::max(moved_bytes / bytes, products / multiply_adds);
+  }
+};
+
+struct BenchmarkDevice {
+  /// The backend with that many threads of the host; 0: as many as there are.
+  std::function<std::shared_ptr<const Backend>(int threads)> backend;
+  /// How many threads it computes with; 0 where they are not the host's.
+  std::function<int(const Backend& backend)> threads = [](const Backend&) { return 0; };
+  /// By the device's data; empty where the peak has to be measured.
+  std::function<Roofline(const Numerics& numerics)> roofline;
+};
+
+BenchmarkDevice cpu_device();
+
+/// name: "cpu", "cuda" or "cuda:N"; libraries: whether kernels of NVIDIA's may be chosen there. Throws Error
+/// when there is no such device.
+BenchmarkDevice open_device(const std::string& name, bool libraries);
+
+}  // namespace tpn::benchmarks

@@ -1,0 +1,105 @@
+#include "benchmarks/explain.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "benchmarks/table.h"
+
+namespace tpn::benchmarks {
+namespace {
+
+std::string microseconds(double seconds) {
+  return fmt::format("{:.1f}", seconds * 1e6);
+}
+
+std::string steps_table(const ModelTiming& timing) {
+  Table table({"<step", "<operation", "us", "share %", "% of peak", "roofline us", "x roofline", "<limit",
+               "MB", "MMAC", "issued", "<shapes", "<implementation"});
+  double whole = 0, bytes = 0, products = 0, issued = 0;
+  for (const StepTime& step : timing.steps) whole += step.seconds.median;
+  for (const StepTime& step : timing.steps) {
+    const StepBound bound = bound_of(step, *timing.roofline);
+    const double moved = static_cast<double>(step.work.bytes);
+    table.add_row({step.name, step.op, microseconds(step.seconds.median),
+                   fmt::format("{:.1f}", 100 * step.seconds.median / whole),
+                   fmt::format("{:.1f}", 100 * bound.share_of_peak), microseconds(bound.seconds),
+                   fmt::format("{:.2f}", step.seconds.median / bound.seconds),
+                   bound.by_memory ? "memory" : "products", fmt::format("{:.2f}", moved * 1e-6),
+                   fmt::format("{:.1f}", static_cast<double>(step.multiply_adds) * 1e-6),
+                   fmt::format("{:.1f}", static_cast<double>(step.work.multiply_adds) * 1e-6),
+                   shape_text(step), step.implementation});
+    bytes += moved;
+    products += static_cast<double>(step.multiply_adds);
+    issued += static_cast<double>(step.work.multiply_adds);
+  }
+  const double bound = fused_roofline_seconds(timing);
+  table.add_row({"all", "", microseconds(whole), "100.0",
+                 fmt::format("{:.1f}", 100 * products / whole / timing.roofline->multiply_adds),
+                 microseconds(bound), fmt::format("{:.2f}", whole / bound), "",
+                 fmt::format("{:.2f}", bytes * 1e-6), fmt::format("{:.1f}", products * 1e-6),
+                 fmt::format("{:.1f}", issued * 1e-6)});
+  return table.text();
+}
+
+std::string candidates_table(const ModelTiming& timing) {
+  Table table({"<step", "<", "us", "error", "<candidate", "<reason"});
+  bool any = false;
+  for (const StepTime& step : timing.steps) {
+    std::string name = step.name;  // in the first line only
+    for (const CandidateReport& candidate : step.candidates) {
+      table.add_row({std::exchange(name, {}), candidate.chosen ? "*" : "",
+                     candidate.seconds > 0 ? microseconds(candidate.seconds) : "-",
+                     fmt::format("{:.1e}", candidate.relative_error), candidate.implementation,
+                     candidate.reason});
+      any = true;
+    }
+  }
+  return any ? "\nCandidates of each step, * the chosen one\n" + table.text() : "";
+}
+
+}  // namespace
+
+StepBound bound_of(const StepTime& step, const Roofline& roofline) {
+  const double bytes = static_cast<double>(step.work.bytes) / roofline.bytes;
+  const double useful = static_cast<double>(step.multiply_adds) / roofline.multiply_adds;
+  return {std::max(bytes, useful), useful / step.seconds.median, bytes > useful};
+}
+
+double fused_roofline_seconds(const ModelTiming& timing) {
+  double sum = 0;
+  for (const StepTime& step : timing.steps) sum += bound_of(step, *timing.roofline).seconds;
+  return sum;
+}
+
+std::string shape_text(const StepTime& step) {
+  std::string text;
+  for (const Shape& shape : step.inputs) text += (text.empty() ? "" : " x ") + to_string(shape);
+  text += " ->";
+  for (const Shape& shape : step.outputs) text += " " + to_string(shape);
+  return text;
+}
+
+std::string explain(const ModelTiming& timing) {
+  if (timing.steps.empty() || !timing.roofline) return {};
+  std::string text = fmt::format("\n{}, {} views: {:.1f} GB/s and {:.1f} TFLOP/s are the device's peaks\n",
+                                 timing.precision.name(), timing.views, timing.roofline->bytes * 1e-9,
+                                 2e-12 * timing.roofline->multiply_adds);
+  text += steps_table(timing) + candidates_table(timing);
+  if (timing.host_seconds) {
+    text += fmt::format("\nThe host takes {} us to start the plan ({} at best).\n",
+                        microseconds(timing.host_seconds->median), microseconds(timing.host_seconds->best));
+  }
+  if (timing.device_bytes) {
+    const double arena = static_cast<double>(timing.arena_bytes) / 0x1p20;
+    const double all = static_cast<double>(*timing.device_bytes) / 0x1p20;
+    text += fmt::format(
+        "Of the device's memory it takes {:.0f} MiB: {:.0f} MiB of tensors and workspace, and "
+        "{:.0f} MiB of weights.\n",
+        all, arena, all - arena);
+  }
+  return text;
+}
+
+}  // namespace tpn::benchmarks

@@ -1,0 +1,150 @@
+#include "kernels/cuda/selection.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "kernels/cuda/compile.h"
+#include "kernels/cuda/fused_conv3d.h"
+#include "kernels/cuda/libraries/libraries.h"
+#include "kernels/cuda/trial.h"
+#if __has_include("tpn_cuda_build_id.h")
+#include "tpn_cuda_build_id.h"
+#else  // emulated: what is found out there holds for the process
+#define TPN_CUDA_BUILD_ID "none"
+#endif
+
+namespace tpn::cuda {
+namespace {
+
+/// A chosen kernel and how it was chosen.
+class SelectedKernel final : public Kernel {
+ public:
+  SelectedKernel(std::unique_ptr<Kernel> kernel, std::vector<CandidateReport> candidates)
+      : kernel_(std::move(kernel)), candidates_(std::move(candidates)) {}
+
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
+           Stream& stream) const override {
+    kernel_->run(inputs, outputs, scratch, stream);
+  }
+  [[nodiscard]] std::size_t scratch_bytes() const override { return kernel_->scratch_bytes(); }
+  [[nodiscard]] std::string implementation() const override { return kernel_->implementation(); }
+  [[nodiscard]] KernelWork work() const override { return kernel_->work(); }
+  [[nodiscard]] std::vector<CandidateReport> candidates() const override { return candidates_; }
+  [[nodiscard]] int in_place_input() const override { return kernel_->in_place_input(); }
+
+ private:
+  std::unique_ptr<Kernel> kernel_;
+  std::vector<CandidateReport> candidates_;
+};
+
+/// Adds the seconds of its lifetime to a sum.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& sum) : sum_(sum) {}
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() { sum_ += std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double& sum_;
+  Clock::time_point start_ = Clock::now();
+};
+
+std::string text(const ops::Extent3& e) {
+  return std::to_string(e[0]) + "," + std::to_string(e[1]) + "," + std::to_string(e[2]);
+}
+
+/// The library's kernels; where asking for them fails, the reason as a candidate that may not run.
+std::vector<std::unique_ptr<Kernel>> rivals(const ops::FusedConv3d& op, const Signature& signature,
+                                            std::vector<CandidateReport>& failures,
+                                            std::string_view only = {}) {
+  try {
+    return library_candidates(op, signature, only);
+  } catch (const OutOfMemory&) {
+    throw;
+  } catch (const Error& e) {
+    failures.push_back({.implementation = "libraries", .reason = e.what()});
+    return {};
+  }
+}
+
+/// The kernel of that implementation; null when there is none now. Of kernels that were not chosen no weights
+/// are packed.
+std::unique_ptr<Kernel> find_kernel(const ops::FusedConv3d& op, const Signature& signature,
+                                    std::string_view implementation) {
+  if (!is_library_kernel(implementation)) return compile_named(op, signature, implementation);
+  std::vector<CandidateReport> failures;
+  auto found = rivals(op, signature, failures, implementation);
+  return found.empty() ? nullptr : std::move(found.front());
+}
+
+}  // namespace
+
+std::string selection_identity(const DeviceInfo& device, bool libraries) {
+  return device.name + " " + std::to_string(device.major) + "." + std::to_string(device.minor) + ", driver " +
+         driver_version() + ", CUDA " + runtime_version() + ", kernels " + TPN_CUDA_BUILD_ID +
+         (libraries ? ", libraries " + library_versions() : std::string(", own kernels only"));
+}
+
+std::string convolution_key(const ops::FusedConv3d& op, const Signature& signature) {
+  std::string key = "stride " + text(op.conv.stride) + " padding " + text(op.conv.padding) + " groups " +
+                    std::to_string(op.conv.groups) + " shift " + std::to_string(op.shift_fold) +
+                    (op.norm ? " norm" : "") + (op.residual ? " residual" : "") +
+                    (op.one_frame_residual ? " one frame" : "") + (op.relu ? " relu" : "") +
+                    (signature.tf32 ? " tf32" : "");
+  const auto add = [&](const Operand& operand) {
+    key += "; " + to_string(operand.shape);
+    if (operand.constant) return;
+    key += " " + std::string(name_of(operand.dtype)) + " every " +
+           std::to_string(operand.pixel_stride != 0 ? operand.pixel_stride : operand.shape[4]);
+  };
+  for (const Operand& input : signature.inputs) add(input);
+  add(signature.outputs[0]);
+  return key;
+}
+
+std::unique_ptr<Kernel> ConvSelector::select(const ops::FusedConv3d& op, const Signature& signature) {
+  const std::string key = context_.identity + "; " + convolution_key(op, signature);
+  const std::lock_guard lock(mutex_);
+  if (auto known = context_.store->find(key)) {
+    const std::string& name = std::find_if(known->begin(), known->end(), [](const CandidateReport& c) {
+                                return c.chosen;
+                              })->implementation;
+    if (auto kernel = find_kernel(op, signature, name)) {
+      return std::make_unique<SelectedKernel>(std::move(kernel), *std::move(known));
+    }
+  }
+  if (spent_seconds_ < context_.trial_seconds) {
+    const Stopwatch stopwatch(spent_seconds_);
+    try {
+      return try_all(op, signature, key);
+    } catch (const OutOfMemory&) {
+      // The estimate needs none; and what was not found out now may be another time.
+    }
+  }
+  return compile(op, signature);
+}
+
+std::unique_ptr<Kernel> ConvSelector::try_all(const ops::FusedConv3d& op, const Signature& signature,
+                                              const std::string& key) {
+  std::vector<CandidateReport> failures;
+  std::vector<std::unique_ptr<Kernel>> all = candidates(op, signature);
+  if (context_.libraries) {
+    auto others = rivals(op, signature, failures);
+    // Before the plain kernel, which is the last to be tried.
+    all.insert(all.end() - 1, std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
+  }
+  std::vector<CandidateReport> reports = try_candidates(op, signature, all);
+  const auto winner =
+      std::find_if(reports.begin(), reports.end(), [](const CandidateReport& c) { return c.chosen; });
+  const bool found = winner != reports.end();
+  std::unique_ptr<Kernel> kernel =
+      found ? std::move(all[static_cast<std::size_t>(winner - reports.begin())]) : compile(op, signature);
+  reports.insert(reports.end(), failures.begin(), failures.end());
+  if (found) context_.store->put(key, reports);
+  return std::make_unique<SelectedKernel>(std::move(kernel), std::move(reports));
+}
+
+}  // namespace tpn::cuda

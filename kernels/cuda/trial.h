@@ -1,0 +1,30 @@
+// Finds the fastest of several kernels for a convolution by running them.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "kernels/backend.h"
+
+namespace tpn::cuda {
+
+/// The largest relative L2 deviation from the plain kernel with which a kernel may win. Random numbers of
+/// variance 1 go in, and both outputs are rounded to their type:
+///   f32   1e-5     sums of up to 10^4 products in another order, 2^-24 each
+///   tf32  1e-3     operands rounded to 2^-11, where the other kernel may not round them the same way
+///   f16   1.25e-3  results, and weights with the scale of a batch norm in or not in them, rounded to 2^-11
+///   bf16  1e-2     the same with 2^-8
+double trial_tolerance(DType dtype, bool tf32);
+
+/// Runs each candidate on the same random views and reports on each; the fastest of those that compute what
+/// the plain kernel does is chosen, none where none does. candidates: of that operation and signature, as
+/// cuda::candidates() gives them, perhaps with others. One that throws is reported with the reason. A
+/// candidate is timed as plans run it, recorded, over a millisecond or more; after one run it is given up if
+/// that took three times as long as the best. The plain kernel computes two views as reference, and views
+/// repeat after two. Needs device memory for the operation's tensors; throws OutOfMemory when there is not
+/// enough.
+std::vector<CandidateReport> try_candidates(const ops::FusedConv3d& op, const Signature& signature,
+                                            std::span<const std::unique_ptr<Kernel>> candidates);
+
+}  // namespace tpn::cuda

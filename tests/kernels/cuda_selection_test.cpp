@@ -1,0 +1,221 @@
+// Trials of kernels and what is made of them.
+#include <gtest/gtest.h>
+
+#include "kernels/cuda/compile.h"
+#include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/fused_conv3d.h"
+#include "kernels/cuda/memory.h"
+#include "kernels/cuda/selection.h"
+#include "kernels/cuda/trial.h"
+#include "kernels/cuda/trial_kernels.h"
+#include "tests/support/run_case.h"
+
+namespace tpn::cuda {
+namespace {
+
+using FusedCase = ops::Case<ops::FusedConv3d>;
+
+const FusedCase& case_named(const std::string& label) {
+  static const std::vector<FusedCase> cases = ops::FusedConv3d::cases();
+  return *std::find_if(cases.begin(), cases.end(), [&](const FusedCase& c) { return c.label == label; });
+}
+
+/// Does something else after a kernel has run.
+class Spoiled final : public Kernel {
+ public:
+  using Spoil = std::function<void(const TensorView& y, Stream& stream)>;
+  Spoiled(std::unique_ptr<Kernel> kernel, Spoil spoil)
+      : kernel_(std::move(kernel)), spoil_(std::move(spoil)) {}
+
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
+           Stream& stream) const override {
+    kernel_->run(inputs, outputs, scratch, stream);
+    spoil_(outputs[0], stream);
+  }
+  [[nodiscard]] std::size_t scratch_bytes() const override { return kernel_->scratch_bytes(); }
+  [[nodiscard]] std::string implementation() const override { return "spoiled"; }
+
+ private:
+  std::unique_ptr<Kernel> kernel_;
+  Spoil spoil_;
+};
+
+/// Calls use(op, signature) with the signature that the case has on the device.
+template <class Use>
+void with_signature(const FusedCase& c, test::BindOptions options, const Use& use) {
+  const CudaBackend backend;
+  options.compile = [&](const AnyOp& op, const Signature& signature) {
+    use(std::get<ops::FusedConv3d>(op), signature);
+    return cuda::compile(std::get<ops::FusedConv3d>(op), signature);
+  };
+  const test::BoundCase bound(c, backend, options);
+}
+
+TEST(Trial, ChoosesTheFastestOfThoseThatAreRight) {
+  for (const char* label :
+       {"spatial_strided_norm_add_relu", "temporal_add_one_frame", "pointwise_odd_relu", "shift_by_5"}) {
+    for (const auto& [precision, tf32] : {std::pair(DType::f32, false), std::pair(DType::f32, true),
+                                          std::pair(DType::bf16, false), std::pair(DType::f16, false)}) {
+      SCOPED_TRACE(std::string(label) + " " + std::string(name_of(precision)) + (tf32 ? " tf32" : ""));
+      with_signature(case_named(label), {.precision = precision, .tf32 = tf32},
+                     [](const ops::FusedConv3d& op, const Signature& signature) {
+                       const auto all = candidates(op, signature);
+                       const auto reports = try_candidates(op, signature, all);
+                       ASSERT_EQ(reports.size(), all.size());
+                       const CandidateReport* chosen = nullptr;
+                       double fastest = 1e9;
+                       for (std::size_t i = 0; i < reports.size(); ++i) {
+                         EXPECT_EQ(reports[i].implementation, all[i]->implementation());
+                         EXPECT_EQ(reports[i].reason, "") << reports[i].implementation;
+                         EXPECT_GT(reports[i].seconds, 0);
+                         fastest = std::min(fastest, reports[i].seconds);
+                         if (reports[i].chosen) {
+                           EXPECT_EQ(chosen, nullptr);
+                           chosen = &reports[i];
+                         }
+                       }
+                       ASSERT_NE(chosen, nullptr);
+                       EXPECT_EQ(chosen->seconds, fastest);
+                     });
+    }
+  }
+}
+
+TEST(Trial, RefusesWhatIsWrong) {
+  const auto clear_one = [](const TensorView& y, Stream& stream) { stream.clear(y.data, 64); };
+  const auto clear_behind = [](const TensorView& y, Stream& stream) {
+    stream.clear(y.data + 16 * size_of(y.dtype), 16);  // past the 16 channels of the first pixel
+  };
+  const auto fail = [](const TensorView&, Stream&) { throw Error("It does not feel like it."); };
+  with_signature(case_named("temporal_norm"), {.precision = DType::bf16, .extra_output_stride = 8},
+                 [&](const ops::FusedConv3d& op, const Signature& signature) {
+                   std::vector<std::unique_ptr<Kernel>> all;
+                   for (const Spoiled::Spoil& spoil : {Spoiled::Spoil(clear_one), {clear_behind}, {fail}}) {
+                     all.push_back(std::make_unique<Spoiled>(cuda::compile(op, signature), spoil));
+                   }
+                   for (const CandidateReport& report : try_candidates(op, signature, all)) {
+                     EXPECT_FALSE(report.chosen);
+                   }
+                   all.push_back(cuda::compile(op, signature));
+                   const auto reports = try_candidates(op, signature, all);
+                   EXPECT_TRUE(reports[0].reason.starts_with("It deviates from the plain kernel by 0."))
+                       << reports[0].reason;
+                   EXPECT_TRUE(reports[1].reason.starts_with("It writes ")) << reports[1].reason;
+                   EXPECT_EQ(reports[2].reason, "It does not feel like it.");
+                   EXPECT_TRUE(reports[3].chosen);
+                 });
+}
+
+TEST(TrialKernels, CompareCountsStraysAndSeesNaN) {
+  const CudaBackend backend;
+  const auto stream = backend.make_stream();
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
+    // Five pixels of 13 channels, 24 elements apart: 3 of padding, then 8 of somebody else.
+    const TrialTensor shape{nullptr, dtype, 5, 13, 24};
+    const Buffer y_memory = backend.allocate(shape.bytes()),
+                 reference_memory = backend.allocate(shape.bytes());
+    TrialTensor y = shape, reference = shape;
+    y.data = y_memory.data();
+    reference.data = reference_memory.data();
+    reference.pixels = 2;  // the others repeat them
+    fill_random(y, 2, 7, *stream);
+    fill_random(reference, 2, 7, *stream);
+    Comparison found = compare(y, reference, *stream);
+    EXPECT_EQ(found.relative_error, 0);
+    EXPECT_EQ(found.strays, 5 * 8);  // fill_random()'s NaN there is another than fill_nan()'s
+    fill_random(reference, 2, 8, *stream);
+    found = compare(y, reference, *stream);
+    EXPECT_NEAR(found.relative_error, std::sqrt(2.0), 0.5);
+    fill_nan(y, *stream);
+    found = compare(y, reference, *stream);
+    EXPECT_TRUE(std::isnan(found.relative_error));
+    EXPECT_EQ(found.strays, 5 * 3);
+  }
+}
+
+SelectionContext context(std::shared_ptr<SelectionStore> store, double seconds = 100) {
+  return {"a device", false, seconds, std::move(store)};
+}
+
+TEST(ConvSelector, TriesOnceAndRemembers) {
+  with_signature(case_named("pointwise_norm_relu"), {.precision = DType::bf16},
+                 [](const ops::FusedConv3d& op, const Signature& signature) {
+                   const auto store = std::make_shared<SelectionStore>();
+                   ConvSelector first(context(store));
+                   const auto chosen = first.select(op, signature);
+                   EXPECT_TRUE(store->take_changed());
+                   ASSERT_FALSE(chosen->candidates().empty());
+
+                   ConvSelector second(context(store, 0));
+                   const auto again = second.select(op, signature);
+                   EXPECT_FALSE(store->take_changed());
+                   EXPECT_EQ(again->implementation(), chosen->implementation());
+                   EXPECT_EQ(again->candidates().size(), chosen->candidates().size());
+                   EXPECT_EQ(again->scratch_bytes(), chosen->scratch_bytes());
+                   EXPECT_EQ(again->work().multiply_adds, chosen->work().multiply_adds);
+                 });
+}
+
+TEST(ConvSelector, TakesWhatIsRememberedWithoutRunningIt) {
+  with_signature(case_named("pointwise_norm_relu"), {.precision = DType::f32},
+                 [](const ops::FusedConv3d& op, const Signature& signature) {
+                   const auto store = std::make_shared<SelectionStore>();
+                   const std::string key = "a device; " + convolution_key(op, signature);
+                   const std::string plain = compile_plain(op, signature)->implementation();
+                   store->put(key, {{plain, 1, 0, true, ""}});
+                   ConvSelector selector(context(store));
+                   EXPECT_EQ(selector.select(op, signature)->implementation(), plain);
+
+                   store->put(key, {{"a kernel of another time", 1, 0, true, ""}});
+                   EXPECT_NE(selector.select(op, signature)->implementation(), "a kernel of another time");
+                   EXPECT_GT(store->find(key)->size(), 1U);  // tried anew
+                 });
+}
+
+TEST(ConvSelector, EstimatesWhenItsTimeIsUp) {
+  with_signature(case_named("pointwise_norm_relu"), {.precision = DType::f32},
+                 [](const ops::FusedConv3d& op, const Signature& signature) {
+                   const auto store = std::make_shared<SelectionStore>();
+                   ConvSelector selector(context(store, 0));
+                   const auto kernel = selector.select(op, signature);
+                   EXPECT_EQ(kernel->implementation(), cuda::compile(op, signature)->implementation());
+                   EXPECT_TRUE(kernel->candidates().empty());
+                   EXPECT_FALSE(store->take_changed());
+                 });
+}
+
+TEST(ConvolutionKey, TellsConvolutionsApart) {
+  std::vector<std::string> keys;
+  const auto add = [&](const FusedCase& c, const test::BindOptions& options) {
+    with_signature(c, options, [&](const ops::FusedConv3d& op, const Signature& signature) {
+      keys.push_back(convolution_key(op, signature));
+    });
+  };
+  for (const char* label : {"pointwise_norm", "pointwise_relu", "pointwise_norm_relu", "pointwise_add",
+                            "pointwise_add_one_frame", "pointwise_norm_add_relu", "spatial_norm",
+                            "spatial_strided_norm", "shift_by_2", "shift_by_5", "pointwise_grouped_norm"}) {
+    add(case_named(label), {});
+  }
+  add(case_named("pointwise_norm"), {.tf32 = true});
+  add(case_named("pointwise_norm"), {.precision = DType::bf16});
+  add(case_named("pointwise_norm"), {.precision = DType::f16});
+  add(case_named("pointwise_norm"), {.extra_output_stride = 8});
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) EXPECT_NE(keys[i], keys[j]);
+  }
+}
+
+TEST(CudaBackend, SavesWhatTrialsFind) {
+  std::size_t saved = 0;
+  const CudaBackend backend({.libraries = CudaLibraries::none,
+                             .trials = true,
+                             .selections = std::make_shared<SelectionStore>(),
+                             .on_compiled = [&](SelectionStore& store) { saved = store.snapshot().size(); }});
+  test::BoundCase bound(case_named("pointwise_norm"), backend, test::BindOptions{});
+  EXPECT_FALSE(bound.kernel().candidates().empty());
+  backend.finish_compiling();
+  EXPECT_EQ(saved, 1U);
+}
+
+}  // namespace
+}  // namespace tpn::cuda
