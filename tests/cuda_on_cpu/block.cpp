@@ -252,12 +252,14 @@ std::string BlockRunner::place(const std::string& threads) const {
 }
 
 void BlockRunner::report(FindingKind kind, const std::string& what) {
+  const Reporting reporting;
   const std::string thread_text = "thread (" + std::to_string(threadIdx.x) + "," +
                                   std::to_string(threadIdx.y) + "," + std::to_string(threadIdx.z) + ")";
   add_finding({kind, launch_->kernel, place(thread_text) + what});
 }
 
 void BlockRunner::report_deadlock() {
+  const Reporting reporting;
   bool at_block_barrier = false;
   std::string waiting;
   for (unsigned i = 0; i < thread_count_; ++i) {
