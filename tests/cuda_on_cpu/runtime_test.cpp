@@ -1,6 +1,7 @@
 // The emulated runtime library: devices, memory, streams, events, graphs, limits of launches.
 #include <cmath>
 #include <numeric>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -309,6 +310,29 @@ TEST(Graphs, RefuseWhatCannotBeCaptured) {
     void* memory = nullptr;
     return cudaMalloc(&memory, 16);
   });
+  cudaGetLastError();
+}
+
+TEST(Graphs, LetOtherThreadsAllocateWhereOnlyTheirOwnIsCaptured) {
+  const Stream stream;
+  for (const auto mode : {cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal}) {
+    ASSERT_EQ(cudaStreamBeginCapture(stream, mode), cudaSuccess);
+    const bool allowed = mode == cudaStreamCaptureModeThreadLocal;
+    std::thread([&] {
+      const float value = 1;
+      void* memory = nullptr;
+      EXPECT_EQ(cudaMalloc(&memory, 16), allowed ? cudaSuccess : cudaErrorStreamCaptureUnsupported);
+      if (!allowed) return;
+      EXPECT_EQ(cudaMemcpy(memory, &value, sizeof(value), cudaMemcpyHostToDevice), cudaSuccess);
+      EXPECT_EQ(cudaFree(memory), cudaSuccess);
+    }).join();
+    cudaGraph_t graph = nullptr;
+    EXPECT_EQ(cudaStreamEndCapture(stream, &graph),
+              allowed ? cudaSuccess : cudaErrorStreamCaptureInvalidated);
+    if (allowed) {
+      EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
+    }
+  }
   cudaGetLastError();
 }
 
