@@ -149,7 +149,7 @@ TEST_F(CudaRecognizer, EndsWhereEveryBatchFails) {
   options.devices = {0, 1};
   options.batch = 1;
   try {
-    classify(options);
+    (void)classify(options);
     ADD_FAILURE() << "There was enough memory.";
   } catch (const std::exception& e) {
     EXPECT_NE(std::string(e.what()).find("memory"), std::string::npos) << e.what();
