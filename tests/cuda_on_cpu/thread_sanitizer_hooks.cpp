@@ -17,7 +17,8 @@ namespace race = tpn::cuda_on_cpu::race;
 
 void check(const void* address, std::size_t size, race::Access kind, const void* place) {
   BlockRunner* runner = BlockRunner::current();
-  if (runner != nullptr && !Reporting::active()) race::access(runner->thread().linear, address, size, kind, place);
+  if (runner != nullptr && !Reporting::active())
+    race::access(runner->thread().linear, address, size, kind, place);
 }
 
 /// An access that the machine does at once, and which therefore needs alignment.
