@@ -122,7 +122,7 @@ std::optional<Options> parse(int argc, char** argv) {
 }
 
 std::shared_ptr<const CudaBackend> make_backend(const Options& o) {
-  auto backend = std::make_shared<const CudaBackend>(CudaOptions{.libraries = o.libraries});
+  auto backend = std::make_shared<const CudaBackend>(CudaOptions{.libraries = o.libraries, .trials = true});
   backend->enter_thread();
   return backend;
 }

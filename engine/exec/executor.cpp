@@ -51,11 +51,15 @@ void Executor::run_step(const Step& step) const {
 }
 
 void Executor::run_steps() {
-  if (!steps_) {
-    steps_ = stream_->record([this] {
-      for (const Step& step : plan_->steps()) run_step(step);
-    });
+  const auto all_steps = [this] {
+    for (const Step& step : plan_->steps()) run_step(step);
+  };
+  if (!has_run_) {
+    all_steps();  // what kernels and libraries do at their first launch cannot be recorded
+    has_run_ = true;
+    return;
   }
+  if (!steps_) steps_ = stream_->record(all_steps);
   steps_->replay(*stream_);
 }
 

@@ -67,7 +67,8 @@ class Executor {
   std::shared_ptr<const Plan> plan_;
   std::unique_ptr<Stream> stream_;
   Buffer arena_;
-  std::unique_ptr<Recording> steps_;  ///< made by the first run
+  bool has_run_ = false;
+  std::unique_ptr<Recording> steps_;  ///< made by the second run
   // Of devices with memory of their own:
   HostBuffer input_;        ///< input(), dense
   Buffer input_staging_;    ///< as it is uploaded, with the device's stride between pixels

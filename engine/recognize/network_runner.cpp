@@ -51,7 +51,6 @@ Executor& NetworkRunner::fitting_executor(InputSize& size, const std::vector<std
 
 std::string NetworkRunner::run(const InputSize& size, const std::vector<std::string>& features,
                                const std::function<void(Executor& executor, int first, int count)>& run) {
-  const std::int64_t most_before = most_views_;
   for (std::int64_t first = 0; first < size.views;) {
     InputSize batch = size;
     batch.views = size.views - first;
@@ -59,7 +58,8 @@ std::string NetworkRunner::run(const InputSize& size, const std::vector<std::str
     run(network, static_cast<int>(first), static_cast<int>(batch.views));
     first += batch.views;
   }
-  if (most_views_ == most_before) return {};
+  if (most_views_ >= size.views || most_views_ == told_views_) return {};
+  told_views_ = most_views_;
   return "The memory of the device '" + std::string(backend_->name()) + "' is not enough for " +
          std::to_string(size.views) + " views at a time; it goes on with " + std::to_string(most_views_) +
          ".";

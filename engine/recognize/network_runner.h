@@ -30,7 +30,8 @@ class NetworkRunner {
   /// Goes through `size.views` views in batches: all at once, or, where the device's memory does not suffice
   /// for that, in halves, quarters and so on, from then on. Calls run(executor, first, count) for each batch:
   /// to fill the executor's input with views [first, first + count), run it and take its results. Features
-  /// are readable after a run. Returns a sentence when batches had to be made smaller, else nothing.
+  /// are readable after a run. Returns a sentence, once, when batches had to be made smaller, be it by
+  /// prepare().
   std::string run(const InputSize& size, const std::vector<std::string>& features,
                   const std::function<void(Executor& executor, int first, int count)>& run);
 
@@ -48,7 +49,8 @@ class NetworkRunner {
   std::unique_ptr<ViewMaker> view_maker_;
   DType precision_;
   bool tf32_;
-  std::int64_t most_views_;  ///< of a batch, as far as memory goes
+  std::int64_t most_views_;      ///< of a batch, as far as memory goes
+  std::int64_t told_views_ = 0;  ///< the limit that the last warning was about
   std::vector<std::pair<PlanKey, std::unique_ptr<Executor>>> executors_;  // last used last
 };
 

@@ -294,8 +294,12 @@ class Recognizer::Impl {
       }
       const auto shared = std::make_shared<ViewBatch>(std::move(*batch));
       running.push_back({workers_.start([this, shared, dump, &pipeline, &recognition](NetworkRunner& runner) {
-                           BatchReport report = run_batch(runner, *shared, dump, recognition.logits);
+                           BatchReport report;
+                           std::exception_ptr error;
+                           attempt(error,
+                                   [&] { report = run_batch(runner, *shared, dump, recognition.logits); });
                            pipeline.recycle(std::move(*shared));
+                           if (error) std::rethrow_exception(error);
                            return report;
                          }),
                          count});

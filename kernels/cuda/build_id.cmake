@@ -1,7 +1,8 @@
 # tpn_cuda_build_id.h defines TPN_CUDA_BUILD_ID, which changes when the kernels or what compiles them do: what trials
 # found out about one build is not held to be true of another.
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cu ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cuh
-     ${PROJECT_SOURCE_DIR}/kernels/cuda/*.h ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cpp)
+     ${PROJECT_SOURCE_DIR}/kernels/cuda/*.h ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cpp
+     ${PROJECT_SOURCE_DIR}/kernels/cuda/libraries/*.h ${PROJECT_SOURCE_DIR}/kernels/cuda/libraries/*.cpp)
 set(header ${CMAKE_CURRENT_BINARY_DIR}/generated/tpn_cuda_build_id.h)
 add_custom_command(
   OUTPUT ${header}

@@ -147,9 +147,7 @@ class PlainKernel final : public ConvKernel {
            stream_of(stream), bound(inputs, outputs, scratch), form_.shift_fold);
   }
 
-  [[nodiscard]] std::string implementation() const override {
-    return plain_name(form_);
-  }
+  [[nodiscard]] std::string implementation() const override { return plain_name(form_); }
 
   [[nodiscard]] KernelWork work() const override {
     const ConvSizes& s = form_.sizes;

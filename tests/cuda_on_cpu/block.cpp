@@ -46,7 +46,7 @@ std::string list_threads(unsigned count, const Condition& condition) {
 
 }  // namespace
 
-constinit thread_local BlockRunner* BlockRunner::current_runner_ = nullptr;
+constinit thread_local BlockRunner* BlockRunner::running = nullptr;
 
 BlockRunner::BlockRunner() : stacks_(max_threads), threads_(std::make_unique<DeviceThread[]>(max_threads)) {
   scheduler_.adopt_thread_stack();
@@ -105,7 +105,7 @@ void BlockRunner::prepare(const Launch& launch, std::uint64_t block) {
 
 bool BlockRunner::run(const Launch& launch, std::uint64_t block, std::uint64_t seed) {
   random_.reseed(seed);
-  current_runner_ = this;
+  running = this;
   prepare(launch, block);
   race::begin_block(*this);
   current_ = max_threads;  // none: all are made ready
@@ -113,7 +113,7 @@ bool BlockRunner::run(const Launch& launch, std::uint64_t block, std::uint64_t s
   pick_next();
   threadIdx = thread().index;
   scheduler_.switch_to(thread().fiber);
-  current_runner_ = nullptr;
+  running = nullptr;
   if (finished_ == thread_count_) return true;
 
   if (!aborted_) report_deadlock();
@@ -252,12 +252,14 @@ std::string BlockRunner::place(const std::string& threads) const {
 }
 
 void BlockRunner::report(FindingKind kind, const std::string& what) {
+  const Reporting reporting;
   const std::string thread_text = "thread (" + std::to_string(threadIdx.x) + "," +
                                   std::to_string(threadIdx.y) + "," + std::to_string(threadIdx.z) + ")";
   add_finding({kind, launch_->kernel, place(thread_text) + what});
 }
 
 void BlockRunner::report_deadlock() {
+  const Reporting reporting;
   bool at_block_barrier = false;
   std::string waiting;
   for (unsigned i = 0; i < thread_count_; ++i) {

@@ -72,7 +72,7 @@ class BlockRunner {
   bool run(const Launch& launch, std::uint64_t block, std::uint64_t seed);
 
   /// Of the calling thread of the CPU; null where no kernel runs.
-  static BlockRunner* current() { return current_runner_; }
+  static BlockRunner* current() { return running; }
 
   // For a running CUDA thread.
 
@@ -102,7 +102,7 @@ class BlockRunner {
   [[noreturn]] void abort();
 
  private:
-  static constinit thread_local BlockRunner* current_runner_;
+  static constinit thread_local BlockRunner* running;
 
   static void run_thread(void* runner);
   void start_fiber(DeviceThread& thread);

@@ -123,7 +123,9 @@ cudaError_t free_memory(void* pointer, MemoryKind kind) {
   if (pointer == nullptr) return cudaSuccess;
   const auto allocation = find_allocation(pointer);
   if (!allocation.has_value() || allocation->begin != pointer) return cudaErrorInvalidValue;
-  const cudaError_t status = cudaDeviceSynchronize();
+  const cudaError_t refused = refuse_during_capture();
+  if (refused != cudaSuccess) return refused;
+  const cudaError_t status = synchronize_device(current_device());
   return release(pointer, kind) ? status : cudaErrorInvalidValue;
 }
 

@@ -161,10 +161,11 @@ void multiply_rows(float* sum, const float* a, const float* b, Index row_floats)
 template <Operand Type>
 void run_type(const FragmentProduct& product) {
   constexpr Index k_count = depth<Type>;
-  alignas(64) static thread_local float a[max_tiles * 8 * k_count * 4];
-  alignas(64) static thread_local float b[4 * k_count * max_tiles * 4];
+  constexpr Index tiles = max_tiles;
+  alignas(64) static thread_local float a[tiles * 8 * k_count * 4];
+  alignas(64) static thread_local float b[4 * k_count * tiles * 4];
   expand<Type>(product, a, b);
-  const Index row_floats = product.n * 4;
+  const Index row_floats = Index{product.n} * 4;
   for (Index lane = 0; lane < 32; ++lane) {
     float* sum = product.sum[static_cast<unsigned>(lane)];
     const float* a_row = a + lane / 4 * k_count * 4;

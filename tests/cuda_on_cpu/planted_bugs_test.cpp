@@ -15,6 +15,11 @@ namespace {
 using test::Bug;
 using test::start;
 
+/// The place of an element in a matrix with `width` columns.
+std::size_t at(int row, int width, int column = 0) {
+  return static_cast<std::size_t>(row) * static_cast<std::size_t>(width) + static_cast<std::size_t>(column);
+}
+
 struct GemmData {
   std::vector<Bf16> a;
   std::vector<Bf16> b;
@@ -23,10 +28,10 @@ struct GemmData {
   int k;
 
   GemmData(int rows, int columns, int depth) : m(rows), n(columns), k(depth) {
-    std::mt19937 random(11);
+    std::mt19937 random(11);  // NOLINT(cert-msc51-cpp): the same in every run
     std::uniform_int_distribution<int> values(-3, 3);
-    a.resize(static_cast<std::size_t>(m * k));
-    b.resize(static_cast<std::size_t>(n * k));
+    a.resize(at(m, k));
+    b.resize(at(n, k));
     for (Bf16& value : a) value = Bf16(static_cast<float>(values(random)));
     for (Bf16& value : b) value = Bf16(static_cast<float>(values(random)));
   }
@@ -34,7 +39,7 @@ struct GemmData {
   [[nodiscard]] std::vector<float> run(Bug bug, cudaError_t* status = nullptr) const {
     const DeviceVector<Bf16> device_a(a);
     const DeviceVector<Bf16> device_b(b);
-    const DeviceVector<float> c(static_cast<std::size_t>(m * n));
+    const DeviceVector<float> c(at(m, n));
     const dim3 grid(static_cast<unsigned>(n) / test::gemm_tile, static_cast<unsigned>(m) / test::gemm_tile);
     EXPECT_EQ(start("gemm", test::gemm(bug), {grid, dim3(test::gemm_threads), test::gemm_shared_bytes},
                     device_a.data(), device_b.data(), c.data(), n, k),
@@ -45,15 +50,14 @@ struct GemmData {
   }
 
   [[nodiscard]] std::vector<float> expected() const {
-    std::vector<float> c(static_cast<std::size_t>(m * n));
+    std::vector<float> c(at(m, n));
     for (int i = 0; i < m; ++i) {
       for (int j = 0; j < n; ++j) {
         float sum = 0;  // of whole numbers: exact
         for (int x = 0; x < k; ++x) {
-          sum += static_cast<float>(a[static_cast<std::size_t>(i * k + x)]) *
-                 static_cast<float>(b[static_cast<std::size_t>(j * k + x)]);
+          sum += static_cast<float>(a[at(i, k, x)]) * static_cast<float>(b[at(j, k, x)]);
         }
-        c[static_cast<std::size_t>(i * n + j)] = sum;
+        c[at(i, n, j)] = sum;
       }
     }
     return c;

@@ -229,6 +229,7 @@ void Checker::add(FindingKind kind, const Actor& actor, std::uint32_t other_plac
 
 void Checker::report(const Shadow& shadow, std::size_t offset, Act act, const Actor& actor, Problem problem,
                      const Word& word, const Cell& before) {
+  const Reporting reporting;
   const bool is_shared = &shadow == &*shared_;
   const std::byte* address = shadow.address(offset);
   const std::string where =
@@ -275,8 +276,11 @@ void Checker::check_other_memory(const void* address, Act act, const Actor& acto
     }
     if (is_in_program(address)) return;  // constants
   }
-  add(FindingKind::host_memory_access, actor, 0, act,
-      find_allocation(address).has_value() ? "pinned memory of the host" : "memory of the host");
+  {
+    const Reporting reporting;
+    add(FindingKind::host_memory_access, actor, 0, act,
+        find_allocation(address).has_value() ? "pinned memory of the host" : "memory of the host");
+  }
   runner_->abort();
 }
 

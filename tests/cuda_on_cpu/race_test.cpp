@@ -37,16 +37,17 @@ class Race : public testing::TestWithParam<std::uint64_t> {
   void TearDown() override { set_seed(1); }
 
   cudaError_t run_gemm(Bug bug) const {
-    constexpr int m = 128;
-    constexpr int n = 256;
-    constexpr int k = 128;
+    constexpr std::size_t m = 128;
+    constexpr std::size_t n = 256;
+    constexpr std::size_t k = 128;
     const DeviceVector<Bf16> a(std::vector<Bf16>(m * k, Bf16(1.0F)));
     const DeviceVector<Bf16> b(std::vector<Bf16>(n * k, Bf16(1.0F)));
     const DeviceVector<float> c(m * n);
-    EXPECT_EQ(start("gemm", test::gemm(bug),
-                    {dim3(n / 128, m / 128), dim3(test::gemm_threads), test::gemm_shared_bytes}, a.data(),
-                    b.data(), c.data(), n, k),
-              cudaSuccess);
+    EXPECT_EQ(
+        start("gemm", test::gemm(bug),
+              {dim3(unsigned{n / 128}, unsigned{m / 128}), dim3(test::gemm_threads), test::gemm_shared_bytes},
+              a.data(), b.data(), c.data(), int{n}, int{k}),
+        cudaSuccess);
     const cudaError_t status = cudaDeviceSynchronize();
     if (bug == Bug::none) {
       EXPECT_EQ(c.to_host(), std::vector<float>(m * n, static_cast<float>(k)));

@@ -1,6 +1,7 @@
 // The emulated runtime library: devices, memory, streams, events, graphs, limits of launches.
 #include <cmath>
 #include <numeric>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -12,7 +13,6 @@
 namespace tpn::cuda_on_cpu {
 namespace {
 
-using test::Shape;
 using test::start;
 
 /// Pinned memory of the host.
@@ -139,11 +139,11 @@ TEST(Launches, HaveTheDevicesLimits) {
   EXPECT_EQ(launch(dim3(1), dim3(32, 32, 2), 0), cudaErrorInvalidConfiguration);
   EXPECT_EQ(launch(dim3(1, 65536), dim3(32), 0), cudaErrorInvalidConfiguration);
   EXPECT_EQ(launch(dim3(0), dim3(32), 0), cudaErrorInvalidConfiguration);
-  EXPECT_EQ(launch(dim3(1), dim3(32), 48 * 1024), cudaSuccess);
+  EXPECT_EQ(launch(dim3(1), dim3(32), std::size_t{48} * 1024), cudaSuccess);
   EXPECT_EQ(launch(dim3(1), dim3(32), 48 * 1024 + 1), cudaErrorInvalidValue);
   EXPECT_EQ(cudaFuncSetAttribute(test::add_one, cudaFuncAttributeMaxDynamicSharedMemorySize, 227 * 1024),
             cudaSuccess);
-  EXPECT_EQ(launch(dim3(1), dim3(32), 227 * 1024), cudaSuccess);
+  EXPECT_EQ(launch(dim3(1), dim3(32), std::size_t{227} * 1024), cudaSuccess);
   EXPECT_EQ(cudaFuncSetAttribute(test::add_one, cudaFuncAttributeMaxDynamicSharedMemorySize, 228 * 1024),
             cudaErrorInvalidValue);
   EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
@@ -168,9 +168,8 @@ TEST(Streams, DoTheirWorkInOrderWhenWaitedFor) {
   for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(host[i], static_cast<float>(i + 2));
 }
 
-// Under the address sanitizer the touch ends the program: address_sanitizer_test.cpp.
+#ifndef TPN_ADDRESS_SANITIZER  // there the touch ends the program: address_sanitizer_test.cpp
 TEST(Streams, TouchingWhatACopyWillWriteIsNamed) {
-  if (sanitizer::checks_addresses) GTEST_SKIP() << "the sanitizer ends the program";
   const Stream stream;
   Pinned host(count);
   const DeviceVector<float> a(std::vector<float>(count, 5.0F));
@@ -186,6 +185,7 @@ TEST(Streams, TouchingWhatACopyWillWriteIsNamed) {
   EXPECT_EQ(host[7], 5.0F);
   EXPECT_TRUE(take_findings().empty());
 }
+#endif
 
 TEST(Streams, WaitForEventsOfOthers) {
   const Stream first;
@@ -309,6 +309,29 @@ TEST(Graphs, RefuseWhatCannotBeCaptured) {
     void* memory = nullptr;
     return cudaMalloc(&memory, 16);
   });
+  cudaGetLastError();
+}
+
+TEST(Graphs, LetOtherThreadsAllocateWhereOnlyTheirOwnIsCaptured) {
+  const Stream stream;
+  for (const auto mode : {cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal}) {
+    ASSERT_EQ(cudaStreamBeginCapture(stream, mode), cudaSuccess);
+    const bool allowed = mode == cudaStreamCaptureModeThreadLocal;
+    std::thread([&] {
+      const float value = 1;
+      void* memory = nullptr;
+      EXPECT_EQ(cudaMalloc(&memory, 16), allowed ? cudaSuccess : cudaErrorStreamCaptureUnsupported);
+      if (!allowed) return;
+      EXPECT_EQ(cudaMemcpy(memory, &value, sizeof(value), cudaMemcpyHostToDevice), cudaSuccess);
+      EXPECT_EQ(cudaFree(memory), cudaSuccess);
+    }).join();
+    cudaGraph_t graph = nullptr;
+    EXPECT_EQ(cudaStreamEndCapture(stream, &graph),
+              allowed ? cudaSuccess : cudaErrorStreamCaptureInvalidated);
+    if (allowed) {
+      EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
+    }
+  }
   cudaGetLastError();
 }
 

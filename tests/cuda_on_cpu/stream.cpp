@@ -83,9 +83,33 @@ std::vector<Position> implicit_dependencies(Streams& all, const Queue& queue) {
   return result;
 }
 
-bool any_capture(Streams& all) {
-  std::erase_if(all.captures, [](const std::weak_ptr<Capture>& weak) { return weak.expired(); });
-  return !all.captures.empty();
+/// Whether the capture keeps this thread from what waits or allocates.
+bool is_forbidding(const Capture& capture) {
+  return capture.mode == cudaStreamCaptureModeGlobal ||
+         (capture.mode == cudaStreamCaptureModeThreadLocal && capture.thread == std::this_thread::get_id());
+}
+
+/// Spoils the captures for which it holds; false: there are none.
+template <class Forbids>
+bool spoil_captures(Streams& all, const Forbids& forbids) {
+  bool spoilt = false;
+  for (const std::weak_ptr<Capture>& weak : all.captures) {
+    const std::shared_ptr<Capture> capture = weak.lock();
+    if (capture == nullptr || !forbids(*capture)) continue;
+    capture->invalid = true;
+    spoilt = true;
+  }
+  return spoilt;
+}
+
+/// Whether a capture keeps this thread from using the legacy stream of the device.
+bool forbids_legacy(const Streams& all, int device) {
+  return std::ranges::any_of(all.captures, [&](const std::weak_ptr<Capture>& weak) {
+    const std::shared_ptr<Capture> capture = weak.lock();
+    if (capture == nullptr) return false;
+    const bool waits = capture->origin->waits_for_legacy && capture->origin->device == device;
+    return waits || is_forbidding(*capture);
+  });
 }
 
 void push(Streams& all, Queue& queue, Operation operation) {
@@ -133,26 +157,6 @@ void run_up_to(const Position& position) {
   }
 }
 
-cudaError_t synchronize_device(int device) {
-  Streams& all = streams();
-  const std::lock_guard running(all.running);
-  std::vector<Position> positions;
-  {
-    const std::lock_guard lock(all.mutex);
-    for (const std::weak_ptr<Queue>& weak : all.queues) {
-      const auto queue = weak.lock();
-      if (queue != nullptr && queue->device == device) positions.push_back({queue, queue->enqueued});
-    }
-  }
-  // Work of different streams may be done in any order.
-  for (std::size_t i = positions.size(); i > 1; --i) {
-    std::swap(positions[i - 1], positions[all.random(static_cast<std::uint32_t>(i))]);
-  }
-  for (const Position& position : positions) run_up_to(position);
-  const std::lock_guard lock(all.mutex);
-  return take_failure();
-}
-
 }  // namespace
 
 std::shared_ptr<Queue> queue_of(cudaStream_t stream) {
@@ -169,7 +173,7 @@ cudaError_t enqueue(cudaStream_t stream, Operation operation) {
   const auto queue = queue_of(stream);
   if (capture(queue, operation))
     return queue->capture->invalid ? cudaErrorStreamCaptureInvalidated : cudaSuccess;
-  if (queue->is_legacy && any_capture(all)) return cudaErrorStreamCaptureImplicit;
+  if (queue->is_legacy && forbids_legacy(all, queue->device)) return cudaErrorStreamCaptureImplicit;
   push(all, *queue, std::move(operation));
   return cudaSuccess;
 }
@@ -195,14 +199,30 @@ cudaError_t synchronize(const std::shared_ptr<Queue>& queue) {
   return wait_for({queue, last});
 }
 
+cudaError_t synchronize_device(int device) {
+  Streams& all = streams();
+  const std::lock_guard running(all.running);
+  std::vector<Position> positions;
+  {
+    const std::lock_guard lock(all.mutex);
+    for (const std::weak_ptr<Queue>& weak : all.queues) {
+      const auto queue = weak.lock();
+      if (queue != nullptr && queue->device == device) positions.push_back({queue, queue->enqueued});
+    }
+  }
+  // Work of different streams may be done in any order.
+  for (std::size_t i = positions.size(); i > 1; --i) {
+    std::swap(positions[i - 1], positions[all.random(static_cast<std::uint32_t>(i))]);
+  }
+  for (const Position& position : positions) run_up_to(position);
+  const std::lock_guard lock(all.mutex);
+  return take_failure();
+}
+
 cudaError_t refuse_during_capture() {
   Streams& all = streams();
   const std::lock_guard lock(all.mutex);
-  if (!any_capture(all)) return cudaSuccess;
-  for (const std::weak_ptr<Capture>& weak : all.captures) {
-    if (const auto capture = weak.lock()) capture->invalid = true;
-  }
-  return cudaErrorStreamCaptureUnsupported;
+  return spoil_captures(all, is_forbidding) ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
 }
 
 }  // namespace tpn::cuda_on_cpu
@@ -254,8 +274,14 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
 
 cudaError_t cudaDeviceSynchronize() {
   if (device_count() == 0) return remember(cudaErrorNoDevice);
-  const cudaError_t refused = refuse_during_capture();
-  return remember(refused != cudaSuccess ? refused : synchronize_device(current_device()));
+  const int device = current_device();
+  {
+    Streams& all = streams();
+    const std::lock_guard lock(all.mutex);
+    const auto of_device = [&](const Capture& capture) { return capture.origin->device == device; };
+    if (spoil_captures(all, of_device)) return remember(cudaErrorStreamCaptureUnsupported);
+  }
+  return remember(synchronize_device(device));
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned /*flags*/) {
@@ -359,7 +385,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
 
 // --- Graphs
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode /*mode*/) {
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   Streams& all = streams();
   const std::lock_guard lock(all.mutex);
   const auto queue = queue_of(stream);
@@ -367,6 +393,9 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode /*
   if (queue->capture != nullptr) return remember(cudaErrorIllegalState);
   queue->capture = std::make_shared<Capture>();
   queue->capture->origin = queue;
+  queue->capture->mode = mode;
+  queue->capture->thread = std::this_thread::get_id();
+  std::erase_if(all.captures, [](const std::weak_ptr<Capture>& weak) { return weak.expired(); });
   all.captures.push_back(queue->capture);
   return cudaSuccess;
 }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include <cuda_runtime_api.h>
@@ -38,6 +39,8 @@ struct Operation {
 struct Capture {
   std::vector<Operation> operations;
   std::shared_ptr<Queue> origin;
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  std::thread::id thread;  // that began it
   bool invalid = false;
   std::vector<std::shared_ptr<Queue>>
       unjoined;  // streams that were drawn in and did not return to the origin
@@ -73,8 +76,11 @@ cudaError_t wait_for(const Position& position);
 /// Does all work of the stream.
 cudaError_t synchronize(const std::shared_ptr<Queue>& queue);
 
-/// An error, and captures spoilt, where some stream is being captured: the calling function may not be used
-/// then.
+/// Does all work of the device.
+cudaError_t synchronize_device(int device);
+
+/// An error, and captures spoilt, where some stream is being captured in the mode "global", or in the mode
+/// "thread local" by this thread: the calling function may not be used then.
 cudaError_t refuse_during_capture();
 
 }  // namespace tpn::cuda_on_cpu

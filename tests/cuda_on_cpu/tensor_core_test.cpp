@@ -19,16 +19,16 @@ using test::product_m;
 using test::product_n;
 using test::start;
 
-constexpr int rows = 16 * product_m;
-constexpr int columns = 8 * product_n;
+constexpr std::size_t rows = std::size_t{16} * product_m;
+constexpr std::size_t columns = std::size_t{8} * product_n;
 
 template <class T>
 struct Depth {
-  static constexpr int value = 16;
+  static constexpr std::size_t value = 16;
 };
 template <>
 struct Depth<float> {
-  static constexpr int value = 8;
+  static constexpr std::size_t value = 8;
 };
 
 /// What the tensor core reads of an element.
@@ -62,14 +62,12 @@ auto kernel_of() {
 template <class T>
 std::vector<double> plain_product(const std::vector<T>& a, const std::vector<T>& b,
                                   const std::vector<float>& sum) {
-  constexpr int depth = Depth<T>::value;
+  constexpr std::size_t depth = Depth<T>::value;
   std::vector<double> result(sum.begin(), sum.end());
-  for (int i = 0; i < rows; ++i) {
-    for (int j = 0; j < columns; ++j) {
-      for (int k = 0; k < depth; ++k) {
-        result[static_cast<std::size_t>(i * columns + j)] +=
-            static_cast<double>(operand(a[static_cast<std::size_t>(i * depth + k)])) *
-            operand(b[static_cast<std::size_t>(j * depth + k)]);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) {
+      for (std::size_t k = 0; k < depth; ++k) {
+        result[i * columns + j] += static_cast<double>(operand(a[i * depth + k])) * operand(b[j * depth + k]);
       }
     }
   }
@@ -77,8 +75,8 @@ std::vector<double> plain_product(const std::vector<T>& a, const std::vector<T>&
 }
 
 TYPED_TEST(Product, MatchesPlainLoops) {
-  constexpr int depth = Depth<TypeParam>::value;
-  std::mt19937 random(7);
+  constexpr std::size_t depth = Depth<TypeParam>::value;
+  std::mt19937 random(7);  // NOLINT(cert-msc51-cpp): the same in every run
   std::normal_distribution<float> values;
   std::vector<TypeParam> a(rows * depth);
   std::vector<TypeParam> b(columns * depth);
@@ -99,23 +97,23 @@ TYPED_TEST(Product, MatchesPlainLoops) {
 
 // Values of one element at a time, so that nothing is rounded: every finite f16, subnormals included.
 TEST(ProductOfF16, KnowsEveryValue) {
-  for (std::uint32_t first = 0; first < 0x10000U; first += rows * 16) {
+  for (std::size_t first = 0; first < 0x10000U; first += rows * 16) {
     std::vector<F16> a(rows * 16);
-    for (std::uint32_t i = 0; i < rows * 16; ++i) {
+    for (std::size_t i = 0; i < rows * 16; ++i) {
       a[i].bits = static_cast<std::uint16_t>(first + i);
       if ((a[i].bits & 0x7c00U) == 0x7c00U) a[i].bits = 0;  // infinities and NaN poison their row
     }
-    for (std::uint32_t k = 0; k < 16; k += 8) {
+    for (std::size_t k = 0; k < 16; k += 8) {
       std::vector<F16> b(columns * 16);
-      for (std::uint32_t j = 0; j < 8; ++j) b[j * 16 + k + j] = F16(1.0F);
+      for (std::size_t j = 0; j < 8; ++j) b[j * 16 + k + j] = F16(1.0F);
       const DeviceVector<F16> device_a(a);
       const DeviceVector<F16> device_b(b);
       const DeviceVector<float> sum(std::vector<float>(rows * columns));
       ASSERT_EQ(start("multiply", test::multiply_f16, {}, device_a.data(), device_b.data(), sum.data()),
                 cudaSuccess);
       const std::vector<float> found = sum.to_host();
-      for (std::uint32_t i = 0; i < rows; ++i) {
-        for (std::uint32_t j = 0; j < 8; ++j) {
+      for (std::size_t i = 0; i < rows; ++i) {
+        for (std::size_t j = 0; j < 8; ++j) {
           ASSERT_EQ(found[i * columns + j], f16_to_f32(a[i * 16 + k + j].bits)) << a[i * 16 + k + j].bits;
         }
       }
@@ -142,14 +140,14 @@ TEST(ProductOfF16, KeepsInfinityAndNan) {
 
 // The same registers give the same sums, up to rounding, with both instruction sets.
 TEST(FragmentProducts, AgreeOverInstructionSets) {
-  std::mt19937 random(3);
+  std::mt19937 random(3);  // NOLINT(cert-msc51-cpp): the same in every run
   std::uniform_real_distribution<float> values(-1.0F, 1.0F);
   for (const Operand type : {Operand::bf16, Operand::f16, Operand::tf32}) {
-    for (const int m : {1, 2, 4, 5}) {
-      for (const int n : {1, 2, 3, 4, 8, 13}) {
-        const auto sums = static_cast<std::size_t>(32 * m * n * 4);
-        std::vector<std::uint32_t> a(static_cast<std::size_t>(32 * m * 4));
-        std::vector<std::uint32_t> b(static_cast<std::size_t>(32 * n * 2));
+    for (const std::size_t m : {1, 2, 4, 5}) {
+      for (const std::size_t n : {1, 2, 3, 4, 8, 13}) {
+        const auto sums = std::size_t{32} * m * n * 4;
+        std::vector<std::uint32_t> a(std::size_t{32} * m * 4);
+        std::vector<std::uint32_t> b(std::size_t{32} * n * 2);
         for (auto* registers : {&a, &b}) {
           for (std::uint32_t& bits : *registers) {
             const auto half = [&] {
@@ -162,7 +160,7 @@ TEST(FragmentProducts, AgreeOverInstructionSets) {
         }
         const auto run = [&](void (*product)(const FragmentProduct&)) {
           std::vector<float> sum(sums, 0.25F);
-          FragmentProduct call{type, m, n, {}, {}, {}};
+          FragmentProduct call{type, static_cast<int>(m), static_cast<int>(n), {}, {}, {}};
           for (std::size_t lane = 0; lane < 32; ++lane) {
             call.sum[lane] = sum.data() + lane * sums / 32;
             call.a[lane] = a.data() + lane * a.size() / 32;
@@ -199,15 +197,16 @@ TEST(Matrices, AreDealtToTheLanes) {
 
 #ifndef CUDA_ON_CPU_RACE
 TEST(AsyncCopies, AreDoneAtTheWait) {
-  constexpr unsigned threads = 64;
-  constexpr int zeros = 10;
+  constexpr std::size_t threads = 64;
+  constexpr std::ptrdiff_t zeros = 10;
   std::vector<std::uint32_t> in(threads * 4);
   std::iota(in.begin(), in.end(), 1U);
   const DeviceVector<std::uint32_t> device_in(in);
   const DeviceVector<std::uint32_t> out(threads * 4);
   const DeviceVector<std::uint32_t> before(threads);
-  ASSERT_EQ(start("copy_through_shared", test::copy_through_shared, {dim3(1), dim3(threads), threads * 32},
-                  device_in.data(), out.data(), before.data(), zeros),
+  ASSERT_EQ(start("copy_through_shared", test::copy_through_shared,
+                  {dim3(1), dim3(unsigned{threads}), threads * 32}, device_in.data(), out.data(),
+                  before.data(), int{zeros}),
             cudaSuccess);
   std::vector<std::uint32_t> expected = in;
   std::fill(expected.end() - 4 * zeros, expected.end(), 0U);

@@ -23,7 +23,7 @@ template <class... Parameters, class... Arguments>
 cudaError_t start(const char* name, void (*kernel)(Parameters...), const Shape& shape,
                   Arguments... arguments) {
   name_kernel(reinterpret_cast<const void*>(kernel), name);
-  if (shape.shared_bytes > 48U * 1024) {
+  if (shape.shared_bytes > std::size_t{48} * 1024) {
     const cudaError_t status = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                                     static_cast<int>(shape.shared_bytes));
     if (status != cudaSuccess) return status;

@@ -12,17 +12,19 @@ namespace {
 
 using tpn::cuda_on_cpu::BlockRunner;
 using tpn::cuda_on_cpu::FindingKind;
+using tpn::cuda_on_cpu::Reporting;
 namespace race = tpn::cuda_on_cpu::race;
 
 void check(const void* address, std::size_t size, race::Access kind, const void* place) {
   BlockRunner* runner = BlockRunner::current();
-  if (runner != nullptr) race::access(runner->thread().linear, address, size, kind, place);
+  if (runner != nullptr && !Reporting::active())
+    race::access(runner->thread().linear, address, size, kind, place);
 }
 
 /// An access that the machine does at once, and which therefore needs alignment.
 void check_aligned(const void* address, std::size_t size, race::Access kind, const void* place) {
   BlockRunner* runner = BlockRunner::current();
-  if (runner == nullptr) return;
+  if (runner == nullptr || Reporting::active()) return;
   if (reinterpret_cast<std::uintptr_t>(address) % size != 0) {
     runner->report(FindingKind::misaligned_access,
                    "access of " + std::to_string(size) + " bytes at an address that is no multiple of it");

@@ -43,7 +43,8 @@ class Signed {
 };
 
 TEST(GemmShape, IsAPointwiseConvolution) {
-  Signed conv({.norm = true, .residual = true, .relu = true}, {2, 8, 16, 16, 256}, {1024, 256, 1, 1, 1});
+  Signed conv({.conv = {}, .norm = true, .residual = true, .relu = true}, {2, 8, 16, 16, 256},
+              {1024, 256, 1, 1, 1});
   const Result<GemmShape> shape = conv.gemm();
   ASSERT_TRUE(shape.ok());
   EXPECT_EQ(*shape, (GemmShape{.dtype = DType::bf16,
@@ -82,8 +83,8 @@ TEST(GemmShape, IsNothingElse) {
   EXPECT_TRUE(refused({.conv = {.padding = {0, 1, 1}}}, weight));
   EXPECT_TRUE(refused({.conv = {.padding = {1, 0, 0}}}, {16, 16, 3, 1, 1}));
   EXPECT_TRUE(refused({.conv = {.groups = 2}}, {16, 8, 1, 1, 1}));
-  EXPECT_TRUE(refused({.shift_fold = 4}, weight));
-  EXPECT_TRUE(refused({.residual = true, .one_frame_residual = true}, weight));
+  EXPECT_TRUE(refused({.conv = {}, .shift_fold = 4}, weight));
+  EXPECT_TRUE(refused({.conv = {}, .residual = true, .one_frame_residual = true}, weight));
 }
 
 TEST(Conv2dShape, InSpaceSeesFramesAsImages) {
@@ -111,7 +112,7 @@ TEST(Conv2dShape, InTimeSeesClipsAsImages) {
 }
 
 TEST(Conv2dShape, AddsOneFrameWhereItIsARowOrAnImage) {
-  const ops::FusedConv3d pointwise{.residual = true, .one_frame_residual = true};
+  const ops::FusedConv3d pointwise{.conv = {}, .residual = true, .one_frame_residual = true};
   Signed clips(pointwise, {2, 4, 3, 3, 8}, {8, 8, 1, 1, 1});
   const Result<Conv2dShape> of_clips = clips.conv2d();
   ASSERT_TRUE(of_clips.ok());
@@ -133,7 +134,7 @@ TEST(Conv2dShape, SaysWhyNot) {
   const Shape x{2, 4, 6, 6, 16};
   EXPECT_EQ(Signed({.conv = {.padding = {1, 1, 1}}}, x, {16, 16, 3, 3, 3}).conv2d().failure().message,
             "It convolves in space and time at once.");
-  EXPECT_EQ(Signed({.shift_fold = 2}, x, {16, 16, 1, 1, 1}).conv2d().failure().message,
+  EXPECT_EQ(Signed({.conv = {}, .shift_fold = 2}, x, {16, 16, 1, 1, 1}).conv2d().failure().message,
             "Libraries do not shift channels in time.");
   EXPECT_FALSE(Signed({.conv = {.groups = 2}}, {2, 4, 6, 6, 12}, {16, 6, 1, 1, 1}).conv2d().ok());
   EXPECT_TRUE(Signed({.conv = {.groups = 2}}, x, {16, 8, 1, 1, 1}).conv2d().ok());
@@ -151,9 +152,9 @@ TEST(FoldWeights, MultipliesTheScaleInAndPads) {
   constant("shift", shift, {2});
   constant("mean", mean, {2});
   constant("variance", variance, {2});
-  Signed conv({.norm = true, .eps = 1}, {1, 1, 1, 1, 3}, {2, 3, 1, 1, 1});
+  Signed conv({.conv = {}, .norm = true, .eps = 1}, {1, 1, 1, 1, 3}, {2, 3, 1, 1, 1});
   for (std::size_t i = 0; i < constants.size(); ++i) conv.inputs()[i + 1].constant = &constants[i];
-  const FoldedWeights folded = fold_weights({.norm = true, .eps = 1}, conv.signature());
+  const FoldedWeights folded = fold_weights({.conv = {}, .norm = true, .eps = 1}, conv.signature());
   ASSERT_EQ(folded.weights.size(), 64U);
   ASSERT_EQ(folded.bias.size(), 8U);
   EXPECT_EQ(std::vector<float>(folded.weights.begin(), folded.weights.begin() + 11),

@@ -142,6 +142,20 @@ TEST_F(CudaRecognizer, MakesSmallerBatchesWhereMemoryRunsOut) {
   EXPECT_TRUE(refused);
 }
 
+TEST_F(CudaRecognizer, EndsWhereEveryBatchFails) {
+  cuda_on_cpu::set_device_count(2);
+  cuda_on_cpu::set_device_memory(4096);
+  RecognizerOptions options = on_cuda();
+  options.devices = {0, 1};
+  options.batch = 1;
+  try {
+    (void)classify(options);
+    ADD_FAILURE() << "There was enough memory.";
+  } catch (const std::exception& e) {
+    EXPECT_NE(std::string(e.what()).find("memory"), std::string::npos) << e.what();
+  }
+}
+
 TEST_F(CudaRecognizer, SaysThatThereIsNoDevice) {
   cuda_on_cpu::set_device_count(0);
   try {
