@@ -20,8 +20,8 @@ constexpr int warps = 4;  ///< of one block each, with other inputs
 constexpr unsigned all_lanes = 0xffffffffU;
 
 /// Of a lane among those of all warps.
-__device__ int slot() {
-  return static_cast<int>(blockIdx.x) * lanes + static_cast<int>(threadIdx.x);
+__device__ std::int64_t slot() {
+  return std::int64_t{blockIdx.x} * lanes + threadIdx.x;
 }
 
 // --- Kernels. `in` and `out` hold, lane after lane, the words that the comment says.
@@ -160,14 +160,14 @@ class Runner {
     std::vector<uint32_t> in;
     for (int i = 0; i < warps * lanes; ++i)
       for (const Draw& draw : draws) in.push_back(draw(random));
-    const auto words = static_cast<std::size_t>(warps * lanes * out_words);
+    const auto words = std::size_t{warps * lanes} * static_cast<std::size_t>(out_words);
     primitives_.push_back({name, sums, run(name, kernel, in, words)});
   }
 
   template <class T, int M, int N>
   void add_mma(const std::string& name, const Draw& operand) {
     std::vector<Draw> draws(4 * M + 2 * N, operand);
-    draws.insert(draws.end(), 4 * M * N, unit_float);
+    draws.insert(draws.end(), std::size_t{4} * M * N, unit_float);
     add(name + "_" + std::to_string(M) + "x" + std::to_string(N), true, mma_kernel<T, M, N>, draws,
         4 * M * N);
   }
