@@ -16,7 +16,7 @@ namespace tpn {
 enum class FrameFormat : std::uint8_t { rgb, nv12_bt601, nv12_bt601_full, nv12_bt709, nv12_bt709_full };
 
 /// Zeros for RGB, which needs none.
-constexpr YuvToRgb yuv_to_rgb(FrameFormat format) {
+inline YuvToRgb yuv_to_rgb(FrameFormat format) {
   switch (format) {
     case FrameFormat::rgb:
       return {};
@@ -61,7 +61,7 @@ inline void convert_to_rgb(const FrameView& frame, const MutableImageView& out) 
     }
     const std::uint8_t* chroma = frame.chroma + (y / 2) * frame.chroma_stride;
     for (int x = 0; x < frame.size.width; ++x, to += 3) {
-      const std::uint8_t* pair = chroma + x / 2 * 2;
+      const std::uint8_t* pair = chroma + (x - x % 2);
       const Rgb pixel = to_rgb(conversion, from[x], pair[0], pair[1]);
       to[0] = static_cast<std::uint8_t>(pixel.red);
       to[1] = static_cast<std::uint8_t>(pixel.green);

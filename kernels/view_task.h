@@ -56,7 +56,7 @@ struct PlainLoad {
 template <bool nv12, class Load>
 TPN_HOST_DEVICE inline Rgb decoded_pixel(const ViewFrame& frame, int y, int x, Load load) {
   if constexpr (nv12) {
-    const std::uint8_t* chroma = frame.chroma + (y / 2) * frame.chroma_stride + x / 2 * 2;
+    const std::uint8_t* chroma = frame.chroma + (y / 2) * frame.chroma_stride + (x - x % 2);
     return to_rgb(frame.conversion, load(frame.data + y * frame.stride + x), load(chroma), load(chroma + 1));
   } else {
     const std::uint8_t* pixel = frame.data + y * frame.stride + std::int64_t{3} * x;

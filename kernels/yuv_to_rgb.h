@@ -1,6 +1,8 @@
 // Colour conversion in integers, for the host and devices alike.
 #pragma once
 
+#include <cmath>
+
 #include "kernels/host_device.h"
 
 namespace tpn {
@@ -20,8 +22,8 @@ struct YuvToRgb {
 
 /// The conversion that follows from a standard's shares of red and blue in the luma (ITU-R BT.601 and BT.709:
 /// Y = red R + (1 - red - blue) G + blue B, Cb = (B - Y) / (2 - 2 blue), Cr = (R - Y) / (2 - 2 red)).
-constexpr YuvToRgb yuv_to_rgb(double red, double blue, bool full) {
-  const auto fixed = [](double x) { return static_cast<int>(x * 65536 + 0.5); };
+inline YuvToRgb yuv_to_rgb(double red, double blue, bool full) {
+  const auto fixed = [](double x) { return static_cast<int>(std::lround(x * 65536)); };
   const double luma = full ? 1 : 255.0 / 219;
   const double chroma = full ? 1 : 255.0 / 224;
   const double green = 1 - red - blue;

@@ -86,6 +86,7 @@ inline void make_views_reference(const Normalization& normalization, std::span<c
       convert_to_rgb(frame, decoded.view());
       resize_linear_reference(decoded.view(), resized.emplace_back(view.resized).view());
     }
+    images.reserve(resized.size());
     for (const Image& image : resized) images.push_back(image.view());
     normalize_crop_reference({normalization.mean, normalization.std, view.left, view.top}, images, dense);
     spread_pixels(dense, pixel_stride, to);

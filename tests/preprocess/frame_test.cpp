@@ -11,18 +11,18 @@ namespace tpn {
 namespace {
 
 struct Standard {
-  FrameFormat format;
   double red;
   double blue;
+  FrameFormat format;
   bool full;
 };
-constexpr Standard standards[]{{FrameFormat::nv12_bt601, 0.299, 0.114, false},
-                               {FrameFormat::nv12_bt601_full, 0.299, 0.114, true},
-                               {FrameFormat::nv12_bt709, 0.2126, 0.0722, false},
-                               {FrameFormat::nv12_bt709_full, 0.2126, 0.0722, true}};
+constexpr Standard standards[]{{0.299, 0.114, FrameFormat::nv12_bt601, false},
+                               {0.299, 0.114, FrameFormat::nv12_bt601_full, true},
+                               {0.2126, 0.0722, FrameFormat::nv12_bt709, false},
+                               {0.2126, 0.0722, FrameFormat::nv12_bt709_full, true}};
 
 TEST(YuvToRgb, GivesTheStandardsColours) {
-  for (const auto& [format, red, blue, full] : standards) {
+  for (const auto& [red, blue, format, full] : standards) {
     const YuvToRgb conversion = yuv_to_rgb(format);
     for (int r = 0; r < 256; r += 15) {
       for (int g = 0; g < 256; g += 15) {
@@ -44,7 +44,7 @@ TEST(YuvToRgb, GivesTheStandardsColours) {
 }
 
 TEST(YuvToRgb, IsTheRoundedAndClampedFormula) {
-  for (const auto& [format, red, blue, full] : standards) {
+  for (const auto& [red, blue, format, full] : standards) {
     const YuvToRgb conversion = yuv_to_rgb(format);
     const double green = 1 - red - blue;
     const double luma_scale = full ? 1 : 255.0 / 219, chroma_scale = full ? 1 : 255.0 / 224;
@@ -93,9 +93,10 @@ TEST(Frame, TakesChromaFromHalfTheCoordinates) {
       const std::uint8_t* chroma = frame.chroma + (y / 2) * frame.chroma_stride + std::ptrdiff_t{2} * (x / 2);
       const Rgb pixel =
           to_rgb(yuv_to_rgb(frame.format), frame.data[y * frame.stride + x], chroma[0], chroma[1]);
-      EXPECT_EQ(rgb.view().row(y)[3 * x], pixel.red);
-      EXPECT_EQ(rgb.view().row(y)[3 * x + 1], pixel.green);
-      EXPECT_EQ(rgb.view().row(y)[3 * x + 2], pixel.blue);
+      const std::uint8_t* row = rgb.view().row(y) + std::ptrdiff_t{3} * x;
+      EXPECT_EQ(row[0], pixel.red);
+      EXPECT_EQ(row[1], pixel.green);
+      EXPECT_EQ(row[2], pixel.blue);
     }
   }
 }

@@ -17,6 +17,7 @@ TEST(MakeViews, GivesTheNumbersOfTheCpu) {
   const ViewOfFrames view{raw.views(), resized, 5, 3};
   std::vector<Image> images;
   std::vector<ImageView> frames;
+  frames.reserve(raw.views().size());
   for (const FrameView& frame : raw.views()) {
     const Image rgb = test::rgb_of(frame);
     cpu::LinearResizer(frame.size, resized).run(rgb.view(), images.emplace_back(resized).view());
@@ -35,8 +36,8 @@ TEST(MakeViews, GivesTheNumbersOfTheCpu) {
 TEST(MakeViews, RoundsToF16Once) {
   const test::RawFrames raw({FrameFormat::rgb, {4, 4}}, 1, 2);
   const ViewOfFrames view{raw.views(), {4, 4}, 0, 0};
-  std::vector<float> floats(16 * 8);
-  std::vector<std::uint16_t> halves(16 * 8);
+  std::vector<float> floats(std::size_t{16} * 8);
+  std::vector<std::uint16_t> halves(floats.size());
   const auto make = [&](void* to, DType dtype) {
     make_views_reference(test::released_normalization, {&view, 1},
                          {static_cast<std::byte*>(to), dtype, {1, 1, 4, 4, 3}}, 8);
