@@ -210,7 +210,7 @@ TEST(Recognizer, NamesWhatIsWrong) {
     change(options);
     return error_of([&] { Recognizer(model, options); });
   };
-  expect_mentions(with([](RecognizerOptions& o) { o.device = Device::cuda; }), "CUDA");
+  expect_mentions(with([](RecognizerOptions& o) { o.device = Device::cuda; }), "choose the device cpu");
   expect_mentions(with([](RecognizerOptions& o) { o.crops = 2; }), "crops");
   expect_mentions(with([](RecognizerOptions& o) { o.clips = -1; }), "clips");
   expect_mentions(with([](RecognizerOptions& o) { o.batch = -1; }), "batch");
