@@ -84,7 +84,7 @@ __global__ void mma_kernel(const uint32_t* in, uint32_t* out) {
     for (int n = 0; n < N; ++n)
       for (int i = 0; i < 4; ++i) sum[m][n][i] = reinterpret_cast<const float&>(*next++);
   cuda::mma_block<T, M, N>(sum, a, b);
-  float* result = reinterpret_cast<float*>(out) + 4 * M * N * slot();
+  float* result = reinterpret_cast<float*>(out) + std::int64_t{4} * M * N * slot();
   for (int m = 0; m < M; ++m)
     for (int n = 0; n < N; ++n)
       for (int i = 0; i < 4; ++i) *result++ = sum[m][n][i];
@@ -160,7 +160,7 @@ class Runner {
     std::vector<uint32_t> in;
     for (int i = 0; i < warps * lanes; ++i)
       for (const Draw& draw : draws) in.push_back(draw(random));
-    const auto words = std::size_t{warps * lanes} * static_cast<std::size_t>(out_words);
+    const auto words = std::size_t{warps} * lanes * static_cast<std::size_t>(out_words);
     primitives_.push_back({name, sums, run(name, kernel, in, words)});
   }
 

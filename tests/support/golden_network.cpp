@@ -31,8 +31,8 @@ bool is_feature(const std::string& name) {
 
 }  // namespace
 
-void PrintTo(const GoldenName& golden, std::ostream* out) {
-  *out << (golden.directory / golden.name).string();
+std::ostream& operator<<(std::ostream& out, const GoldenName& golden) {
+  return out << (golden.directory / golden.name).string();
 }
 
 std::string test_name(const GoldenName& golden, std::size_t index) {

@@ -19,8 +19,8 @@ struct GoldenName {
   std::string name;
 };
 
-void PrintTo(const GoldenName& golden,
-             std::ostream* out);  // NOLINT(readability-identifier-naming): GoogleTest's
+/// Where it is.
+std::ostream& operator<<(std::ostream& out, const GoldenName& golden);
 
 /// A name for parametrised tests: letters, digits and underscores.
 std::string test_name(const GoldenName& golden, std::size_t index);
