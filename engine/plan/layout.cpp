@@ -14,6 +14,7 @@ std::int64_t round_up(std::int64_t count, std::int64_t multiple) {
 }
 
 ValueLayout own_layout(const Value& value, const Backend& backend, DType precision) {
+  if (value.role == Role::parameter || value.role == Role::buffer) return {};
   const std::size_t rank = value.shape.rank();
   if (rank == 2) {
     return {.dtype = DType::f32, .bytes = static_cast<std::size_t>(value.shape.count()) * sizeof(float)};
