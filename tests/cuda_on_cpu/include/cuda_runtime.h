@@ -27,9 +27,9 @@
 #define __launch_bounds__(...)
 
 /// As in kernels/cuda/device.cuh. An array belongs to its place in the source: every block has its own.
-#define TPN_SHARED(type, name, count)                                                              \
-  static constexpr ::tpn::cuda_on_cpu::SharedArray name##_in_shared{#name, sizeof(type) * (count), \
-                                                                    alignof(type)};                \
+#define TPN_SHARED(type, name, count)                                                           \
+  static constexpr ::tpn::cuda_on_cpu::SharedArray name##_in_shared{#name, sizeof(type[count]), \
+                                                                    alignof(type)};             \
   type(&name)[count] = *static_cast<type(*)[count]>(::tpn::cuda_on_cpu::shared_array(name##_in_shared))
 #define TPN_DYNAMIC_SHARED(type, name) type* name = static_cast<type*>(::tpn::cuda_on_cpu::dynamic_shared())
 
