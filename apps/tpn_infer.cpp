@@ -114,6 +114,7 @@ void declare_options(CLI::App& app, Arguments& a) {
                  "With cuda, the numbers of the GPUs that share the work, for example 0,1")
       ->type_name("N,...")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->capture_default_str()
       ->group("Work");
   app.add_option("--precision", a.precision,
