@@ -27,7 +27,7 @@ void write_values(const Normalization& normalization, DType dtype, std::byte* to
 }
 
 constexpr std::size_t values_bytes(DType dtype) {
-  return 3 * 256 * size_of(dtype);
+  return std::size_t{3} * 256 * size_of(dtype);
 }
 
 template <class T>
