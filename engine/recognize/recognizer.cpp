@@ -290,6 +290,8 @@ class Recognizer::Impl {
       const auto count = static_cast<int>(batch->views.size());
       if (video.error) {
         pipeline.recycle(std::move(*batch));
+        done += count;
+        if (on_progress) on_progress({video.video, done, recognition.views()});
         continue;
       }
       const auto shared = std::make_shared<ViewBatch>(std::move(*batch));

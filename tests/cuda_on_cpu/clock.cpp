@@ -84,28 +84,14 @@ bool Clock::thread_before(unsigned other, std::uint32_t tick, unsigned thread) c
 }
 
 bool Clock::write_before(Record write, unsigned thread) const {
-  switch (era(write)) {
-    case Era::before:
-      return true;
-    case Era::other_block:
-      return false;
-    case Era::this_block:
-      break;
-  }
+  if (const Era when = era(write); when != Era::this_block) return when == Era::before;
   if (write.kind() == Record::pending_copy) return false;
   if (write.kind() == Record::many_atomics) return write.thread() == 0 && write.tick() < barrier_tick_;
   return thread_before(write.thread(), write.tick(), thread);
 }
 
 bool Clock::reads_before(Record reads, unsigned thread) const {
-  switch (era(reads)) {
-    case Era::before:
-      return true;
-    case Era::other_block:
-      return false;
-    case Era::this_block:
-      break;
-  }
+  if (const Era when = era(reads); when != Era::this_block) return when == Era::before;
   const unsigned warp = warp_of(thread);
   switch (reads.kind()) {
     case Record::one_thread:

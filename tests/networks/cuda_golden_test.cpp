@@ -5,6 +5,7 @@
 
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/reference_backend.h"
+#include "tests/networks/f32_agreement.h"
 #include "tests/support/golden_network.h"
 #include "tests/support/tolerance.h"
 
@@ -40,17 +41,7 @@ class CudaGoldenTest : public ::testing::TestWithParam<GoldenName> {
 };
 
 TEST_P(CudaGoldenTest, AgreesInF32) {
-  for (const bool fuse : {true, false}) {
-    const auto features = network_.run(backend_, {.precision = DType::f32, .fuse = fuse});
-    EXPECT_GE(features.size(), 16U);
-    for (const auto& [name, values] : features) {
-      const auto expected = network_.expected(name);
-      ASSERT_EQ(values.size(), expected.size()) << name;
-      EXPECT_LE(test::max_abs_difference(values, expected),
-                test::golden_f32_factor * network_.f32_error(name))
-          << name << (fuse ? ", fused" : ", not fused");
-    }
-  }
+  test::expect_f32_agreement(network_, backend_);
 }
 
 TEST_P(CudaGoldenTest, AgreesInTf32) {

@@ -9,6 +9,7 @@
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/reference_backend.h"
+#include "tests/networks/f32_agreement.h"
 #include "tests/support/golden_network.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/tolerance.h"
@@ -65,18 +66,7 @@ TEST_P(GoldenTest, HasTheSizeOfTheReference) {
 }
 
 TEST_P(GoldenTest, AgreesInF32) {
-  for (const bool fuse : {true, false}) {
-    const auto features =
-        network_.run(std::make_shared<CpuBackend>(2), {.precision = DType::f32, .fuse = fuse});
-    EXPECT_GE(features.size(), 16U);
-    for (const auto& [name, values] : features) {
-      const auto expected = network_.expected(name);
-      ASSERT_EQ(values.size(), expected.size()) << name;
-      EXPECT_LE(test::max_abs_difference(values, expected),
-                test::golden_f32_factor * network_.f32_error(name))
-          << name << (fuse ? ", fused" : ", not fused");
-    }
-  }
+  test::expect_f32_agreement(network_, std::make_shared<CpuBackend>(2));
 }
 
 TEST_P(GoldenTest, AgreesInBf16AsFarAsItsStorageAllows) {

@@ -1,0 +1,28 @@
+// How close a backend's f32 must be to a golden.
+#pragma once
+
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/golden_network.h"
+#include "tests/support/tolerance.h"
+
+namespace tpn::test {
+
+/// Every feature, of fused and unfused plans, deviates from f64 by a few times what PyTorch's own f32 does.
+inline void expect_f32_agreement(const GoldenNetwork& network,
+                                 const std::shared_ptr<const Backend>& backend) {
+  for (const bool fuse : {true, false}) {
+    const auto features = network.run(backend, {.precision = DType::f32, .fuse = fuse});
+    EXPECT_GE(features.size(), 16U);
+    for (const auto& [name, values] : features) {
+      const auto expected = network.expected(name);
+      ASSERT_EQ(values.size(), expected.size()) << name;
+      EXPECT_LE(max_abs_difference(values, expected), golden_f32_factor * network.f32_error(name))
+          << name << (fuse ? ", fused" : ", not fused");
+    }
+  }
+}
+
+}  // namespace tpn::test
