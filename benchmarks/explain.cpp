@@ -59,6 +59,21 @@ std::string candidates_table(const ModelTiming& timing) {
   return any ? "\nCandidates of each step, * the chosen one\n" + table.text() : "";
 }
 
+std::string launches_table(const ModelTiming& timing) {
+  Table table({"<step", "<kernel", "blocks", "threads", "shared KiB", "blocks/SM", "occupancy %", "waves"});
+  bool any = false;
+  for (const StepTime& step : timing.steps) {
+    for (const LaunchReport& launch : step.launches) {
+      table.add_row({step.name, launch.kernel, std::to_string(launch.blocks), std::to_string(launch.threads),
+                     fmt::format("{:.0f}", static_cast<double>(launch.shared_bytes) / 0x1p10),
+                     std::to_string(launch.resident), fmt::format("{:.0f}", 100 * launch.occupancy),
+                     fmt::format("{:.2f}", launch.waves)});
+      any = true;
+    }
+  }
+  return any ? "\nKernels that each step starts\n" + table.text() : "";
+}
+
 }  // namespace
 
 StepBound bound_of(const StepTime& step, const Roofline& roofline) {
@@ -86,7 +101,7 @@ std::string explain(const ModelTiming& timing) {
   std::string text = fmt::format("\n{}, {} views: {:.1f} GB/s and {:.1f} TFLOP/s are the device's peaks\n",
                                  timing.precision.name(), timing.views, timing.roofline->bytes * 1e-9,
                                  2e-12 * timing.roofline->multiply_adds);
-  text += steps_table(timing) + candidates_table(timing);
+  text += steps_table(timing) + launches_table(timing) + candidates_table(timing);
   if (timing.host_seconds) {
     text += fmt::format("\nThe host takes {} us to start the plan ({} at best).\n",
                         microseconds(timing.host_seconds->median), microseconds(timing.host_seconds->best));

@@ -36,7 +36,8 @@ std::vector<StepTime> step_times(const Plan& plan, DType precision,
                   .seconds = summarize(std::move(seconds)),
                   .multiply_adds = step.multiply_adds,
                   .work = step.kernel->work(),
-                  .candidates = step.kernel->candidates()};
+                  .candidates = step.kernel->candidates(),
+                  .launches = {}};
     if (time.work.bytes == 0) time.work.bytes = bytes_moved(time.inputs, time.outputs, precision);
     std::erase_if(time.inputs, [](const Shape& shape) { return shape.rank() < 2; });
     times.push_back(std::move(time));
@@ -137,6 +138,10 @@ ModelTiming time_model(const ModelBenchmark& benchmark, const InputSize& size, c
   if (benchmark.verify) verify(executor, precision, reference, timing.verification);
   if (memory_known) timing.peak_memory = peak_memory();
   timing.steps = step_times(*plan, precision.dtype, series);
+  if (!backend->uses_host_memory()) {
+    std::vector<std::vector<LaunchReport>> launches = executor.observe_launches();
+    for (std::size_t i = 0; i < launches.size(); ++i) timing.steps[i].launches = std::move(launches[i]);
+  }
   return timing;
 }
 

@@ -184,6 +184,16 @@ ordered_json json_of(const CandidateReport& candidate) {
   return json;
 }
 
+ordered_json json_of(const LaunchReport& launch) {
+  return {{"kernel", launch.kernel},
+          {"blocks", launch.blocks},
+          {"threads", launch.threads},
+          {"shared_bytes", launch.shared_bytes},
+          {"resident_blocks", launch.resident},
+          {"occupancy", launch.occupancy},
+          {"waves", launch.waves}};
+}
+
 ordered_json json_of(const StepTime& step, const Roofline& roofline) {
   const StepBound bound = bound_of(step, roofline);
   return {{"seconds", bound.seconds},
@@ -222,6 +232,7 @@ ordered_json json_of(const ModelTiming& t, const Peak* peak) {
     if (t.roofline) entry["roofline"] = json_of(step, *t.roofline);
     for (const CandidateReport& candidate : step.candidates)
       entry["candidates"].push_back(json_of(candidate));
+    for (const LaunchReport& launch : step.launches) entry["launches"].push_back(json_of(launch));
     json["steps"].push_back(std::move(entry));
   }
   return json;

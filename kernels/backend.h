@@ -79,6 +79,17 @@ struct CandidateReport {
   std::string reason = {};  ///< a sentence: why it may not run; empty when it may
 };
 
+/// A kernel's start, as the device sees it.
+struct LaunchReport {
+  std::string kernel = {};
+  std::int64_t blocks = 0;
+  int threads = 0;               ///< of a block
+  std::size_t shared_bytes = 0;  ///< of a block, dynamic
+  int resident = 0;              ///< blocks that a multiprocessor has room for at once
+  double occupancy = 0;          ///< their threads, as a share of what a multiprocessor can have
+  double waves = 0;              ///< blocks over those that the device has room for at once
+};
+
 /// A compiled operation. Immutable: may run in several threads at once, each with its own tensors and scratch
 /// memory.
 class Kernel {
@@ -148,6 +159,13 @@ class Backend {
   /// What makes views in the device's memory; null where they had better be made on the host. It must not
   /// outlive the backend.
   [[nodiscard]] virtual std::unique_ptr<ViewMaker> make_view_maker() const;
+
+  /// Does `work`, which enqueues kernels from the calling thread, and tells which of the backend's own it
+  /// started; nothing where a backend does not know.
+  [[nodiscard]] virtual std::vector<LaunchReport> observe(const std::function<void()>& work) const {
+    work();
+    return {};
+  }
 
   /// The libraries it computes with and what they make of this machine, for reports; empty for none.
   [[nodiscard]] virtual std::string libraries() const { return {}; }

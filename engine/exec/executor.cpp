@@ -96,6 +96,15 @@ std::vector<double> Executor::run_timed() {
   return seconds;
 }
 
+std::vector<std::vector<LaunchReport>> Executor::observe_launches() {
+  std::vector<std::vector<LaunchReport>> launches;
+  for (const Step& step : plan_->steps()) {
+    launches.push_back(plan_->backend().observe([&] { run_step(step); }));
+  }
+  stream_->synchronize();
+  return launches;
+}
+
 ConstTensorView Executor::result(std::string_view name) const {
   const Slot& slot = plan_->result(name);
   const TensorView device = view(slot);

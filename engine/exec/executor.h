@@ -49,6 +49,10 @@ class Executor {
   /// Runs the plan on input() step by step and returns the seconds of each.
   std::vector<double> run_timed();
 
+  /// Runs the plan step by step on whatever its input holds, and tells which of the backend's kernels each
+  /// step starts.
+  std::vector<std::vector<LaunchReport>> observe_launches();
+
   /// A dense tensor in the host's memory, valid until the next run or the next call for it; throws Error for
   /// a result that the plan does not keep.
   [[nodiscard]] ConstTensorView result(std::string_view name) const;

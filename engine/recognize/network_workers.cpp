@@ -6,7 +6,7 @@ namespace tpn {
 
 NetworkWorkers::NetworkWorkers(std::vector<std::unique_ptr<NetworkRunner>> runners)
     : runners_(std::move(runners)) {
-  if (runners_.size() == 1) return;
+  if (runners_.size() == 1 && runners_.front()->backend().uses_host_memory()) return;
   for (const std::unique_ptr<NetworkRunner>& runner : runners_) {
     threads_.emplace_back([this, worker = runner.get()] {
       while (const std::optional<std::shared_ptr<Task>> task = tasks_.pop()) (**task)(*worker);

@@ -18,8 +18,9 @@ struct BatchReport {
   std::vector<std::string> warnings;  ///< whole sentences
 };
 
-/// Work is taken up in its order by whichever device is free. With a single device everything is done on the
-/// calling thread. start() may be called by one thread at a time.
+/// Work is taken up in its order by whichever device is free. What computes in the host's memory does so on
+/// the calling thread; other devices go on while that thread is busy with results. start() may be called by
+/// one thread at a time.
 class NetworkWorkers {
  public:
   using Work = std::function<BatchReport(NetworkRunner& runner)>;

@@ -25,12 +25,6 @@ std::int64_t tiles_of(int count, int tile) {
   return (std::int64_t{count} + tile - 1) / tile;
 }
 
-int attribute(cudaDeviceAttr which, int device) {
-  int value = 0;
-  check(cudaDeviceGetAttribute(&value, which, device), "asking for a property of the device");
-  return value;
-}
-
 /// Bytes of y, and of the residual if there is one, for each product sum.
 double bytes_per_sum(const ConvForm& form, const ConvSchedule& schedule) {
   if (schedule.splits > 1) return sizeof(float);
@@ -77,14 +71,13 @@ double estimate(const ConvForm& form, const ConvTile& tile, const ConvSchedule& 
 }  // namespace
 
 ConvDevice conv_device(ConvType type) {
-  int index = 0;
-  check(cudaGetDevice(&index), "asking for the current device");
+  const int index = current_device();
   ConvDevice device;
-  device.multiprocessors = attribute(cudaDevAttrMultiProcessorCount, index);
-  device.shared_bytes_per_block = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, index);
-  device.shared_bytes_per_multiprocessor = attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor, index);
-  const int major = attribute(cudaDevAttrComputeCapabilityMajor, index);
-  const int minor = attribute(cudaDevAttrComputeCapabilityMinor, index);
+  device.multiprocessors = device_attribute(cudaDevAttrMultiProcessorCount, index);
+  device.shared_bytes_per_block = device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, index);
+  device.shared_bytes_per_multiprocessor = device_attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor, index);
+  const int major = device_attribute(cudaDevAttrComputeCapabilityMajor, index);
+  const int minor = device_attribute(cudaDevAttrComputeCapabilityMinor, index);
   const bool server = (major == 8 && minor == 0) || major == 9 || major == 10;
   if (type == ConvType::f32) {
     device.products_per_clock = major == 8 && minor == 0 ? 64 : 128;

@@ -94,6 +94,11 @@ std::unique_ptr<ViewMaker> CudaBackend::make_view_maker() const {
   return std::make_unique<ViewMaker>(*this, cuda::make_views);
 }
 
+std::vector<LaunchReport> CudaBackend::observe(const std::function<void()>& work) const {
+  enter_thread();
+  return cuda::observe_launches(work);
+}
+
 std::string CudaBackend::libraries() const {
   return "CUDA " + cuda::runtime_version() + " (driver " + cuda::driver_version() + ") on " + device_.name;
 }

@@ -56,6 +56,8 @@ class CudaBackend final : public Backend {
   [[nodiscard]] std::size_t free_memory() const override;
   [[nodiscard]] std::unique_ptr<ViewMaker> make_view_maker() const override;
 
+  [[nodiscard]] std::vector<LaunchReport> observe(const std::function<void()>& work) const override;
+
   /// The versions of CUDA's runtime and driver, and the device's name.
   [[nodiscard]] std::string libraries() const override;
   /// Makes the device the current one of the calling thread.

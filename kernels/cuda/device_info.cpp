@@ -7,12 +7,6 @@
 namespace tpn::cuda {
 namespace {
 
-int attribute(cudaDeviceAttr which, int device) {
-  int value = 0;
-  check(cudaDeviceGetAttribute(&value, which, device), "asking for a property of the device");
-  return value;
-}
-
 std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
@@ -47,10 +41,10 @@ DeviceInfo read(int index) {
   info.memory_bytes = properties.totalGlobalMem;
   info.l2_bytes = static_cast<std::size_t>(properties.l2CacheSize);
   info.shared_bytes_per_block = properties.sharedMemPerBlockOptin;
-  info.clock_hz = 1e3 * attribute(cudaDevAttrClockRate, index);
+  info.clock_hz = 1e3 * device_attribute(cudaDevAttrClockRate, index);
 
-  const double memory_hz = 1e3 * attribute(cudaDevAttrMemoryClockRate, index);
-  const double bus_bytes = attribute(cudaDevAttrGlobalMemoryBusWidth, index) / 8.0;
+  const double memory_hz = 1e3 * device_attribute(cudaDevAttrMemoryClockRate, index);
+  const double bus_bytes = device_attribute(cudaDevAttrGlobalMemoryBusWidth, index) / 8.0;
   info.peak_bytes_per_second = 2 * memory_hz * bus_bytes;  // double data rate
   const Width width = width_of(info.major, info.minor);
   const double clocks = info.clock_hz * info.multiprocessors;

@@ -40,14 +40,11 @@ class SharedMemoryLimits {
  public:
   /// Lets the kernel have that much on the current device, unless it may already.
   void raise(const char* name, const void* kernel, std::size_t bytes) {
-    int device = 0;
-    check(cudaGetDevice(&device), "asking for the current device");
+    const int device = current_device();
     const std::lock_guard lock(mutex_);
     std::size_t& allowed = allowed_[{device, kernel}];
     if (bytes <= allowed) return;
-    int limit = 0;
-    check(cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
-          "asking for the shared memory of a block");
+    const int limit = device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
     if (bytes > static_cast<std::size_t>(limit)) {
       throw Error("The kernel " + std::string(name) + " needs " + std::to_string(bytes) +
                   " bytes of shared memory, and a block has at most " + std::to_string(limit) +
@@ -68,6 +65,29 @@ class SharedMemoryLimits {
 constexpr std::size_t default_shared_bytes = std::size_t{48} * 1024;
 constexpr std::size_t fixed_shared_bytes = std::size_t{16} * 1024;
 
+void allow_shared_bytes(const char* name, const void* kernel, std::size_t bytes) {
+  static SharedMemoryLimits limits;
+  if (bytes > default_shared_bytes - fixed_shared_bytes) limits.raise(name, kernel, bytes);
+}
+
+constinit thread_local std::vector<LaunchReport>* observed = nullptr;
+
+LaunchReport report_of(const char* name, const void* kernel, const LaunchShape& shape) {
+  LaunchReport report{.kernel = name,
+                      .blocks = std::int64_t{shape.grid.x} * shape.grid.y * shape.grid.z,
+                      .threads = static_cast<int>(shape.block.x * shape.block.y * shape.block.z),
+                      .shared_bytes = shape.shared_bytes};
+  report.resident = resident_blocks(name, kernel, report.threads, report.shared_bytes);
+  const int device = current_device();
+  const int threads = device_attribute(cudaDevAttrMaxThreadsPerMultiProcessor, device);
+  const int multiprocessors = device_attribute(cudaDevAttrMultiProcessorCount, device);
+  report.occupancy = static_cast<double>(report.resident) * report.threads / threads;
+  if (report.resident > 0) {
+    report.waves = static_cast<double>(report.blocks) / report.resident / multiprocessors;
+  }
+  return report;
+}
+
 }  // namespace
 
 void check(cudaError_t status, const std::string& what) {
@@ -79,12 +99,43 @@ void check(cudaError_t status, const std::string& what) {
   throw Error(message);
 }
 
+int current_device() {
+  int device = 0;
+  check(cudaGetDevice(&device), "asking for the current device");
+  return device;
+}
+
+int device_attribute(cudaDeviceAttr which, int device) {
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, which, device), "asking for a property of the device");
+  return value;
+}
+
+std::vector<LaunchReport> observe_launches(const std::function<void()>& work) {
+  std::vector<LaunchReport> launches;
+  struct Observe {
+    explicit Observe(std::vector<LaunchReport>& to) { observed = &to; }
+    Observe(const Observe&) = delete;
+    Observe& operator=(const Observe&) = delete;
+    ~Observe() { observed = nullptr; }
+  };
+  const Observe observe(launches);
+  work();
+  return launches;
+}
+
+int resident_blocks(const char* name, const void* kernel, int threads, std::size_t shared_bytes) {
+  allow_shared_bytes(name, kernel, shared_bytes);
+  int blocks = 0;
+  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads, shared_bytes),
+        "asking how many blocks of the kernel " + std::string(name) + " a multiprocessor has room for");
+  return blocks;
+}
+
 void detail::prepare_launch(const char* name, const void* kernel, const LaunchShape& shape) {
-  static SharedMemoryLimits limits;
   check_extents(name, shape);
-  if (shape.shared_bytes > default_shared_bytes - fixed_shared_bytes) {
-    limits.raise(name, kernel, shape.shared_bytes);
-  }
+  allow_shared_bytes(name, kernel, shape.shared_bytes);
+  if (observed != nullptr) observed->push_back(report_of(name, kernel, shape));
 }
 
 }  // namespace tpn::cuda

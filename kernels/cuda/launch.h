@@ -1,11 +1,14 @@
 // The one way in which kernels are started, and CUDA's errors as tpn::Error.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <cuda_runtime.h>
 
+#include "kernels/backend.h"
 #include "kernels/error.h"
 
 namespace tpn::cuda {
@@ -13,12 +16,23 @@ namespace tpn::cuda {
 /// Throws Error, naming what was tried, unless it succeeded.
 void check(cudaError_t status, const std::string& what);
 
+/// CUDA's number of the device that the calling thread works with.
+int current_device();
+int device_attribute(cudaDeviceAttr which, int device);
+
 /// How many threads run a kernel, and the dynamic shared memory of each block (bytes).
 struct LaunchShape {
   dim3 grid;
   dim3 block;
   std::size_t shared_bytes = 0;
 };
+
+/// Does `work` and returns what launch() starts meanwhile on this thread. Not to be nested.
+std::vector<LaunchReport> observe_launches(const std::function<void()>& work);
+
+/// Blocks of the kernel that a multiprocessor of the current device has room for at once; lets the kernel
+/// have that much shared memory.
+int resident_blocks(const char* name, const void* kernel, int threads, std::size_t shared_bytes);
 
 namespace detail {
 

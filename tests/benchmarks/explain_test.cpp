@@ -56,6 +56,14 @@ TEST(Explain, SaysWhatRanAndWhatElseCouldHave) {
     EXPECT_GT(step.work.bytes, 0) << step.name;
     EXPECT_TRUE(step.multiply_adds == 0 || step.work.multiply_adds >= step.multiply_adds) << step.name;
     bounds += bound_of(step, *timing.roofline).seconds;
+    EXPECT_FALSE(step.launches.empty()) << step.name;
+    for (const LaunchReport& launch : step.launches) {
+      EXPECT_GT(launch.blocks, 0) << launch.kernel;
+      EXPECT_GE(launch.resident, 1) << launch.kernel;
+      EXPECT_GT(launch.occupancy, 0) << launch.kernel;
+      EXPECT_LE(launch.occupancy, 1) << launch.kernel;
+      EXPECT_GT(launch.waves, 0) << launch.kernel;
+    }
     if (step.candidates.empty()) continue;
     ++tried;
     const auto chosen = std::count_if(step.candidates.begin(), step.candidates.end(),
@@ -68,7 +76,7 @@ TEST(Explain, SaysWhatRanAndWhatElseCouldHave) {
   const std::string text = explain(timing);
   for (const char* expected :
        {"x roofline", "issued", "implicit_gemm", "plain_conv3d (bf16)", "Candidates of each step",
-        "The host takes", "device's peaks", "(1, 8, 32, 32, 3) x (4, 3, 1, 7, 7) ->"}) {
+        "Kernels that each step starts", "blocks/SM", "The host takes", "device's peaks", "(1, 8, 32, 32, 3) x (4, 3, 1, 7, 7) ->"}) {
     EXPECT_NE(text.find(expected), std::string::npos) << expected << "\n" << text;
   }
   const nlohmann::json json = nlohmann::json::parse(to_json(report)).at("timings").at(0);
@@ -77,6 +85,7 @@ TEST(Explain, SaysWhatRanAndWhatElseCouldHave) {
   EXPECT_GT(json.at("host_seconds").at("median"), 0);
   EXPECT_EQ(json.at("steps").size(), timing.steps.size());
   EXPECT_TRUE(json.at("steps").at(0).contains("roofline"));
+  EXPECT_GE(json.at("steps").at(0).at("launches").at(0).at("resident_blocks"), 1);
 }
 
 }  // namespace
