@@ -3,6 +3,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 jobs=$(nproc)
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 # a copy of the tree in here shares what was compiled
 
 # Debian 12 packages.
 build_packages=(g++ cmake ninja-build pkg-config libdnnl-dev libcli11-dev nlohmann-json3-dev libssl-dev zlib1g-dev
