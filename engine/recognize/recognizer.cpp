@@ -7,10 +7,10 @@
 #include <memory>
 #include <mutex>
 #include <new>
-#include <numeric>
 #include <utility>
 
 #include "engine/model/safetensors.h"
+#include "engine/recognize/batch_classifier.h"
 #include "engine/recognize/consensus.h"
 #include "engine/recognize/device.h"
 #include "engine/recognize/model_state.h"
@@ -124,23 +124,6 @@ class RunningBatches : public std::deque<RunningBatch> {
   }
 };
 
-/// The rows of a tensor (n, K) of floats into rows `views` of the logits.
-void take_logits(const Executor& executor, std::span<const int> views, std::vector<float>& logits) {
-  const ConstTensorView rows = executor.result("logits");
-  const auto classes = static_cast<std::size_t>(rows.shape[1]);
-  for (std::size_t i = 0; i < views.size(); ++i) {
-    std::copy_n(elements<float>(rows) + i * classes, classes,
-                logits.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(views[i]) * classes));
-  }
-}
-
-/// Views [first, first + the executor's) of the batch.
-void fill_input(const ViewBatch& batch, int first, const Executor& network) {
-  const TensorView input = network.input();
-  const std::size_t view_bytes = input.bytes() / static_cast<std::size_t>(input.shape[0]);
-  std::copy_n(batch.data.data() + static_cast<std::size_t>(first) * view_bytes, input.bytes(), input.data);
-}
-
 /// Does it unless something went wrong before, and keeps what goes wrong.
 template <class Do>
 void attempt(std::exception_ptr& error, const Do& action) {
@@ -201,6 +184,7 @@ class Recognizer::Impl {
       : model_(std::move(model)),
         options_(options),
         counts_(view_counts(sampling(), options)),
+        classifier_(model_.state_->config()),
         workers_(make_runners(model_.state_, options)) {
     if (options.batch < 0) throw Error("The number of views in a batch is negative.");
   }
@@ -245,7 +229,7 @@ class Recognizer::Impl {
                                                .on_device = workers_.first().view_maker() != nullptr,
                                                .upload_to = only_view_maker()});
     // Making the plan takes as long as decoding: both happen at once.
-    if (workers_.count() == 1) workers_.first().prepare(input_size(batch()), features_of(dump));
+    if (workers_.count() == 1) workers_.first().prepare(classifier_.input_size(batch()), features_of(dump));
     Ended video;
     RunningBatches running;
     int done = 0;
@@ -298,8 +282,9 @@ class Recognizer::Impl {
       running.push_back({workers_.start([this, shared, dump, &pipeline, &recognition](NetworkRunner& runner) {
                            BatchReport report;
                            std::exception_ptr error;
-                           attempt(error,
-                                   [&] { report = run_batch(runner, *shared, dump, recognition.logits); });
+                           attempt(error, [&] {
+                             report = classifier_.classify(runner, *shared, dump, recognition.logits);
+                           });
                            pipeline.recycle(std::move(*shared));
                            if (error) std::rethrow_exception(error);
                            return report;
@@ -325,7 +310,10 @@ class Recognizer::Impl {
     const int most = options_.batch > 0 ? options_.batch : default_batch(views);
     for (int first = 0; first < views; first += most) {
       const int count = std::min(most, views - first);
-      run_views(input, first, count, writer ? &*writer : nullptr, recognition);
+      BatchReport report = classifier_.classify(workers_.first(), input, first, count,
+                                                writer ? &*writer : nullptr, recognition.logits);
+      recognition.timings.inference += report.inference_ms;
+      std::ranges::move(report.warnings, std::back_inserter(recognition.warnings));
     }
     finish(recognition);
     recognition.timings.total = total.ms();
@@ -375,102 +363,6 @@ class Recognizer::Impl {
     return {.as_decoded = true, .allocate = [maker](std::size_t bytes) { return maker->host_memory(bytes); }};
   }
 
-  /// Returns what makes views [first, first + the executor's) of the batch in the network's input; where the
-  /// device has no room for their frames, makes them here and returns nothing.
-  [[nodiscard]] Executor::WriteInput fill_on_device(const NetworkRunner& runner, const ViewBatch& batch,
-                                                    int first, const Executor& network,
-                                                    std::vector<std::string>& warnings) const {
-    ViewMaker& maker = *runner.view_maker();
-    const Slot& slot = network.plan().input();
-    const std::span<const int> views =
-        std::span(batch.views)
-            .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(slot.shape[0]));
-    if (batch.uploads->upload_views(maker, views)) {
-      return [this, &batch, &maker, views, stride = slot.stride()](const TensorView& out, Stream& stream) {
-        batch.uploads->make_views(maker, views, sampling(), out, stride, stream);
-      };
-    }
-    warnings.push_back("The memory of the device '" + std::string(runner.backend().name()) +
-                       "' is not enough for the frames of a video, whose views the CPU made.");
-    TensorView view = network.input();
-    view.shape = Shape(view.shape.extents().subspan(1));
-    for (const int number : views) {
-      fill_view(*batch.clips, number, sampling(), view);
-      view.data += view.bytes();
-    }
-    return {};
-  }
-
-  static std::vector<std::string> features_of(const TensorDumpWriter* dump) {
-    return dump != nullptr ? dump->features() : std::vector<std::string>();
-  }
-
-  /// Of views of the model's own size.
-  [[nodiscard]] InputSize input_size(int views) const {
-    const Config& config = model_.state_->config();
-    const std::int64_t side = config.sampling.crop_size;
-    return {views, config.view_frames(), side, side};
-  }
-
-  /// Runs the network on a batch of a video's views. Called on any thread.
-  BatchReport run_batch(NetworkRunner& runner, const ViewBatch& batch, TensorDumpWriter* dump,
-                        std::vector<float>& logits) {
-    std::vector<std::string> warnings;
-    const auto fill = [&](Executor& network, int first) -> Executor::WriteInput {
-      if (batch.uploads) return fill_on_device(runner, batch, first, network, warnings);
-      fill_input(batch, first, network);
-      return {};
-    };
-    BatchReport report = run_network(runner, input_size(static_cast<int>(batch.views.size())), batch.views,
-                                     fill, dump, logits);
-    std::ranges::move(warnings, std::back_inserter(report.warnings));
-    return report;
-  }
-
-  void run_views(const ViewReader& input, int first, int count, TensorDumpWriter* dump,
-                 Recognition& recognition) {
-    std::vector<int> views(static_cast<std::size_t>(count));
-    std::iota(views.begin(), views.end(), first);
-    const auto fill = [&](Executor& network, int offset) -> Executor::WriteInput {
-      std::vector<float> values;
-      for (int view = 0; view < network.input().shape[0]; ++view) {
-        const std::vector<float> one = input.read(first + offset + view);
-        values.insert(values.end(), one.begin(), one.end());
-      }
-      to_network_layout(values, network.input());
-      return {};
-    };
-    const Shape& s = input.shape;
-    BatchReport report =
-        run_network(workers_.first(), {count, s[1], s[2], s[3]}, views, fill, dump, recognition.logits);
-    recognition.timings.inference += report.inference_ms;
-    std::ranges::move(report.warnings, std::back_inserter(recognition.warnings));
-  }
-
-  /// Runs the network on views of those numbers; fill(executor, first) writes views[first] and as many after
-  /// it as the executor takes to its input, or returns what does so on the device. Different views may go
-  /// through different runners at once.
-  template <class Fill>
-  BatchReport run_network(NetworkRunner& runner, const InputSize& size, std::span<const int> views,
-                          const Fill& fill, TensorDumpWriter* dump, std::vector<float>& logits) {
-    BatchReport report;
-    const std::string warning =
-        runner.run(size, features_of(dump), [&](Executor& network, int first, int count) {
-          const Executor::WriteInput write = fill(network, first);
-          const Stopwatch inference;
-          write ? network.run(write) : network.run();
-          report.inference_ms += inference.ms();
-          const std::span<const int> numbers =
-              views.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
-          take_logits(network, numbers, logits);
-          if (dump == nullptr) return;
-          const std::lock_guard lock(dump_mutex_);
-          dump->record(network, numbers);
-        });
-    if (!warning.empty()) report.warnings.push_back(warning);
-    return report;
-  }
-
   void finish(Recognition& recognition) const {
     const Config& config = model_.state_->config();
     recognition.scores =
@@ -481,8 +373,8 @@ class Recognizer::Impl {
   Model model_;
   RecognizerOptions options_;
   ViewCounts counts_;
-  std::mutex mutex_;       // one call at a time
-  std::mutex dump_mutex_;  // one batch is recorded at a time
+  std::mutex mutex_;  // one call at a time
+  BatchClassifier classifier_;
   NetworkWorkers workers_;
 };
 
