@@ -75,7 +75,8 @@ ConvDevice conv_device(ConvType type) {
   ConvDevice device;
   device.multiprocessors = device_attribute(cudaDevAttrMultiProcessorCount, index);
   device.shared_bytes_per_block = device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, index);
-  device.shared_bytes_per_multiprocessor = device_attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor, index);
+  device.shared_bytes_per_multiprocessor =
+      device_attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor, index);
   const int major = device_attribute(cudaDevAttrComputeCapabilityMajor, index);
   const int minor = device_attribute(cudaDevAttrComputeCapabilityMinor, index);
   const bool server = (major == 8 && minor == 0) || major == 9 || major == 10;

@@ -76,7 +76,8 @@ TEST(Explain, SaysWhatRanAndWhatElseCouldHave) {
   const std::string text = explain(timing);
   for (const char* expected :
        {"x roofline", "issued", "implicit_gemm", "plain_conv3d (bf16)", "Candidates of each step",
-        "Kernels that each step starts", "blocks/SM", "The host takes", "device's peaks", "(1, 8, 32, 32, 3) x (4, 3, 1, 7, 7) ->"}) {
+        "Kernels that each step starts", "blocks/SM", "The host takes", "device's peaks",
+        "(1, 8, 32, 32, 3) x (4, 3, 1, 7, 7) ->"}) {
     EXPECT_NE(text.find(expected), std::string::npos) << expected << "\n" << text;
   }
   const nlohmann::json json = nlohmann::json::parse(to_json(report)).at("timings").at(0);
