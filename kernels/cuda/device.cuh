@@ -2,11 +2,13 @@
 // conversions. The only file with inline PTX; every function has a second body for kernels that are compiled
 // for the CPU (CUDA_ON_CPU, see tests/cuda_on_cpu), which calls the emulation.
 //
-// Everything here needs compute capability 8.0.
+// Everything here needs compute capability 8.0; what stands under "Hopper" needs exactly 9.0, and code for it
+// is compiled for sm_90a.
 #pragma once
 
 #include <cstdint>
 
+#include <cuda.h>
 #include <cuda_runtime.h>
 
 #include "kernels/half.h"
@@ -16,11 +18,11 @@
 #include <cuda_fp16.h>
 
 /// Shared memory of fixed size: TPN_SHARED(float, sums, 32) declares sums[32]. TPN_DYNAMIC_SHARED(T, name)
-/// declares T* name, the block's dynamic shared memory, aligned to 128 bytes. Kernels declare shared memory
-/// in no other way.
+/// declares T* name, the block's dynamic shared memory, aligned to 1024 bytes, as matrix_descriptor() needs.
+/// Kernels declare shared memory in no other way.
 #define TPN_SHARED(type, name, count) __shared__ type name[count]
-#define TPN_DYNAMIC_SHARED(type, name)                                 \
-  extern __shared__ __align__(128) unsigned char tpn_dynamic_shared[]; \
+#define TPN_DYNAMIC_SHARED(type, name)                                  \
+  extern __shared__ __align__(1024) unsigned char tpn_dynamic_shared[]; \
   type* name = reinterpret_cast<type*>(tpn_dynamic_shared)
 #endif
 
@@ -222,6 +224,241 @@ __device__ __forceinline__ void mma_block(float (&sum)[M][N][4], const std::uint
 #pragma unroll
     for (int n = 0; n < N; ++n) detail::mma<T>(sum[m][n], a[m], b[n]);
   }
+#endif
+}
+
+// --- Hopper: barriers in shared memory that count arrivals and bytes
+
+/// The address of shared memory that instructions take: an offset within the block's.
+__device__ __forceinline__ std::uint32_t shared_address(const void* shared) {
+#ifdef CUDA_ON_CPU
+  return cuda_on_cpu::shared_address(shared);
+#else
+  return static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
+#endif
+}
+
+/// A barrier with phases, numbered from 0: one ends when `arrivals` threads have arrived in it and all bytes
+/// expected in it have come, and the next begins. In shared memory; used by several threads after init() by
+/// one of them, init_fence() by the same, and a barrier of the block.
+struct PhaseBarrier {
+  std::uint64_t state;
+
+  __device__ __forceinline__ void init(int arrivals) {
+#ifdef CUDA_ON_CPU
+    cuda_on_cpu::barrier_init(this, arrivals);
+#else
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(this)), "r"(arrivals)
+                 : "memory");
+#endif
+  }
+  /// Lets asynchronous copies see initialised barriers.
+  __device__ static __forceinline__ void init_fence() {
+#ifdef CUDA_ON_CPU
+    cuda_on_cpu::barrier_init_fence();
+#else
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+#endif
+  }
+  __device__ __forceinline__ void arrive() {
+#ifdef CUDA_ON_CPU
+    cuda_on_cpu::barrier_arrive(this, 0);
+#else
+    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(this)) : "memory");
+#endif
+  }
+  /// Also lets this phase expect so many bytes more: those of the copies that name this barrier.
+  __device__ __forceinline__ void arrive_expecting(int bytes) {
+#ifdef CUDA_ON_CPU
+    cuda_on_cpu::barrier_arrive(this, bytes);
+#else
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(this)),
+                 "r"(bytes)
+                 : "memory");
+#endif
+  }
+  /// Waits for the end of the current phase if its number has this parity, and of the one before otherwise
+  /// (which has ended). So wait(1) passes at once on a new barrier.
+  __device__ __forceinline__ void wait(int parity) {
+#ifdef CUDA_ON_CPU
+    cuda_on_cpu::barrier_wait(this, parity);
+#else
+    const std::uint32_t address = shared_address(this);
+    std::uint32_t done;
+    do {
+      asm volatile(
+          "{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}"
+          : "=r"(done)
+          : "r"(address), "r"(parity)
+          : "memory");
+    } while (done == 0);
+#endif
+  }
+};
+
+/// Lets asynchronous copies and products see what the calling thread wrote to shared memory, after a barrier
+/// that follows.
+__device__ __forceinline__ void asynchronous_fence() {
+#ifndef CUDA_ON_CPU
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+#endif
+}
+
+// --- Hopper: copies of boxes of tensors (TMA)
+
+/// Starts copying the box of the tensor whose first element has these coordinates, innermost first, to shared
+/// memory, aligned to 1024 bytes. Elements outside of the tensor are zeros. The map is a __grid_constant__
+/// parameter of the kernel. One thread calls it; `barrier` gets the box's bytes when they are there, also
+/// those of zeros.
+__device__ __forceinline__ void copy_box(void* shared, const CUtensorMap& map, PhaseBarrier& barrier,
+                                         const int (&at)[2]) {
+#ifdef CUDA_ON_CPU
+  cuda_on_cpu::copy_box(shared, map, &barrier, at, 2);
+#else
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], "
+      "[%2];" ::"r"(shared_address(shared)),
+      "l"(&map), "r"(shared_address(&barrier)), "r"(at[0]), "r"(at[1])
+      : "memory");
+#endif
+}
+__device__ __forceinline__ void copy_box(void* shared, const CUtensorMap& map, PhaseBarrier& barrier,
+                                         const int (&at)[5]) {
+#ifdef CUDA_ON_CPU
+  cuda_on_cpu::copy_box(shared, map, &barrier, at, 5);
+#else
+  asm volatile(
+      "cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], "
+      "[%1, {%3, %4, %5, %6, %7}], [%2];" ::"r"(shared_address(shared)),
+      "l"(&map), "r"(shared_address(&barrier)), "r"(at[0]), "r"(at[1]), "r"(at[2]), "r"(at[3]), "r"(at[4])
+      : "memory");
+#endif
+}
+
+// --- Hopper: tensor cores that read both operands from shared memory (wgmma). All threads of a warp group
+// (four warps, the first a multiple of four) call these together.
+
+/// What wgmma takes for an operand in shared memory: rows of 128 bytes of depth, row r at byte 128 r, chunk c
+/// of 16 bytes at the place of chunk c ^ r % 8, as copy_box leaves it with CU_TENSOR_MAP_SWIZZLE_128B.
+/// shared: where it begins, aligned to 1024 bytes, plus 32 for each slice of depth before the wanted one (16
+/// elements of 2 bytes).
+__device__ __forceinline__ std::uint64_t matrix_descriptor(const void* shared) {
+  constexpr std::uint64_t swizzle_128_bytes = std::uint64_t{1} << 62;
+  constexpr std::uint64_t eight_rows = std::uint64_t{1024 / 16} << 32;  // from 8 rows to the next 8
+  constexpr std::uint64_t unused = std::uint64_t{1} << 16;
+  return swizzle_128_bytes | eight_rows | unused | (shared_address(shared) & 0x3ffff) >> 4;
+}
+
+/// Before the first product, and after the sums or the operands were touched by other instructions.
+__device__ __forceinline__ void warp_group_fence() {
+#ifdef CUDA_ON_CPU
+  cuda_on_cpu::warp_group_fence();
+#else
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+#endif
+}
+
+/// Closes the group of products since the last commit.
+__device__ __forceinline__ void warp_group_commit() {
+#ifdef CUDA_ON_CPU
+  cuda_on_cpu::warp_group_commit();
+#else
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+#endif
+}
+
+/// Waits until at most `Pending` groups, the youngest ones, are unfinished. Until a product's group has been
+/// waited for, neither its sums nor its operands may be touched.
+template <int Pending>
+__device__ __forceinline__ void warp_group_wait() {
+#ifdef CUDA_ON_CPU
+  cuda_on_cpu::warp_group_wait(Pending);
+#else
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
+#endif
+}
+
+namespace detail {
+
+#ifndef CUDA_ON_CPU
+// The sums of a product are 4 registers for each 8 columns, all named in one instruction.
+#define TPN_SUM(n) "+f"(sum[n][0]), "+f"(sum[n][1]), "+f"(sum[n][2]), "+f"(sum[n][3])
+#define TPN_SUM_4(n) TPN_SUM(n), TPN_SUM(n + 1), TPN_SUM(n + 2), TPN_SUM(n + 3)
+#define TPN_SUM_8(n) TPN_SUM_4(n), TPN_SUM_4(n + 4)
+#define TPN_SUM_16(n) TPN_SUM_8(n), TPN_SUM_8(n + 8)
+#define TPN_SUM_32(n) TPN_SUM_16(n), TPN_SUM_16(n + 16)
+#define TPN_REGISTERS_32                                                   \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
+  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define TPN_REGISTERS_64                                                             \
+  TPN_REGISTERS_32                                                                   \
+  ", "                                                                               \
+  "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
+  "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define TPN_REGISTERS_128                                                                        \
+  TPN_REGISTERS_64                                                                               \
+  ", "                                                                                           \
+  "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, "             \
+  "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, "             \
+  "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, " \
+  "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+#define TPN_WGMMA(columns, type, registers, x, weights, sums)                                      \
+  asm volatile("{\n.reg .pred p;\nsetp.eq.u32 p, 1, 1;\nwgmma.mma_async.sync.aligned.m64n" columns \
+               "k16.f32." type "." type " {" registers "}, " x ", " weights ", p, 1, 1, 0, 0;\n}"  \
+               : sums                                                                              \
+               : "l"(a), "l"(b)                                                                    \
+               : "memory")
+#define TPN_WGMMA_OF(T, type)                                                                      \
+  template <>                                                                                      \
+  __device__ __forceinline__ void wgmma<T>(float(&sum)[8][4], std::uint64_t a, std::uint64_t b) {  \
+    TPN_WGMMA("64", type, TPN_REGISTERS_32, "%32", "%33", TPN_SUM_8(0));                           \
+  }                                                                                                \
+  template <>                                                                                      \
+  __device__ __forceinline__ void wgmma<T>(float(&sum)[16][4], std::uint64_t a, std::uint64_t b) { \
+    TPN_WGMMA("128", type, TPN_REGISTERS_64, "%64", "%65", TPN_SUM_16(0));                         \
+  }                                                                                                \
+  template <>                                                                                      \
+  __device__ __forceinline__ void wgmma<T>(float(&sum)[32][4], std::uint64_t a, std::uint64_t b) { \
+    TPN_WGMMA("256", type, TPN_REGISTERS_128, "%128", "%129", TPN_SUM_32(0));                      \
+  }
+
+template <class T>
+__device__ void wgmma(float (&sum)[8][4], std::uint64_t a, std::uint64_t b);
+template <class T>
+__device__ void wgmma(float (&sum)[16][4], std::uint64_t a, std::uint64_t b);
+template <class T>
+__device__ void wgmma(float (&sum)[32][4], std::uint64_t a, std::uint64_t b);
+TPN_WGMMA_OF(Bf16, "bf16")
+TPN_WGMMA_OF(F16, "f16")
+#endif
+
+}  // namespace detail
+
+/// Starts sum += a b^T for 64 rows, 8 N columns and 16 elements of depth (32 bytes). The descriptors are
+/// those of a's 64 rows and of b's 8 N rows. Warp w of the group has rows 16 w to 16 w + 15 of the sums, laid
+/// out as those of mma_block. T: F16 or Bf16; N: 8, 16 or 32.
+template <class T, int N>
+__device__ __forceinline__ void warp_group_multiply(float (&sum)[N][4], std::uint64_t a, std::uint64_t b) {
+#ifdef CUDA_ON_CPU
+  cuda_on_cpu::warp_group_multiply<T, N>(sum, a, b);
+#else
+  detail::wgmma<T>(sum, a, b);
+#endif
+}
+
+/// Moves registers of the block from warp groups that need few to those that need many: each group of a block
+/// calls one of them, once. Count: a multiple of 8.
+template <int Count>
+__device__ __forceinline__ void keep_registers() {
+#ifndef CUDA_ON_CPU
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Count));
+#endif
+}
+template <int Count>
+__device__ __forceinline__ void take_registers() {
+#ifndef CUDA_ON_CPU
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Count));
 #endif
 }
 

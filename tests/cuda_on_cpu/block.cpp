@@ -77,6 +77,9 @@ void BlockRunner::prepare(const Launch& launch, std::uint64_t block) {
   blockDim = launch.block;
   gridDim = launch.grid;
   shared_.begin_block(launch.shared_bytes);
+  barriers_.begin_block();
+  box_copies_.begin_block();
+  warp_groups_.begin_block();
 
   for (unsigned i = 0; i < thread_count_; ++i) {
     DeviceThread& thread = threads_[i];
@@ -84,6 +87,7 @@ void BlockRunner::prepare(const Launch& launch, std::uint64_t block) {
     thread.index = position(i, launch.block);
     thread.finished = false;
     thread.waits_for = nullptr;
+    thread.products = {};
     if (i >= started_) start_fiber(thread);
   }
   started_ = std::max(started_, thread_count_);
@@ -114,7 +118,10 @@ bool BlockRunner::run(const Launch& launch, std::uint64_t block, std::uint64_t s
   threadIdx = thread().index;
   scheduler_.switch_to(thread().fiber);
   running = nullptr;
-  if (finished_ == thread_count_) return true;
+  if (finished_ == thread_count_) {
+    barriers_.end_block();
+    return true;
+  }
 
   if (!aborted_) report_deadlock();
   for (unsigned i = 0; i < thread_count_; ++i) {
@@ -166,14 +173,47 @@ bool BlockRunner::pick_next() {
   return true;
 }
 
-void BlockRunner::suspend() {
-  Fiber& self = thread().fiber;
-  if (pick_next()) {
-    threadIdx = thread().index;
-    self.switch_to(thread().fiber);
-  } else {
-    self.switch_to(scheduler_);
+/// Where no thread can go on, the end of a copy may let one.
+bool BlockRunner::finish_copies_and_pick() {
+  while (!pick_next()) {
+    if (!box_copies_.finish_one(random_)) return false;
   }
+  return true;
+}
+
+void BlockRunner::suspend() {
+  DeviceThread& self = thread();
+  if (!finish_copies_and_pick()) {
+    self.fiber.switch_to(scheduler_);
+  } else if (&thread() != &self) {
+    threadIdx = thread().index;
+    self.fiber.switch_to(thread().fiber);
+  }
+}
+
+void BlockRunner::wait_for(const char* what) {
+  DeviceThread& self = thread();
+  self.waits_for = what;
+  suspend();
+  self.waits_for = nullptr;
+}
+
+void BlockRunner::wake(unsigned thread) {
+  const unsigned warp = thread / lanes_per_warp;
+  make_ready(warps_[warp], warp, 1U << thread % lanes_per_warp);
+}
+
+void BlockRunner::let_others_run() {
+  const std::uint32_t choice = random_();
+  if ((choice >> 8 & 3U) == 0) box_copies_.finish_one(random_);
+  if ((choice >> 16 & 7U) != 0) return;
+  // The calling lane goes on after all others of its warp that can.
+  Warp& warp = warps_[current_warp_];
+  std::copy_backward(warp.ready.begin(), warp.ready.begin() + warp.ready_count,
+                     warp.ready.begin() + warp.ready_count + 1);
+  warp.ready[0] = static_cast<std::uint8_t>(thread().lane());
+  ++warp.ready_count;
+  suspend();
 }
 
 void BlockRunner::finish_thread() {
@@ -182,6 +222,9 @@ void BlockRunner::finish_thread() {
     report(FindingKind::unfinished_copy,
            "ended without waiting for its cp.async to " + shared_.describe(self.copies.first().shared));
     self.copies.clear();
+  }
+  if (self.products.finished < self.products.started) {
+    report(FindingKind::unfinished_product, "ended without waiting for its wgmma products");
   }
   self.finished = true;
   ++finished_;
@@ -197,10 +240,7 @@ void BlockRunner::abort() {
 unsigned BlockRunner::barrier(unsigned contribution) {
   barrier_sum_ += contribution;
   if (++at_barrier_ < thread_count_) {
-    DeviceThread& self = thread();
-    self.waits_for = "__syncthreads";
-    suspend();
-    self.waits_for = nullptr;
+    wait_for(name_of_block_wait);
     return barrier_result_;
   }
   barrier_result_ = barrier_sum_;
@@ -232,9 +272,7 @@ const Collective* BlockRunner::arrive(Warp& warp, std::uint32_t mask, const char
   found->arrived |= bit;
   warp.arguments[self.lane()] = argument;
   if (found->arrived == mask) return &*found;
-  self.waits_for = name;
-  suspend();
-  self.waits_for = nullptr;
+  wait_for(name);
   return nullptr;
 }
 
@@ -258,24 +296,37 @@ void BlockRunner::report(FindingKind kind, const std::string& what) {
   add_finding({kind, launch_->kernel, place(thread_text) + what});
 }
 
+void BlockRunner::report_of_block(FindingKind kind, const std::string& what) {
+  const Reporting reporting;
+  add_finding({kind, launch_->kernel, place("threads") + what});
+}
+
 void BlockRunner::report_deadlock() {
   const Reporting reporting;
-  bool at_block_barrier = false;
+  const auto waits = [this](const char* name) {
+    return std::any_of(threads_.get(), threads_.get() + thread_count_,
+                       [name](const DeviceThread& thread) { return thread.waits_for == name; });
+  };
+  FindingKind kind = FindingKind::divergent_collective;
   std::string waiting;
   for (unsigned i = 0; i < thread_count_; ++i) {
     const char* name = threads_[i].waits_for;
     if (name == nullptr || waiting.find(name) != std::string::npos) continue;
-    at_block_barrier |= std::string(name) == "__syncthreads";
     waiting += (waiting.empty() ? "" : "; ") +
                list_threads(thread_count_, [&](unsigned j) { return threads_[j].waits_for == name; }) +
                " wait in " + name;
   }
+  if (waits(name_of_phase_wait)) waiting += "; " + barriers_.describe_waits();
   if (finished_ != 0) {
     waiting +=
         "; " + list_threads(thread_count_, [&](unsigned j) { return threads_[j].finished; }) + " have ended";
   }
-  add_finding({at_block_barrier ? FindingKind::divergent_barrier : FindingKind::divergent_collective,
-               launch_->kernel, place("threads") + waiting});
+  // A group that waits for a warp keeps others waiting in barriers, rather than the other way round.
+  if (!waits(name_of_group_wait)) {
+    if (waits(name_of_block_wait)) kind = FindingKind::divergent_barrier;
+    if (waits(name_of_phase_wait)) kind = FindingKind::endless_wait;
+  }
+  add_finding({kind, launch_->kernel, place("threads") + waiting});
 }
 
 }  // namespace tpn::cuda_on_cpu

@@ -11,16 +11,24 @@
 #include <vector_types.h>
 
 #include "tests/cuda_on_cpu/async_copy.h"
+#include "tests/cuda_on_cpu/box_copy.h"
 #include "tests/cuda_on_cpu/control.h"
 #include "tests/cuda_on_cpu/fiber.h"
+#include "tests/cuda_on_cpu/phase_barrier.h"
 #include "tests/cuda_on_cpu/random.h"
 #include "tests/cuda_on_cpu/shared_memory.h"
+#include "tests/cuda_on_cpu/warp_group.h"
 
 namespace tpn::cuda_on_cpu {
 
 inline constexpr unsigned lanes_per_warp = 32;
 inline constexpr unsigned max_threads = 1024;
 inline constexpr unsigned max_warps = max_threads / lanes_per_warp;
+
+// What waiting threads wait for, beside the names of collectives.
+inline constexpr char name_of_block_wait[] = "__syncthreads";
+inline constexpr char name_of_phase_wait[] = "PhaseBarrier::wait";
+inline constexpr char name_of_group_wait[] = "warp_group_wait for what other warps have not started";
 
 class KernelCall;
 
@@ -43,6 +51,7 @@ struct DeviceThread {
   bool finished = false;
   const char* waits_for = nullptr;  // the barrier or collective
   AsyncCopies copies;
+  ThreadProducts products;
 
   [[nodiscard]] unsigned warp() const { return linear / lanes_per_warp; }
   [[nodiscard]] unsigned lane() const { return linear % lanes_per_warp; }
@@ -80,6 +89,9 @@ class BlockRunner {
   [[nodiscard]] const Launch& launch() const { return *launch_; }
   [[nodiscard]] SharedMemory& shared() { return shared_; }
   [[nodiscard]] const StackPool& stacks() const { return stacks_; }
+  [[nodiscard]] PhaseBarriers& barriers() { return barriers_; }
+  [[nodiscard]] BoxCopies& box_copies() { return box_copies_; }
+  [[nodiscard]] WarpGroups& warp_groups() { return warp_groups_; }
 
   /// Waits for all threads of the block. The sum of what they gave as `contribution` (__syncthreads_count).
   unsigned barrier(unsigned contribution);
@@ -95,8 +107,18 @@ class BlockRunner {
     release(warp, *full);
   }
 
+  /// Suspends the calling thread until wake(its number). what: one of the names above.
+  void wait_for(const char* what);
+  void wake(unsigned thread);
+
+  /// Called where threads give each other work without waiting: sometimes others go on first, and sometimes
+  /// a copy of a box ends.
+  void let_others_run();
+
   /// Adds a finding about the calling thread. what: without kernel, block and thread.
   void report(FindingKind kind, const std::string& what);
+  /// The same about the block.
+  void report_of_block(FindingKind kind, const std::string& what);
 
   /// Ends the block; the calling thread does not go on.
   [[noreturn]] void abort();
@@ -113,6 +135,7 @@ class BlockRunner {
   void release_all();
   void enqueue(unsigned warp);
   bool pick_next();
+  bool finish_copies_and_pick();
   void suspend();
   void finish_thread();
   void report_deadlock();
@@ -122,6 +145,9 @@ class BlockRunner {
   std::unique_ptr<DeviceThread[]> threads_;
   std::array<Warp, max_warps> warps_;
   SharedMemory shared_;
+  PhaseBarriers barriers_{*this};
+  BoxCopies box_copies_{*this};
+  WarpGroups warp_groups_{*this};
   Fiber scheduler_;
   Random random_;
   std::array<std::array<std::uint8_t, lanes_per_warp>, 64> lane_orders_{};

@@ -10,18 +10,24 @@ namespace tpn::cuda_on_cpu {
 
 /// What a kernel, or the host around it, can do wrong. Those with (race) are found by the race build only.
 enum class FindingKind : std::uint8_t {
-  divergent_barrier,            ///< some threads of a block wait at __syncthreads, others never come
-  divergent_collective,         ///< lanes named in the mask do not come, or come to another collective
-  unfinished_copy,              ///< a thread ended with cp.async copies it had not waited for
-  copy_read_before_wait,        ///< (race) access to the destination of a cp.async that was not waited for
-  race_in_shared_memory,        ///< (race) no barrier between two threads' accesses
-  race_in_block,                ///< (race) the same in global memory
-  race_between_blocks,          ///< (race) in global memory, by two blocks of one launch
+  divergent_barrier,      ///< some threads of a block wait at __syncthreads, others never come
+  divergent_collective,   ///< lanes named in the mask, or warps of a group, do not come, or elsewhere
+  unfinished_copy,        ///< a thread ended with cp.async copies it had not waited for, or a block with
+                          ///< copies of boxes that nobody had
+  endless_wait,           ///< threads wait for a phase of a PhaseBarrier that never ends
+  barrier_misuse,         ///< a PhaseBarrier not initialised, overwritten, with too many arrivals or bytes
+  box_copy_misuse,        ///< copy_box with what is not a map of that many dimensions
+  product_misuse,         ///< wgmma with invalid operands, without a fence, or sums touched before the wait
+  unfinished_product,     ///< a thread ended with wgmma products it had not waited for
+  copy_read_before_wait,  ///< (race) access to the destination of a cp.async that was not waited for
+  race_in_shared_memory,  ///< (race) no barrier between two threads' accesses
+  race_in_block,          ///< (race) the same in global memory
+  race_between_blocks,    ///< (race) in global memory, by two blocks of one launch
   uninitialized_shared_read,    ///< (race)
-  shared_out_of_bounds,         ///< (race); the plain build finds those of cp.async and ldmatrix
-  global_out_of_bounds,         ///< (race)
+  shared_out_of_bounds,         ///< (race); the plain build finds those of copies, ldmatrix and wgmma
+  global_out_of_bounds,         ///< (race); the plain build finds those of copy_box
   host_memory_access,           ///< (race) a kernel was given a pointer to the host's memory
-  misaligned_access,            ///< (race); the plain build finds those of cp.async and ldmatrix
+  misaligned_access,            ///< (race); the plain build finds those of copies and ldmatrix
   shared_memory_limit,          ///< arrays of fixed size over 48 KiB, or all over what the launch may have
   host_access_before_copy_end,  ///< the host touched the destination of an unfinished cudaMemcpyAsync
   trap,                         ///< the kernel called __trap

@@ -1,5 +1,6 @@
 // What CUDA gives kernels beyond C++: their place in the grid, barriers, warp collectives, atomics. For
-// tensor cores and asynchronous copies see tensor_core.h and async_copy.h.
+// tensor cores and asynchronous copies see tensor_core.h and async_copy.h, for Hopper's warp_group.h,
+// box_copy.h and phase_barrier.h.
 #pragma once
 
 #include <bit>
@@ -10,7 +11,10 @@
 #include <vector_types.h>
 
 #include "tests/cuda_on_cpu/async_copy.h"
+#include "tests/cuda_on_cpu/box_copy.h"
+#include "tests/cuda_on_cpu/phase_barrier.h"
 #include "tests/cuda_on_cpu/tensor_core.h"
+#include "tests/cuda_on_cpu/warp_group.h"
 
 // Variables, not macros: cudaLaunchConfig_t has a member gridDim.
 // NOLINTBEGIN(readability-identifier-naming): CUDA's names
@@ -33,8 +37,11 @@ struct SharedArray {
 /// The running block's memory for the array, which holds NaN bytes at first.
 void* shared_array(const SharedArray& array);
 
-/// The running block's dynamic shared memory, aligned to 128 bytes.
+/// The running block's dynamic shared memory, aligned to 1024 bytes.
 void* dynamic_shared();
+
+/// As in kernels/cuda/device.cuh; see SharedMemory::number.
+std::uint32_t shared_address(const void* shared);
 
 enum class Shuffle : std::uint8_t { from_lane, up, down, exclusive_or };
 

@@ -40,6 +40,16 @@ const char* name_of(FindingKind kind) {
       return "divergent_collective";
     case FindingKind::unfinished_copy:
       return "unfinished_copy";
+    case FindingKind::endless_wait:
+      return "endless_wait";
+    case FindingKind::barrier_misuse:
+      return "barrier_misuse";
+    case FindingKind::box_copy_misuse:
+      return "box_copy_misuse";
+    case FindingKind::product_misuse:
+      return "product_misuse";
+    case FindingKind::unfinished_product:
+      return "unfinished_product";
     case FindingKind::copy_read_before_wait:
       return "copy_read_before_wait";
     case FindingKind::race_in_shared_memory:

@@ -180,7 +180,68 @@ void run_type(const FragmentProduct& product) {
   }
 }
 
+/// Elements as f32.
+template <Operand Type>
+void convert(const std::uint16_t* from, Index count, float* to) {
+  for (Index i = 0; i < count; ++i) to[i] = element<Type>(from[i]);
+}
+
+/// Rows of sums by `Rows`, two vectors wide. a: [Rows][depth]; b: [depth][columns] at the first column.
+template <Index Rows>
+void multiply_tile(float* sum, const float* a, const float* b, Index depth, Index columns) {
+  using V = Vec<vector_floats>;
+  typename V::Type sums[Rows][2];
+#pragma GCC unroll 8
+  for (Index i = 0; i < Rows; ++i) {
+    sums[i][0] = load<typename V::Type>(sum + i * columns);
+    sums[i][1] = load<typename V::Type>(sum + i * columns + vector_floats);
+  }
+  for (Index k = 0; k < depth; ++k) {
+    const auto left = load<typename V::Type>(b + k * columns);
+    const auto right = load<typename V::Type>(b + k * columns + vector_floats);
+#pragma GCC unroll 8
+    for (Index i = 0; i < Rows; ++i) {
+      const float factor = a[i * depth + k];
+      sums[i][0] += factor * left;
+      sums[i][1] += factor * right;
+    }
+  }
+#pragma GCC unroll 8
+  for (Index i = 0; i < Rows; ++i) {
+    store(sum + i * columns, sums[i][0]);
+    store(sum + i * columns + vector_floats, sums[i][1]);
+  }
+}
+
+template <Operand Type>
+void run_type(const TileProduct& product) {
+  alignas(64) static thread_local float a[max_rows * max_depth];
+  alignas(64) static thread_local float b[max_depth * max_columns];  // [depth][columns]
+  const Index depth = product.depth;
+  const Index columns = product.columns;
+  convert<Type>(product.a, product.rows * depth, a);
+  constexpr Index together = 8;
+  for (Index column = 0; column < columns; column += together) {
+    float rows[together][max_depth];
+    for (Index i = 0; i < together; ++i) {
+      convert<Type>(product.b + (column + i) * depth, depth, static_cast<float*>(rows[i]));
+    }
+    for (Index k = 0; k < depth; ++k) {
+      for (Index i = 0; i < together; ++i) b[k * columns + column + i] = rows[i][k];
+    }
+  }
+  for (Index column = 0; column < columns; column += 2 * vector_floats) {
+    for (Index row = 0; row < product.rows; row += 4) {
+      multiply_tile<4>(product.sum + row * columns + column, a + row * depth, b + column, depth, columns);
+    }
+  }
+}
+
 }  // namespace
+
+void run(const TileProduct& product) {
+  return product.type == Operand::bf16 ? run_type<Operand::bf16>(product) : run_type<Operand::f16>(product);
+}
 
 void run(const FragmentProduct& product) {
   switch (product.type) {

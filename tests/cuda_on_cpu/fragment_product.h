@@ -1,4 +1,5 @@
-// The arithmetic of emulated tensor cores: a warp's matrix product, from and to the registers of its lanes.
+// The arithmetic of emulated tensor cores: a warp's matrix product, from and to the registers of its lanes,
+// and that of a group of warps, from and to rows.
 #pragma once
 
 #include <array>
@@ -20,14 +21,31 @@ struct FragmentProduct {
 
 inline constexpr int max_tiles = 32;  // of m and of n
 
-// The same source compiled for two instruction sets; run_fragment_product takes the better that the machine
-// has.
+/// sum += a b^T, all row-major without gaps.
+struct TileProduct {
+  Operand type;            // bf16 or f16
+  int rows;                // a multiple of 4
+  int columns;             // a multiple of 16
+  int depth;               // a multiple of 16
+  const std::uint16_t* a;  // [rows][depth]
+  const std::uint16_t* b;  // [columns][depth]
+  float* sum;              // [rows][columns]
+};
+
+inline constexpr int max_rows = 64;
+inline constexpr int max_columns = 256;
+inline constexpr int max_depth = 64;
+
+// The same source compiled for two instruction sets; run_... takes the better that the machine has.
 namespace sse2 {
 void run(const FragmentProduct& product);
-}
+void run(const TileProduct& product);
+}  // namespace sse2
 namespace avx2 {
 void run(const FragmentProduct& product);
-}
+void run(const TileProduct& product);
+}  // namespace avx2
 void run_fragment_product(const FragmentProduct& product);
+void run_tile_product(const TileProduct& product);
 
 }  // namespace tpn::cuda_on_cpu

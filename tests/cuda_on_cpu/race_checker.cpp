@@ -27,13 +27,14 @@ enum class Problem : std::uint8_t {
   race_with_reads
 };
 
-/// What threads do to memory, with cp.async's two moments.
-enum class Act : std::uint8_t { read, write, atomic, begin_copy, end_copy };
+/// What threads do to memory, with the two moments of copies. Products and copies of boxes are by helpers.
+enum class Act : std::uint8_t { read, write, atomic, begin_copy, end_copy, product_read, begin_box, end_box };
 
 struct Actor {
   unsigned thread;
   std::uint32_t place;
-  std::size_t size;  // bytes of the whole access
+  std::size_t size;    // bytes of the whole access
+  Record helper = {};  // its record, see Clock
 };
 
 bool lies_in(const void* address, const void* begin, std::size_t size) {
@@ -69,9 +70,10 @@ class Checker {
 
  private:
   void check(Shadow& shadow, std::size_t offset, Act act, const Actor& actor);
-  Problem check_cell(const Shadow& shadow, Cell& cell, Act act, unsigned thread) const;
-  Problem check_bytes(Shadow& shadow, std::size_t offset, std::size_t count, Act act, unsigned thread,
+  Problem check_cell(const Shadow& shadow, Cell& cell, Act act, const Actor& actor);
+  Problem check_bytes(Shadow& shadow, std::size_t offset, std::size_t count, Act act, const Actor& actor,
                       Cell& before);
+  [[nodiscard]] Problem problem_of_write(Record write, Act act) const;
   void check_other_memory(const void* address, Act act, const Actor& actor);
   void report(const Shadow& shadow, std::size_t offset, Act act, const Actor& actor, Problem problem,
               const Word& word, const Cell& before);
@@ -89,27 +91,32 @@ Checker& checker() {
   return instance;
 }
 
-Problem Checker::check_cell(const Shadow& shadow, Cell& cell, Act act, unsigned thread) const {
+/// Where the write does not come before what is done now.
+Problem Checker::problem_of_write(Record write, Act act) const {
+  const bool pending = write.kind() == Record::pending_copy;
+  if (act == Act::atomic && write.kind() != Record::plain && !pending) return Problem::none;
+  const bool reads = act == Act::read || act == Act::product_read;
+  const bool is_copy = pending || (reads && is_copies(write.thread()));
+  return is_copy && clock_.of_running_block(write) ? Problem::pending_copy : Problem::race_with_write;
+}
+
+Problem Checker::check_cell(const Shadow& shadow, Cell& cell, Act act, const Actor& actor) {
+  const unsigned thread = actor.thread;
   if (cell.write == no_memory) return Problem::no_memory;
-  if (act == Act::end_copy) {  // which its own thread alone waits for; what came between was found there
-    cell = {clock_.now(thread, Record::plain), {}};
+  if (act == Act::end_copy || act == Act::end_box) {  // what came between was found there
+    cell = {act == Act::end_box ? actor.helper : clock_.now(thread, Record::plain), {}};
     return Problem::none;
   }
   Problem problem = Problem::none;
-  const bool reads = act == Act::read || act == Act::atomic;
   if (cell.write == never_written) {
+    const bool reads = act == Act::read || act == Act::atomic || act == Act::product_read;
     if (reads && &shadow == &*shared_) problem = Problem::uninitialized;
   } else if (!clock_.write_before(cell.write, thread)) {
-    const bool atomics =
-        act == Act::atomic && cell.write.kind() != Record::plain && cell.write.kind() != Record::pending_copy;
-    if (!atomics) {
-      problem = cell.write.kind() == Record::pending_copy && clock_.of_running_block(cell.write)
-                    ? Problem::pending_copy
-                    : Problem::race_with_write;
-    }
+    problem = problem_of_write(cell.write, act);
   }
-  if (act == Act::read) {
-    cell.read = clock_.add_read(cell.read, thread);
+  if (act == Act::read || act == Act::product_read) {
+    cell.read = act == Act::read ? clock_.add_read(cell.read, thread)
+                                 : clock_.add_helper_read(cell.read, actor.helper, thread);
     return problem;
   }
   if (problem == Problem::none && !cell.read.none() && !clock_.reads_before(cell.read, thread)) {
@@ -122,6 +129,9 @@ Problem Checker::check_cell(const Shadow& shadow, Cell& cell, Act act, unsigned 
     case Act::begin_copy:
       cell.write = clock_.now(thread, Record::pending_copy);
       break;
+    case Act::begin_box:
+      cell.write = actor.helper;
+      break;
     default:
       cell.write = clock_.now(thread, Record::plain);
   }
@@ -129,14 +139,14 @@ Problem Checker::check_cell(const Shadow& shadow, Cell& cell, Act act, unsigned 
   return problem;
 }
 
-Problem Checker::check_bytes(Shadow& shadow, std::size_t offset, std::size_t count, Act act, unsigned thread,
-                             Cell& before) {
+Problem Checker::check_bytes(Shadow& shadow, std::size_t offset, std::size_t count, Act act,
+                             const Actor& actor, Cell& before) {
   shadow.split_word(offset);
   Problem problem = Problem::none;
   for (std::size_t i = 0; i < count; ++i) {
     Cell& cell = shadow.bytes(offset)[(offset + i) % 4];
     const Cell old = cell;
-    const Problem found = check_cell(shadow, cell, act, thread);
+    const Problem found = check_cell(shadow, cell, act, actor);
     if (problem == Problem::none && found != Problem::none) {
       problem = found;
       before = old;
@@ -157,11 +167,11 @@ void Checker::check(Shadow& shadow, std::size_t offset, Act act, const Actor& ac
     Cell before = word.cell;
     Problem problem = Problem::none;
     if (count < 4 || before.write == split) {
-      problem = check_bytes(shadow, at, count, act, actor.thread, before);
+      problem = check_bytes(shadow, at, count, act, actor, before);
     } else if (!last_before.write.none() && before == last_before) {
       word.cell = last_after;
     } else {
-      problem = check_cell(shadow, word.cell, act, actor.thread);
+      problem = check_cell(shadow, word.cell, act, actor);
       last_before = before;
       last_after = word.cell;
     }
@@ -169,7 +179,7 @@ void Checker::check(Shadow& shadow, std::size_t offset, Act act, const Actor& ac
       report(shadow, at, act, actor, problem, word, before);
       if (problem == Problem::no_memory) runner_->abort();
     }
-    (act == Act::read ? word.read_place : word.write_place) = actor.place;
+    (act == Act::read || act == Act::product_read ? word.read_place : word.write_place) = actor.place;
     at += count;
   }
 }
@@ -186,24 +196,36 @@ const char* verb(Act act) {
       return "cp.async";
     case Act::end_copy:
       return "end of a cp.async";
+    case Act::product_read:
+      return "wgmma's read";
+    case Act::begin_box:
+      return "copy of a box, among it";
+    case Act::end_box:
+      return "end of a copy of a box";
   }
   return "access";
+}
+
+/// "thread 3", or what acts for threads.
+std::string describe_actor(unsigned thread) {
+  if (is_copies(thread)) return "a copy of a box";
+  if (is_products(thread)) return "wgmma of warp group " + std::to_string(thread - max_threads);
+  return "thread " + std::to_string(thread);
 }
 
 std::string Checker::describe_other(Record record, bool is_write) const {
   if (!clock_.of_running_block(record))
     return "thread " + std::to_string(record.thread()) + " of another block";
   if (is_write) {
-    return record.kind() == Record::many_atomics ? "several threads"
-                                                 : "thread " + std::to_string(record.thread());
+    return record.kind() == Record::many_atomics ? "several threads" : describe_actor(record.thread());
   }
   switch (record.kind()) {
     case Record::one_thread:
-      return "thread " + std::to_string(record.thread());
+      return describe_actor(record.thread());
     case Record::one_warp:
       return "several threads of warp " + std::to_string(record.thread());
     case Record::one_block:
-      return "threads of several warps";
+      return record.is_set() ? "wgmma and other threads, or several warp groups" : "threads of several warps";
     default:
       return "several blocks";
   }
@@ -252,8 +274,10 @@ void Checker::report(const Shadow& shadow, std::size_t offset, Act act, const Ac
       return;
     case Problem::pending_copy:
       add(FindingKind::copy_read_before_wait, actor, word.write_place, act,
-          where + ", the destination of a cp.async not waited for by thread " +
-              std::to_string(before.write.thread()));
+          where + (is_copies(before.write.thread())
+                       ? ", the destination of a copy of a box not waited for"
+                       : ", the destination of a cp.async not waited for by thread " +
+                             std::to_string(before.write.thread())));
       return;
     case Problem::race_with_write:
       add(kind_of_race(before.write), actor, word.write_place, act,
@@ -324,6 +348,34 @@ void copy_begins(unsigned thread, const void* shared, std::size_t size, const vo
 }
 void copy_ends(unsigned thread, const void* shared, std::size_t size, const void* place) {
   checker().access(shared, Act::end_copy, {thread, place_of(place), size});
+}
+
+void arrived(unsigned thread, std::size_t barrier) {
+  checker().clock().arrive(thread, barrier);
+}
+void phase_ended(std::size_t barrier, std::uint64_t phase) {
+  checker().clock().end_phase(barrier, phase);
+}
+void phase_waited(unsigned thread, std::size_t barrier) {
+  checker().clock().wait(thread, barrier);
+}
+void box_copy_begins(unsigned thread, std::size_t barrier, std::uint64_t phase, const void* shared,
+                     std::size_t size, const void* place) {
+  const Record record = checker().clock().at(copies_at(barrier), phase, Record::pending_copy);
+  checker().access(shared, Act::begin_box, {thread, place_of(place), size, record});
+}
+void box_copy_ends(unsigned thread, std::size_t barrier, std::uint64_t phase, const void* shared,
+                   std::size_t size, const void* place) {
+  const Record record = checker().clock().at(copies_at(barrier), phase, Record::plain);
+  checker().access(shared, Act::end_box, {thread, place_of(place), size, record});
+}
+void product_reads(unsigned thread, std::uint64_t commits, const void* shared, std::size_t size,
+                   const void* place) {
+  const Record record = checker().clock().at(products_of(thread), commits, Record::one_thread);
+  checker().access(shared, Act::product_read, {thread, place_of(place), size, record});
+}
+void products_waited(unsigned thread, std::uint64_t commits) {
+  checker().clock().wait_for_products(thread, commits);
 }
 
 }  // namespace tpn::cuda_on_cpu::race

@@ -36,6 +36,21 @@ void access(unsigned thread, const void* address, std::size_t size, Access kind,
 void copy_begins(unsigned thread, const void* shared, std::size_t size, const void* place);
 void copy_ends(unsigned thread, const void* shared, std::size_t size, const void* place);
 
+/// A thread arrives at a barrier with phases; a phase ends; a thread has waited for the last that ended.
+void arrived(unsigned thread, std::size_t barrier);
+void phase_ended(std::size_t barrier, std::uint64_t phase);
+void phase_waited(unsigned thread, std::size_t barrier);
+/// A copy that the thread starts and whose bytes come in a phase of the barrier.
+void box_copy_begins(unsigned thread, std::size_t barrier, std::uint64_t phase, const void* shared,
+                     std::size_t size, const void* place);
+void box_copy_ends(unsigned thread, std::size_t barrier, std::uint64_t phase, const void* shared,
+                   std::size_t size, const void* place);
+/// A product, started by the thread's warp after so many commits, may read from now on until one of the group
+/// has waited; a thread has waited for all before the last of so many commits.
+void product_reads(unsigned thread, std::uint64_t commits, const void* shared, std::size_t size,
+                   const void* place);
+void products_waited(unsigned thread, std::uint64_t commits);
+
 #else
 
 inline constexpr bool enabled = false;
@@ -55,6 +70,16 @@ inline void copy_begins(unsigned /*thread*/, const void* /*shared*/, std::size_t
                         const void* /*place*/) {}
 inline void copy_ends(unsigned /*thread*/, const void* /*shared*/, std::size_t /*size*/,
                       const void* /*place*/) {}
+inline void arrived(unsigned /*thread*/, std::size_t /*barrier*/) {}
+inline void phase_ended(std::size_t /*barrier*/, std::uint64_t /*phase*/) {}
+inline void phase_waited(unsigned /*thread*/, std::size_t /*barrier*/) {}
+inline void box_copy_begins(unsigned /*thread*/, std::size_t /*barrier*/, std::uint64_t /*phase*/,
+                            const void* /*shared*/, std::size_t /*size*/, const void* /*place*/) {}
+inline void box_copy_ends(unsigned /*thread*/, std::size_t /*barrier*/, std::uint64_t /*phase*/,
+                          const void* /*shared*/, std::size_t /*size*/, const void* /*place*/) {}
+inline void product_reads(unsigned /*thread*/, std::uint64_t /*commits*/, const void* /*shared*/,
+                          std::size_t /*size*/, const void* /*place*/) {}
+inline void products_waited(unsigned /*thread*/, std::uint64_t /*commits*/) {}
 
 #endif
 

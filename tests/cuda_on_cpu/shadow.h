@@ -8,8 +8,8 @@
 namespace tpn::cuda_on_cpu::race {
 
 /// One or several accesses: by whom and when. As a number 0 is none.
-///   bits 32-63  block: a serial number over all blocks that ever ran, from 1
-///   bits 22-31  thread of the block
+///   bits 33-63  block: a serial number over all blocks that ever ran, from 1
+///   bits 22-32  thread of the block, or who acts for threads later, see Clock
 ///   bits  2-21  tick of the block's clock at which the thread last waited for others
 ///   bits  0-1   kind
 /// With a block of 0 it says what was not written by a kernel, see Memory.
@@ -18,12 +18,12 @@ class Record {
   // Kinds of records of writes.
   static constexpr unsigned plain = 0;
   static constexpr unsigned atomic = 1;
-  static constexpr unsigned pending_copy = 2;  // a cp.async that was not waited for
+  static constexpr unsigned pending_copy = 2;  // a cp.async that was not waited for, a box that has not come
   static constexpr unsigned many_atomics = 3;  // unordered; thread 1: of several blocks, thread 0: of one
   // Kinds of records of reads.
   static constexpr unsigned one_thread = 0;
-  static constexpr unsigned one_warp = 1;  // several lanes; the thread is the warp's number
-  static constexpr unsigned one_block = 2;
+  static constexpr unsigned one_warp = 1;   // several lanes; the thread is the warp's number
+  static constexpr unsigned one_block = 2;  // thread 1: a set that the clock knows by the tick
   static constexpr unsigned many_blocks = 3;
 
   static constexpr std::uint32_t max_tick = (1U << 20) - 1;
@@ -31,15 +31,18 @@ class Record {
   constexpr Record() = default;
   constexpr explicit Record(std::uint64_t bits) : bits_(bits) {}
   constexpr Record(std::uint32_t block, unsigned thread, std::uint32_t tick, unsigned kind)
-      : bits_(std::uint64_t{block} << 32 | std::uint64_t{thread} << 22 | std::uint64_t{tick} << 2 | kind) {}
+      : bits_(std::uint64_t{block} << 33 | std::uint64_t{thread} << 22 | std::uint64_t{tick} << 2 | kind) {}
 
-  [[nodiscard]] constexpr std::uint32_t block() const { return static_cast<std::uint32_t>(bits_ >> 32); }
-  [[nodiscard]] constexpr unsigned thread() const { return static_cast<unsigned>(bits_ >> 22 & 0x3ffU); }
+  [[nodiscard]] constexpr std::uint32_t block() const { return static_cast<std::uint32_t>(bits_ >> 33); }
+  [[nodiscard]] constexpr unsigned thread() const { return static_cast<unsigned>(bits_ >> 22 & 0x7ffU); }
   [[nodiscard]] constexpr std::uint32_t tick() const {
     return static_cast<std::uint32_t>(bits_ >> 2) & max_tick;
   }
   [[nodiscard]] constexpr unsigned kind() const { return static_cast<unsigned>(bits_ & 3U); }
   [[nodiscard]] constexpr bool none() const { return bits_ == 0; }
+  [[nodiscard]] constexpr std::uint64_t bits() const { return bits_; }
+  /// Of reads.
+  [[nodiscard]] constexpr bool is_set() const { return kind() == one_block && thread() == 1; }
   constexpr bool operator==(const Record&) const = default;
 
  private:

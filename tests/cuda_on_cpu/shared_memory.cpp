@@ -79,6 +79,23 @@ bool SharedMemory::valid(const void* address, std::size_t size) const {
                      [&](const Placed& placed) { return lies_in(placed.begin, placed.array->bytes); });
 }
 
+std::uint32_t SharedMemory::first_fixed_number() const {
+  return static_cast<std::uint32_t>(reserved_per_block + round_up(dynamic_bytes_, 1024));
+}
+
+std::uint32_t SharedMemory::number(const void* address) const {
+  const auto* byte = static_cast<const std::byte*>(address);
+  return byte >= dynamic_
+             ? static_cast<std::uint32_t>(reserved_per_block) + static_cast<std::uint32_t>(byte - dynamic_)
+             : first_fixed_number() + static_cast<std::uint32_t>(byte - fixed_);
+}
+
+std::byte* SharedMemory::at(std::uint32_t number) const {
+  const std::uint32_t first_fixed = first_fixed_number();
+  if (number >= first_fixed) return fixed_ + (number - first_fixed);
+  return dynamic_ + number - reserved_per_block;
+}
+
 std::string SharedMemory::describe(const void* address) const {
   const auto* byte = static_cast<const std::byte*>(address);
   // The array with the greatest start at or below the address.
@@ -115,6 +132,16 @@ void* shared_array(const SharedArray& array) {
     runner.abort();
   }
   return memory;
+}
+
+std::uint32_t shared_address(const void* shared) {
+  BlockRunner& runner = *BlockRunner::current();
+  if (!runner.shared().valid(shared, 1)) {
+    runner.report(FindingKind::shared_out_of_bounds,
+                  "takes the shared address of what is not in its block's shared memory");
+    runner.abort();
+  }
+  return runner.shared().number(shared);
 }
 
 void* dynamic_shared() {

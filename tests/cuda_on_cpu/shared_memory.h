@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ class SharedMemory {
 
   /// The array's memory, NaN bytes at the first call in a block. Null: it is more than fixed_limit in all.
   void* fixed(const SharedArray& array);
+  /// Aligned to 1024 bytes.
   [[nodiscard]] void* dynamic() const { return dynamic_; }
 
   /// Bytes of all arrays and the dynamic memory.
@@ -39,6 +41,12 @@ class SharedMemory {
   /// Whether all of the bytes are of one array or of the dynamic memory.
   [[nodiscard]] bool valid(const void* address, std::size_t size) const;
 
+  /// What instructions call the address: an offset within the block's shared memory, below 2^18. The dynamic
+  /// memory comes first, the arrays of fixed size behind it. The address is that of a valid byte.
+  [[nodiscard]] std::uint32_t number(const void* address) const;
+  /// The address with that number; there may be none of the block's memory.
+  [[nodiscard]] std::byte* at(std::uint32_t number) const;
+
   /// "shared array `tile` + 12", or how far it is past the nearest array. The address is contained.
   [[nodiscard]] std::string describe(const void* address) const;
 
@@ -49,6 +57,8 @@ class SharedMemory {
       gap_bytes + fixed_area_bytes + gap_bytes + total_limit + reserved_per_block + gap_bytes;
 
  private:
+  [[nodiscard]] std::uint32_t first_fixed_number() const;
+
   struct Placed {
     const SharedArray* array;
     std::byte* begin;

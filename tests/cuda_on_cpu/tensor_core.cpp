@@ -25,6 +25,14 @@ struct MultiplyLane {
 
 using Arguments = std::array<void*, lanes_per_warp>;
 
+bool has_avx2() {
+  static const bool has = [] {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  }();
+  return has;
+}
+
 void check_whole_warp(BlockRunner& runner, std::uint32_t lanes, const char* name) {
   if (lanes == ~0U) return;
   runner.report(FindingKind::divergent_collective, std::string(name) + " needs a warp of 32 lanes");
@@ -88,11 +96,10 @@ void multiply_fragments(Operand type, int m, int n, float* sum, const std::uint3
 }
 
 void run_fragment_product(const FragmentProduct& product) {
-  static const auto better = [] {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &avx2::run : &sse2::run;
-  }();
-  better(product);
+  has_avx2() ? avx2::run(product) : sse2::run(product);
+}
+void run_tile_product(const TileProduct& product) {
+  has_avx2() ? avx2::run(product) : sse2::run(product);
 }
 
 }  // namespace tpn::cuda_on_cpu
