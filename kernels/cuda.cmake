@@ -1,6 +1,16 @@
 # The CUDA backend.
 include(cuda/sources.cmake)
-tpn_layer(cuda SOURCES ${TPN_CUDA_SOURCES} LINKS tpn_kernels PRIVATE_LINKS CUDA::cudart_static)
+if(CMAKE_CUDA_ARCHITECTURES MATCHES "90a")
+  add_library(tpn_cuda_hopper OBJECT ${TPN_CUDA_HOPPER_SOURCES})
+  target_link_libraries(tpn_cuda_hopper PRIVATE tpn_kernels tpn_flags)
+  set_target_properties(tpn_cuda_hopper PROPERTIES CUDA_ARCHITECTURES 90a-real)
+  set(hopper_objects $<TARGET_OBJECTS:tpn_cuda_hopper>)
+endif()
+tpn_layer(cuda SOURCES ${TPN_CUDA_SOURCES} OBJECTS ${hopper_objects} LINKS tpn_kernels
+          PRIVATE_LINKS CUDA::cudart_static)
+if(hopper_objects)
+  target_compile_definitions(tpn_cuda PRIVATE TPN_HAS_WGMMA)
+endif()
 include(cuda/libraries/libraries.cmake)
 include(cuda/build_id.cmake)
 

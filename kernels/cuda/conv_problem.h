@@ -93,4 +93,22 @@ struct ConvProblem {
   float* partial = nullptr;  ///< (splits, rows, channels), with several splits
 };
 
+/// A step of depth for kernels that fetch boxes: consecutive channels from `channel` on, under the tap
+/// (t,h,w).
+struct ConvStep {
+  std::int32_t channel = 0;
+  std::int32_t t = 0, h = 0, w = 0;
+};
+
+/// How kernels that fetch boxes cut y: a tile's rows are the positions of a box of y, numbered as those of y
+/// are (w fastest); where the box has fewer, the rest of the tile is unused. Tiles are numbered likewise.
+struct ConvBoxes {
+  Divider w, h, t;                    ///< by the extents of a box
+  int views = 1;                      ///< its extent in n
+  int rows = 1;                       ///< its positions
+  Divider tiles_w, tiles_h, tiles_t;  ///< by the boxes side by side in y
+  int all_views = 1;                  ///< N
+  const ConvStep* steps = nullptr;    ///< of all splits, and one more: it is read one ahead
+};
+
 }  // namespace tpn::cuda

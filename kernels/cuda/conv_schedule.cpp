@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/cuda/conv_boxes.h"
 #include "kernels/cuda/launch.h"
 
 namespace tpn::cuda {
@@ -44,7 +45,8 @@ double estimate(const ConvForm& form, const ConvTile& tile, const ConvSchedule& 
   const double depth = tile.depth_bytes / static_cast<double>(element_bytes(form.type));
   const double products = static_cast<double>(tile.rows) * tile.columns * depth;
   const double copied = (static_cast<double>(tile.rows) + tile.columns) * tile.depth_bytes;
-  const double step = std::max({products / device.products_per_clock, copied / l2_bytes,
+  const double rate = tile.boxes ? device.warp_group_products_per_clock : device.products_per_clock;
+  const double step = std::max({products / rate, copied / l2_bytes,
                                 (products * tile.shared_bytes_per_product + copied) / shared_bytes});
   const double sums = static_cast<double>(tile.rows) * tile.columns;
   const double epilogue = sums * bytes_per_sum(form, schedule) / dram_bytes;
@@ -86,6 +88,7 @@ ConvDevice conv_device(ConvType type) {
     // Hopper's tensor cores give mma.sync about five eighths of what they give wgmma.
     const double half = major == 9 ? 1300 : (server ? 1024 : 512);
     device.products_per_clock = type == ConvType::tf32 ? half / 2 : half;
+    if (type != ConvType::tf32 && major == 9 && minor == 0) device.warp_group_products_per_clock = 2048;
   }
   return device;
 }
@@ -96,12 +99,18 @@ std::int64_t partial_bytes(const ConvForm& form, const ConvSchedule& schedule) {
          static_cast<std::int64_t>(sizeof(float));
 }
 
+bool runs(const ConvForm& form, const ConvTile& tile, const ConvDevice& device) {
+  if (tile.boxes && (device.warp_group_products_per_clock == 0 || !takes_boxes(form))) return false;
+  return tile.shared_bytes <= device.shared_bytes_per_block;
+}
+
 ConvChoice choose_schedule(const ConvForm& form, const ConvVariant& variant, int splits,
                            const ConvDevice& device) {
   const ConvTile& tile = variant.tile;
   const ConvSizes& s = form.sizes;
   ConvSchedule schedule;
-  schedule.row_tiles = static_cast<int>(tiles_of(s.rows, tile.rows));
+  schedule.row_tiles =
+      tile.boxes ? tile_count(choose_boxes(s, tile.rows)) : static_cast<int>(tiles_of(s.rows, tile.rows));
   schedule.column_tiles = static_cast<int>(tiles_of(s.columns, tile.columns));
   schedule.steps = static_cast<int>(tiles_of(s.chunks, tile.depth_bytes / 16));
   // Splits are for small results, which the kernel that sums them counts in an int.
@@ -119,7 +128,7 @@ std::vector<ConvChoice> conv_choices(const ConvForm& form, std::span<const ConvV
                                      const ConvDevice& device) {
   std::vector<ConvChoice> choices;
   for (const ConvVariant& variant : variants) {
-    if (variant.tile.shared_bytes > device.shared_bytes_per_block) continue;
+    if (!runs(form, variant.tile, device)) continue;
     const ConvChoice whole = choose_schedule(form, variant, 1, device);
     ConvChoice best = whole;
     for (int splits = 2; splits <= most_splits; ++splits) {

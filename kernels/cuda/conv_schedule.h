@@ -13,7 +13,8 @@ struct ConvDevice {
   int multiprocessors = 132;
   int shared_bytes_per_block = 0;
   int shared_bytes_per_multiprocessor = 0;
-  double products_per_clock = 0;  ///< of a multiprocessor, in the convolution's type
+  double products_per_clock = 0;             ///< of a multiprocessor, in the convolution's type
+  double warp_group_products_per_clock = 0;  ///< likewise, by warp groups; 0: it has no such products
 };
 
 /// Of the current device; throws Error when it cannot be asked.
@@ -26,11 +27,14 @@ struct ConvChoice {
   double clocks = 0;  ///< that the estimate gives
 };
 
+/// Whether the device and the convolution, a product, allow the variant.
+bool runs(const ConvForm& form, const ConvTile& tile, const ConvDevice& device);
+
 /// form: of a product. splits: at least 1; fewer are made where steps do not suffice.
 ConvChoice choose_schedule(const ConvForm& form, const ConvVariant& variant, int splits,
                            const ConvDevice& device);
 
-/// Each variant that fits the device, whole and, where that should be faster, in splits; the fastest first,
+/// Each variant that runs() it, whole and, where that should be faster, in splits; the fastest first,
 /// as far as the estimate can tell.
 std::vector<ConvChoice> conv_choices(const ConvForm& form, std::span<const ConvVariant> variants,
                                      const ConvDevice& device);

@@ -4,11 +4,15 @@
 #include <cstdint>
 #include <span>
 
+#include <cuda.h>
+
 #include "kernels/cuda/conv_problem.h"
 
 namespace tpn::cuda {
 
 using ConvKernelFunction = void (*)(ConvProblem);
+/// Those that fetch boxes also take x and the weights as maps, see conv_boxes.h.
+using ConvBoxKernelFunction = void (*)(CUtensorMap x, CUtensorMap weights, ConvProblem, ConvBoxes);
 
 /// What is multiplied. f32 and tf32 are both stored as f32; tf32 is rounded to 10 bits of mantissa.
 enum class ConvType : std::uint8_t { f32, tf32, f16, bf16 };
@@ -23,19 +27,26 @@ struct ConvTile {
   int shared_bytes = 0;
   /// Bytes of shared memory read for each product, which is what limits small tiles.
   double shared_bytes_per_product = 0;
+  bool boxes = false;  ///< fetched and multiplied by warp groups, see conv_boxes.h
 };
 
+/// With the kernel of its kind.
 struct ConvVariant {
   ConvTile tile;
   ConvKernelFunction kernel = nullptr;
+  ConvBoxKernelFunction box_kernel = nullptr;
 };
 
 /// The implicit matrix product on tensor cores...
 std::span<const ConvVariant> conv_variants_bf16();
 std::span<const ConvVariant> conv_variants_f16();
 std::span<const ConvVariant> conv_variants_tf32();
-/// ... and with exact products.
+/// ... with exact products...
 std::span<const ConvVariant> conv_variants_f32();
+/// ... and by warp groups that fetch boxes, on devices of compute capability 9.0. Where TPN_HAS_WGMMA is not
+/// defined they are not compiled.
+std::span<const ConvVariant> conv_box_variants_bf16();
+std::span<const ConvVariant> conv_box_variants_f16();
 
 /// Threads in each block of the other kernels.
 inline constexpr int conv_threads = 256;

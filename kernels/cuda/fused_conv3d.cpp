@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/cuda/compile.h"
+#include "kernels/cuda/conv_boxes.h"
 #include "kernels/cuda/conv_weights.h"
 #include "kernels/cuda/device_constants.h"
 #include "kernels/cuda/launch.h"
@@ -62,38 +63,64 @@ class ConvKernel : public Kernel {
   int residual_;
 };
 
+/// A product's depth in the tables that its kernels read, on the device.
+struct DepthTables {
+  explicit DepthTables(const ProductForm& product) : chunks(upload(chunk_table(product))) {
+    if (takes_boxes(product.form)) steps = upload(step_table(product));
+  }
+
+  std::shared_ptr<const Buffer> chunks;
+  std::shared_ptr<const Buffer> steps;  ///< null where no boxes can be fetched
+
+ private:
+  template <class Entry>
+  static std::shared_ptr<const Buffer> upload(const std::vector<Entry>& table) {
+    return upload_constant(table.data(), table.size() * sizeof(Entry));
+  }
+};
+
 /// The convolution as a matrix product, perhaps in splits that a second kernel sums.
 class ProductKernel final : public ConvKernel {
  public:
-  /// chunks: the table of the product's depth, on the device.
   ProductKernel(const ops::FusedConv3d& op, const Signature& signature, const ProductForm& product,
-                std::shared_ptr<const Buffer> chunks, const ConvChoice& choice)
+                DepthTables tables, const ConvChoice& choice)
       : ConvKernel(op, signature, product.form),
         choice_(choice),
         weights_(product_weights(product, signature)),
-        chunks_(std::move(chunks)) {
+        tables_(std::move(tables)) {
     problem_.weights = weights_->data();
-    problem_.chunks = reinterpret_cast<const ConvChunk*>(chunks_->data());
+    problem_.chunks = reinterpret_cast<const ConvChunk*>(tables_.chunks->data());
     problem_.schedule = choice.schedule;
     const ConvTile& tile = choice.variant.tile;
+    if (tile.boxes) {
+      boxes_ = choose_boxes(form_.sizes, tile.rows);
+      boxes_.steps = reinterpret_cast<const ConvStep*>(tables_.steps->data());
+      weight_map_ = encode_tensor_map(weights_->data(), form_.type, weight_axes(form_.sizes, tile.columns));
+      x_axes_ = x_axes(form_.sizes, boxes_);
+    }
     const std::int64_t elements = tile.depth_bytes / element_bytes(form_.type);
     name_ = "implicit_gemm_" + std::to_string(tile.rows) + "x" + std::to_string(tile.columns) + "x" +
             std::to_string(elements) + "_s" + std::to_string(tile.stages) + "_k" +
             std::to_string(choice.schedule.splits) + " (" + name_of(form_.type) +
-            (form_.type == ConvType::f32 ? " fma)" : " mma)");
+            (form_.type == ConvType::f32 ? " fma)" : (tile.boxes ? " wgmma)" : " mma)"));
   }
 
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
            Stream& stream) const override {
     const ConvProblem problem = bound(inputs, outputs, scratch);
     const ConvSchedule& s = choice_.schedule;
-    const ConvTile& tile = choice_.variant.tile;
-    launch(name_.c_str(), choice_.variant.kernel,
-           {.grid = dim3(static_cast<unsigned>(s.row_tiles) * static_cast<unsigned>(s.column_tiles),
-                         static_cast<unsigned>(form_.sizes.groups), static_cast<unsigned>(s.splits)),
-            .block = dim3(static_cast<unsigned>(tile.threads)),
-            .shared_bytes = static_cast<std::size_t>(tile.shared_bytes)},
-           stream_of(stream), problem);
+    const auto& [tile, kernel, box_kernel] = choice_.variant;
+    const LaunchShape shape{
+        .grid = dim3(static_cast<unsigned>(s.row_tiles) * static_cast<unsigned>(s.column_tiles),
+                     static_cast<unsigned>(form_.sizes.groups), static_cast<unsigned>(s.splits)),
+        .block = dim3(static_cast<unsigned>(tile.threads)),
+        .shared_bytes = static_cast<std::size_t>(tile.shared_bytes)};
+    if (tile.boxes) {
+      launch(name_.c_str(), box_kernel, shape, stream_of(stream),
+             encode_tensor_map(problem.x, form_.type, x_axes_), weight_map_, problem, boxes_);
+    } else {
+      launch(name_.c_str(), kernel, shape, stream_of(stream), problem);
+    }
     if (s.splits == 1) return;
     launch("conv_split_sum", conv_split_sum(form_.type),
            {.grid = dim3(blocks_for(split_sum_threads(), conv_threads)), .block = dim3(conv_threads)},
@@ -123,8 +150,12 @@ class ProductKernel final : public ConvKernel {
 
   ConvChoice choice_;
   std::shared_ptr<const Buffer> weights_;
-  std::shared_ptr<const Buffer> chunks_;
+  DepthTables tables_;
   std::string name_;
+  // For a variant that fetches boxes.
+  ConvBoxes boxes_;
+  CUtensorMap weight_map_{};
+  TensorAxes x_axes_;
 };
 
 std::string plain_name(const ConvForm& form) {
@@ -161,40 +192,49 @@ class PlainKernel final : public ConvKernel {
   std::shared_ptr<const Buffer> weights_;
 };
 
-std::shared_ptr<const Buffer> upload_table(const ProductForm& product) {
-  const std::vector<ConvChunk> table = chunk_table(product);
-  return upload_constant(table.data(), table.size() * sizeof(ConvChunk));
-}
-
 /// The matrix products that can run the convolution, the best guess first, at most `count`.
 std::vector<std::unique_ptr<Kernel>> products(const ops::FusedConv3d& op, const Signature& signature,
                                               const ConvForm& form, std::size_t count) {
   std::vector<std::unique_ptr<Kernel>> kernels;
   if (!is_product(form)) return kernels;
   const ProductForm product = product_form(form);
-  const auto table = upload_table(product);
+  const DepthTables tables(product);
   for (const ConvChoice& choice :
        conv_choices(product.form, conv_variants(form.type), conv_device(form.type))) {
     if (kernels.size() == count) break;
-    kernels.push_back(std::make_unique<ProductKernel>(op, signature, product, table, choice));
+    kernels.push_back(std::make_unique<ProductKernel>(op, signature, product, tables, choice));
   }
   return kernels;
 }
 
 }  // namespace
 
-std::span<const ConvVariant> conv_variants(ConvType type) {
+std::vector<ConvVariant> conv_variants(ConvType type) {
+  std::vector<ConvVariant> all;
+  const auto add = [&](std::span<const ConvVariant> variants) {
+    all.insert(all.end(), variants.begin(), variants.end());
+  };
   switch (type) {
-    case ConvType::tf32:
-      return conv_variants_tf32();
-    case ConvType::f16:
-      return conv_variants_f16();
-    case ConvType::bf16:
-      return conv_variants_bf16();
     case ConvType::f32:
+      add(conv_variants_f32());
+      break;
+    case ConvType::tf32:
+      add(conv_variants_tf32());
+      break;
+    case ConvType::f16:
+      add(conv_variants_f16());
+#ifdef TPN_HAS_WGMMA
+      add(conv_box_variants_f16());
+#endif
+      break;
+    case ConvType::bf16:
+      add(conv_variants_bf16());
+#ifdef TPN_HAS_WGMMA
+      add(conv_box_variants_bf16());
+#endif
       break;
   }
-  return conv_variants_f32();
+  return all;
 }
 
 std::unique_ptr<Kernel> compile_product(const ops::FusedConv3d& op, const Signature& signature,
@@ -205,8 +245,15 @@ std::unique_ptr<Kernel> compile_product(const ops::FusedConv3d& op, const Signat
                 to_string(signature.inputs[1].shape) + " cannot run as a matrix product.");
   }
   const ProductForm product = product_form(form);
-  const ConvChoice choice = choose_schedule(product.form, variant, splits, conv_device(form.type));
-  return std::make_unique<ProductKernel>(op, signature, product, upload_table(product), choice);
+  const ConvDevice device = conv_device(form.type);
+  if (!runs(product.form, variant.tile, device)) {
+    throw Error("A convolution of " + to_string(signature.inputs[0].shape) + " with a weight of " +
+                to_string(signature.inputs[1].shape) + " cannot run by tiles of " +
+                std::to_string(variant.tile.rows) + " x " + std::to_string(variant.tile.columns) +
+                (variant.tile.boxes ? " by warp groups" : "") + " on this device.");
+  }
+  const ConvChoice choice = choose_schedule(product.form, variant, splits, device);
+  return std::make_unique<ProductKernel>(op, signature, product, DepthTables(product), choice);
 }
 
 std::unique_ptr<Kernel> compile_plain(const ops::FusedConv3d& op, const Signature& signature) {

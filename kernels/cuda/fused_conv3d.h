@@ -8,11 +8,11 @@
 
 namespace tpn::cuda {
 
-/// The variants that multiply a type.
-std::span<const ConvVariant> conv_variants(ConvType type);
+/// The variants that multiply a type; runs() tells which of them run a convolution on a device.
+std::vector<ConvVariant> conv_variants(ConvType type);
 
 /// The convolution as a matrix product by one variant, in `splits` parts of its depth (fewer where there are
-/// fewer steps). Throws Error when it cannot be a product.
+/// fewer steps). Throws Error when it cannot be a product, or not by this variant on the current device.
 std::unique_ptr<Kernel> compile_product(const ops::FusedConv3d& op, const Signature& signature,
                                         const ConvVariant& variant, int splits);
 

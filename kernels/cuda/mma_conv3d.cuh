@@ -10,8 +10,7 @@
 // there fragments for tiles of WarpRows x WarpColumns (ldmatrix) one 32-byte slice ahead of the products. A
 // warp tile of 64 x 64 reads 4 KiB of shared memory for 65,536 products (of 16 bits), which is what lets
 // tensor cores and not shared memory be the limit; the smaller ones exist for layers that do not fill the
-// machine otherwise. The epilogue turns the fragments, through the warp's own part of shared memory, into
-// rows of 16 bytes per thread, because the layout of fragments would give stores of 4.
+// machine otherwise.
 //
 // Work: rows x columns x depth products. From L2 each row of tiles reads all weights, each column of tiles
 // all gathered x: depth x (rows / Rows x columns + columns / Columns x rows) elements.
@@ -20,7 +19,7 @@
 #include <array>
 #include <type_traits>
 
-#include "kernels/cuda/conv_epilogue.cuh"
+#include "kernels/cuda/conv_sums.cuh"
 #include "kernels/cuda/conv_tiles.cuh"
 #include "kernels/cuda/conv_variants.h"
 
@@ -51,11 +50,7 @@ struct MmaTile {
   static_assert(Rows % WarpRows == 0 && Columns % WarpColumns == 0 && WarpRows % 16 == 0);
   static_assert(WarpColumns % 16 == 0 && Stages >= 3);
 
-  /// Of a warp in the epilogue: 16 rows of sums; the distance of rows makes their stores hit all banks.
-  static constexpr int staged_row = WarpColumns + 8;
-  static constexpr int staged_floats = 16 * staged_row;
   static constexpr int shared_bytes = Stages * (Rows + Columns) * DepthBytes;
-  static_assert(threads / 32 * staged_floats * 4 <= shared_bytes);
 };
 
 /// What a warp reads of a 32-byte slice of depth: 16 rows of x per fragment, 8 columns of weights.
@@ -120,63 +115,23 @@ __device__ __forceinline__ void multiply(float (&sum)[Tile::warp_rows / 16][Tile
   mma_block<T>(sum, fragments.x, fragments.weights);
 }
 
-/// Stores a warp's sums. staging: Tile::staged_floats of the warp's own.
-template <class T, class Tile>
+/// Stores a warp's sums. staging: shared memory of the warp's own.
+template <class Strip, class Tile>
 __device__ __forceinline__ void store_sums(
     const ConvProblem& p, const ConvBlock& block, int lane, int warp_row, int warp_column, float* staging,
     const float (&sum)[Tile::warp_rows / 16][Tile::warp_columns / 8][4]) {
-  constexpr int vector = vector_size<T>;
-  constexpr int row_lanes = Tile::warp_columns / vector;  // that share a row
-  constexpr int pass_rows = 32 / row_lanes;
-  constexpr int passes = 16 / pass_rows;
-  const int staged_column = lane % row_lanes * vector;
-  const int column = block.column + warp_column + staged_column;
-  const int channel = block.group * p.sizes.columns + column;
-  const bool stores = column < (p.sizes.columns + 7) / 8 * 8;
-  ChannelParameters<vector> parameters;
-  if (stores) parameters = channel_parameters<vector>(p, channel);
-
 #pragma unroll
   for (int m = 0; m < Tile::warp_rows / 16; ++m) {
-    const int first_row = block.row + warp_row + m * 16 + lane / row_lanes;
-    Vector<T, vector> residual[passes];
+    int positions[Strip::passes];
 #pragma unroll
-    for (int pass = 0; pass < passes; ++pass) {
-      const int row = first_row + pass * pass_rows;
-      residual[pass] = {};
-      if (p.residual != nullptr && p.schedule.splits == 1 && stores && row < p.sizes.rows) {
-        residual[pass] = load_residual<T>(p, row, channel);
-      }
+    for (int pass = 0; pass < Strip::passes; ++pass) {
+      const int row = block.row + warp_row + m * 16 + Strip::row(lane, pass);
+      positions[pass] = row < p.sizes.rows ? row : -1;
     }
-#pragma unroll
-    for (int n = 0; n < Tile::warp_columns / 8; ++n) {
-      float* at = staging + lane / 4 * Tile::staged_row + n * 8 + lane % 4 * 2;
-      store_vector(at, Vector<float, 2>{{sum[m][n][0], sum[m][n][1]}});
-      store_vector(at + 8 * Tile::staged_row, Vector<float, 2>{{sum[m][n][2], sum[m][n][3]}});
-    }
+    const Strip strip(p, block, block.column + warp_column, lane, positions);
+    Strip::stage(staging, lane, sum[m]);
     __syncwarp();
-#pragma unroll
-    for (int pass = 0; pass < passes; ++pass) {
-      const int row = first_row + pass * pass_rows;
-      const float* from = staging + (lane / row_lanes + pass * pass_rows) * Tile::staged_row + staged_column;
-      float values[vector];
-#pragma unroll
-      for (int i = 0; i < vector; i += 4) {
-        const Vector<float, 4> four = load_vector<4>(from + i);
-#pragma unroll
-        for (int j = 0; j < 4; ++j) values[i + j] = four[j];
-      }
-      if (!stores || row >= p.sizes.rows) continue;
-      if (p.schedule.splits == 1) {
-        finish<T>(p, row, channel, values, parameters, residual[pass]);
-      } else {
-        float* to = partial_sum(p, block.split, row, channel);
-#pragma unroll
-        for (int i = 0; i < vector; i += 4) {
-          store_vector(to + i, Vector<float, 4>{{values[i], values[i + 1], values[i + 2], values[i + 3]}});
-        }
-      }
-    }
+    strip.store(p, staging);
     __syncwarp();  // before the next rows overwrite what others still read
   }
 }
@@ -237,8 +192,10 @@ __global__ void __launch_bounds__(Tile::threads, Tile::resident) mma_conv3d(cons
     }
   }
   // The last step ended with a barrier: the ring is free, and no copy into it is under way.
-  store_sums<Element, Tile>(p, block, lane, warp_row, warp_column,
-                            reinterpret_cast<float*>(shared) + thread / 32 * Tile::staged_floats, sum);
+  using Strip = SumStrip<Element, Tile::warp_columns>;
+  static_assert(Tile::threads / 32 * Strip::staged_floats * 4 <= Tile::shared_bytes);
+  store_sums<Strip, Tile>(p, block, lane, warp_row, warp_column,
+                          reinterpret_cast<float*>(shared) + thread / 32 * Strip::staged_floats, sum);
 }
 
 template <class T, class Tile>

@@ -4,6 +4,7 @@ set(TPN_CUDA_SOURCES
     batch_norm.cu
     classifier.cu
     concat.cu
+    conv_boxes.cpp
     conv_form.cpp
     conv_schedule.cpp
     conv_split_sum.cu
@@ -34,8 +35,12 @@ set(TPN_CUDA_SOURCES
     stream.cpp
     temporal_modulation.cu
     temporal_shift.cu
+    tensor_map.cpp
     trial.cpp
     trial_kernels.cu
     upsample.cu
     view_scores.cu)
 list(TRANSFORM TPN_CUDA_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
+# Those that only Hopper runs, for whose files nvcc has an architecture of its own.
+set(TPN_CUDA_HOPPER_SOURCES wgmma_conv3d_bf16.cu wgmma_conv3d_f16.cu)
+list(TRANSFORM TPN_CUDA_HOPPER_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

@@ -1,15 +1,16 @@
 # One function per kind of target.
 
-# tpn_layer(NAME SOURCES ... [LINKS ...] [PRIVATE_LINKS ...]): one layer of the library, target tpn_NAME.
+# tpn_layer(NAME SOURCES ... [OBJECTS ...] [LINKS ...] [PRIVATE_LINKS ...]): one layer of the library, target tpn_NAME.
+# OBJECTS are compiled elsewhere.
 # LINKS are the lower layers and outside libraries that its headers show, PRIVATE_LINKS those that only its sources use.
 # Beside it a shared object is linked from the same objects against nothing but those, so that a call into a higher
 # layer fails the build. (Not under sanitizers, whose symbols the program provides.)
 function(tpn_layer name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS")
-  add_library(tpn_${name} STATIC ${ARG_SOURCES})
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;OBJECTS;LINKS;PRIVATE_LINKS")
+  add_library(tpn_${name} STATIC ${ARG_SOURCES} ${ARG_OBJECTS})
   target_link_libraries(tpn_${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS} $<BUILD_INTERFACE:tpn_flags>)
   if(TPN_BUILD_TESTS AND NOT TPN_SANITIZE)
-    add_library(layer_check_${name} SHARED $<TARGET_OBJECTS:tpn_${name}>)
+    add_library(layer_check_${name} SHARED $<TARGET_OBJECTS:tpn_${name}> ${ARG_OBJECTS})
     target_link_libraries(layer_check_${name} PRIVATE ${ARG_LINKS} ${ARG_PRIVATE_LINKS})
     target_link_options(layer_check_${name} PRIVATE LINKER:--no-undefined)
     set_target_properties(layer_check_${name} PROPERTIES LINKER_LANGUAGE CXX

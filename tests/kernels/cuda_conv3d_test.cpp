@@ -73,6 +73,30 @@ std::vector<ConvCase> further_cases() {
   };
 }
 
+/// For kernels that fetch boxes, whose steps are 64 channels: boxes that do not fill a tile, reach over the
+/// edges of y, of x and over all views, with strides and shifts; several tiles in rows and columns.
+std::vector<ConvCase> box_cases() {
+  const Conv3d spatial{.padding = {0, 1, 1}}, temporal{.padding = {1, 0, 0}};
+  return {
+      make_case("box_7x7", {.conv = spatial, .norm = true, .residual = true, .relu = true}, {3, 2, 7, 7, 64},
+                {64, 64, 1, 3, 3}),
+      make_case("box_14x14", {.conv = {}, .norm = true}, {1, 2, 14, 14, 64}, {21, 64, 1, 1, 1}),
+      make_case("box_strides", {.conv = {.stride = {2, 2, 3}, .padding = {1, 1, 0}}, .relu = true},
+                {2, 5, 9, 11, 64}, {16, 64, 3, 3, 3}),
+      make_case("box_one_frame", {.conv = temporal, .norm = true}, {2, 1, 5, 6, 128}, {72, 128, 3, 1, 1}),
+      make_case("box_one_frame_residual",
+                {.conv = temporal, .norm = true, .residual = true, .one_frame_residual = true, .relu = true},
+                {2, 5, 3, 5, 64}, {40, 64, 3, 1, 1}),
+      make_case("box_tiles", {.conv = {}, .residual = true}, {1, 3, 9, 17, 64}, {264, 64, 1, 1, 1}),
+      make_case("box_views", {.conv = {}, .norm = true}, {37, 1, 3, 3, 64}, {8, 64, 1, 1, 1}),
+      make_case("box_many_steps", {.conv = {}, .norm = true, .relu = true}, {1, 2, 4, 5, 640},
+                {24, 640, 1, 1, 1}),
+      make_case("box_shift", {.conv = {}, .norm = true, .shift_fold = 64}, {2, 4, 3, 4, 192},
+                {24, 192, 1, 1, 1}),
+      make_case("box_shift_all", {.conv = spatial, .shift_fold = 64}, {1, 3, 4, 3, 128}, {16, 128, 1, 3, 3}),
+  };
+}
+
 std::vector<ConvCase> small_cases() {
   std::vector<ConvCase> cases = further_cases();
   for (const ops::Case<Conv3d>& c : Conv3d::cases())
@@ -110,14 +134,23 @@ class CudaConv3d : public ::testing::TestWithParam<Precision> {
     });
   }
 
-  /// Whether the case can run as a matrix product in the precision.
-  [[nodiscard]] bool is_product(const ConvCase& c) const {
-    bool result = false;
+  /// The variants that run the case in the precision; none where it cannot be a matrix product.
+  [[nodiscard]] std::vector<ConvVariant> variants(const ConvCase& c) const {
+    std::vector<ConvVariant> result;
     const BoundCase bound(c, backend_, with(options(), [&](const FusedConv3d& op, const Signature& s) {
-                            result = cuda::is_product(cuda::conv_form(op, s));
+                            const ConvForm form = cuda::conv_form(op, s);
+                            if (cuda::is_product(form)) result = cuda::conv_variants(form.type);
+                            std::erase_if(result, [&](const ConvVariant& variant) {
+                              return !cuda::runs(form, variant.tile, cuda::conv_device(form.type));
+                            });
                             return cuda::compile_plain(op, s);
                           }));
     return result;
+  }
+
+  /// Whether the device multiplies the type by warp groups.
+  [[nodiscard]] static bool has_warp_groups() {
+    return cuda::conv_device(GetParam().type).warp_group_products_per_clock > 0;
   }
 
   void expect_reference(const ConvCase& c, const BindOptions& options) const {
@@ -127,8 +160,6 @@ class CudaConv3d : public ::testing::TestWithParam<Precision> {
         << c.label << " by " << bound.kernel().implementation();
     EXPECT_EQ(bound.stray_channels(), 0) << c.label << " by " << bound.kernel().implementation();
   }
-
-  [[nodiscard]] std::span<const ConvVariant> variants() const { return cuda::conv_variants(GetParam().type); }
 
   CudaBackend backend_{{}};
 };
@@ -147,11 +178,12 @@ TEST_P(CudaConv3d, EveryProductAgreesWithTheReference) {
   std::size_t products = 0, index = 0;
   for (const ConvCase& c : small_cases()) {
     const bool rotates = index++ >= further;
-    if (!is_product(c)) continue;
+    const std::vector<ConvVariant> all = variants(c);
+    if (all.empty()) continue;
     ++products;
-    for (std::size_t i = rotates ? products % step : 0; i < variants().size(); i += rotates ? step : 1) {
-      expect_reference(c, product(options(), variants()[i], 1));
-      expect_reference(c, product(options(), variants()[i], 3));
+    for (std::size_t i = rotates ? products % step : 0; i < all.size(); i += rotates ? step : 1) {
+      expect_reference(c, product(options(), all[i], 1));
+      expect_reference(c, product(options(), all[i], 3));
     }
   }
   EXPECT_GE(products, 70U);
@@ -167,7 +199,7 @@ TEST_P(CudaConv3d, EveryCandidateAgreesWithTheReference) {
                          return std::move(all[i]);
                        }));
     }
-    EXPECT_EQ(count > 1, is_product(c)) << c.label;
+    EXPECT_EQ(count > 1, !variants(c).empty()) << c.label;
   }
 }
 
@@ -181,8 +213,7 @@ TEST_P(CudaConv3d, ReadsAndWritesSlices) {
   slices.extra_output_stride = 8;
   for (const ConvCase& c : further_cases()) {
     expect_reference(c, plain(slices));
-    if (!is_product(c)) continue;
-    for (const ConvVariant& variant : variants()) {
+    for (const ConvVariant& variant : variants(c)) {
       expect_reference(c, product(slices, variant, 1));
       expect_reference(c, product(slices, variant, 2));
     }
@@ -191,7 +222,9 @@ TEST_P(CudaConv3d, ReadsAndWritesSlices) {
 
 TEST_P(CudaConv3d, GivesTheSameInPlace) {
   int in_place = 0;
-  for (const ConvCase& c : further_cases()) {
+  std::vector<ConvCase> cases = further_cases();
+  cases.push_back(box_cases().front());
+  for (const ConvCase& c : cases) {
     const auto check = [&](const BindOptions& options) {
       BoundCase apart(c, backend_, options), shared(c, backend_, options);
       if (shared.kernel().in_place_input() < 0) return;
@@ -201,8 +234,7 @@ TEST_P(CudaConv3d, GivesTheSameInPlace) {
       EXPECT_EQ(shared.output(), apart.output()) << c.label << " by " << apart.kernel().implementation();
     };
     check(plain(options()));
-    if (!is_product(c)) continue;
-    for (const ConvVariant& variant : variants()) {
+    for (const ConvVariant& variant : variants(c)) {
       check(product(options(), variant, 1));
       check(product(options(), variant, 2));
     }
@@ -212,7 +244,7 @@ TEST_P(CudaConv3d, GivesTheSameInPlace) {
 
 TEST_P(CudaConv3d, SplitsAreSummedInTheSameOrderEveryTime) {
   const ConvCase c = make_case("splits", {.conv = {}}, {1, 2, 5, 5, 520}, {24, 520, 1, 1, 1});
-  const BindOptions split = product(options(), variants().front(), 4);
+  const BindOptions split = product(options(), variants(c).front(), 4);
   BoundCase first(c, backend_, split), second(c, backend_, split);
   EXPECT_GT(first.kernel().scratch_bytes(), 0U);
   first.run();
@@ -222,8 +254,34 @@ TEST_P(CudaConv3d, SplitsAreSummedInTheSameOrderEveryTime) {
 
 TEST_P(CudaConv3d, RefusesProductsOfWhatDoesNotFillVectors) {
   for (const ConvCase& c : further_cases()) {
-    if (is_product(c)) continue;
-    EXPECT_THROW(BoundCase(c, backend_, product(options(), variants().front(), 1)), Error) << c.label;
+    if (!variants(c).empty()) continue;
+    const ConvVariant any = cuda::conv_variants(GetParam().type).front();
+    EXPECT_THROW(BoundCase(c, backend_, product(options(), any, 1)), Error) << c.label;
+  }
+}
+
+TEST_P(CudaConv3d, RefusesBoxesOfWhatHasNone) {
+  const ConvCase c = make_case("96_channels", {.conv = {}}, {1, 1, 3, 3, 96}, {8, 96, 1, 1, 1});
+  for (const ConvVariant& variant : cuda::conv_variants(GetParam().type)) {
+    if (!variant.tile.boxes) continue;
+    EXPECT_THROW(BoundCase(c, backend_, product(options(), variant, 1)), Error);
+  }
+}
+
+TEST_P(CudaConv3d, EveryProductOfBoxesAgreesWithTheReference) {
+  if (!has_warp_groups()) return;  // the device or the type has none
+  BindOptions slices = options();
+  slices.extra_input_stride = 16;
+  slices.extra_output_stride = 8;
+  for (const ConvCase& c : box_cases()) {
+    int boxes = 0;
+    for (const ConvVariant& variant : variants(c)) {
+      if (!variant.tile.boxes) continue;
+      ++boxes;
+      expect_reference(c, product(options(), variant, 1));
+      expect_reference(c, product(slices, variant, 2));
+    }
+    EXPECT_GE(boxes, 6) << c.label;
   }
 }
 

@@ -9,24 +9,17 @@
 
 #include "kernels/cuda/conv_schedule.h"
 #include "kernels/cuda/fused_conv3d.h"
+#include "tests/kernels/conv_form_of.h"
 
 namespace tpn::cuda {
 namespace {
 
+using test::form_of;
+
 /// An H100's.
-constexpr ConvDevice large_device{132, 227 * 1024, 228 * 1024, 1300};
+constexpr ConvDevice large_device{132, 227 * 1024, 228 * 1024, 1300, 2048};
 /// A GeForce RTX 30's.
 constexpr ConvDevice small_device{82, 99 * 1024, 100 * 1024, 512};
-
-/// The form in bf16 of a convolution of x with a weight.
-ConvForm form_of(const ops::FusedConv3d& op, const Shape& x, const Shape& weight) {
-  const auto padded = [](std::int64_t channels) { return (channels + 7) / 8 * 8; };
-  const Shape y = op.conv.infer(std::vector<Shape>{x, weight})[0];
-  const std::vector<Operand> inputs{{x, DType::bf16, nullptr, padded(x[4])}, {weight, DType::f32}};
-  const std::vector<Operand> outputs{{y, DType::bf16, nullptr, padded(y[4])}};
-  PreparedWeights prepared;
-  return conv_form(op, {inputs, outputs, false, prepared});
-}
 
 TEST(Divider, IsExact) {
   std::mt19937 generator(1);
@@ -135,7 +128,7 @@ TEST(ConvSchedule, SplitsTheDepthOfLayersWithFewPositionsOnly) {
     return conv_choices(form, conv_variants(ConvType::bf16), large_device).front().schedule;
   };
   EXPECT_GT(best(1).splits, 1);
-  EXPECT_EQ(best(60).splits, 1);
+  EXPECT_EQ(best(120).splits, 1);
 }
 
 TEST(ConvSchedule, LeavesOutWhatDoesNotFitTheDevice) {
@@ -147,6 +140,27 @@ TEST(ConvSchedule, LeavesOutWhatDoesNotFitTheDevice) {
   EXPECT_GT(conv_choices(form, variants, large_device).size(), choices.size());
   EXPECT_TRUE(std::is_sorted(choices.begin(), choices.end(),
                              [](const auto& a, const auto& b) { return a.clocks < b.clocks; }));
+}
+
+TEST(ConvSchedule, TakesWarpGroupsWhereDeviceAndConvolutionHaveThem) {
+  const auto boxes = [](const ConvForm& form, const ConvDevice& device) {
+    const auto choices = conv_choices(form, conv_variants(form.type), device);
+    return std::count_if(choices.begin(), choices.end(), [](const auto& c) { return c.variant.tile.boxes; });
+  };
+  const auto product = [](std::int64_t channels) {
+    return product_form(form_of({.conv = {}}, {1, 8, 8, 8, channels}, {64, channels, 1, 1, 1})).form;
+  };
+  ConvDevice without = large_device;
+  without.warp_group_products_per_clock = 0;
+  EXPECT_GT(boxes(product(64), large_device), 0);
+  EXPECT_EQ(boxes(product(96), large_device), 0);
+  EXPECT_EQ(boxes(product(64), without), 0);
+}
+
+TEST(ConvSchedule, PrefersWarpGroupsForLargeLayers) {
+  const ops::FusedConv3d op{.conv = {.padding = {0, 1, 1}}};
+  const ConvForm form = product_form(form_of(op, {30, 8, 16, 16, 256}, {256, 256, 1, 3, 3})).form;
+  EXPECT_TRUE(conv_choices(form, conv_variants(ConvType::bf16), large_device).front().variant.tile.boxes);
 }
 
 }  // namespace

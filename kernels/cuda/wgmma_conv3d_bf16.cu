@@ -1,0 +1,14 @@
+#include "kernels/cuda/wgmma_conv3d.cuh"
+
+namespace tpn::cuda {
+namespace {
+
+constexpr auto variants = wgmma_variants<Bf16>();
+
+}  // namespace
+
+std::span<const ConvVariant> conv_box_variants_bf16() {
+  return variants;
+}
+
+}  // namespace tpn::cuda
