@@ -1,11 +1,10 @@
-#include <bit>
-#include <functional>
-#include <random>
 #include <utility>
 
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/memory.h"
+#include "tests/cuda_primitives/draws.h"
+#include "tests/cuda_primitives/hopper_primitives.h"
 #include "tests/cuda_primitives/primitives.h"
 
 namespace tpn::test {
@@ -103,39 +102,7 @@ __global__ void collectives_kernel(const uint32_t* in, uint32_t* out) {
   result[6] = __any_sync(all_lanes, value == 0) != 0 ? 1 : 0;
 }
 
-// --- Inputs
-
 using Kernel = void (*)(const uint32_t*, uint32_t*);
-/// The next word of an input.
-using Draw = std::function<uint32_t(std::mt19937&)>;
-
-uint32_t any_bits(std::mt19937& random) {
-  return static_cast<uint32_t>(random());
-}
-
-/// A float that is no NaN (whose bits no two machines share), half of them within the range of f16.
-uint32_t any_float(std::mt19937& random) {
-  const auto bits = static_cast<uint32_t>(random());
-  const uint32_t exponent = (bits & 1U) != 0 ? 100 + (bits >> 23) % 48 : (bits >> 23) % 255;
-  return (bits & 0x807fffffU) | exponent << 23;
-}
-
-/// In [-1, 1).
-float unit(std::mt19937& random) {
-  return static_cast<float>(static_cast<std::int32_t>(random()) >> 7) * 0x1p-24F;
-}
-uint32_t unit_float(std::mt19937& random) {
-  return std::bit_cast<uint32_t>(unit(random));
-}
-uint32_t unit_tf32(std::mt19937& random) {
-  return unit_float(random) & 0xffffe000U;
-}
-template <class T>
-uint32_t unit_halves(std::mt19937& random) {
-  const uint32_t low = T(unit(random)).bits;
-  const uint32_t high = T(unit(random)).bits;
-  return low | high << 16;
-}
 
 // --- Running them
 
@@ -197,7 +164,13 @@ std::vector<Primitive> run_primitives() {
   runner.add_mma<F16, 2, 4>("mma_f16", unit_halves<F16>);
   runner.add_mma<cuda::Tf32, 1, 1>("mma_tf32", unit_tf32);
   runner.add_mma<cuda::Tf32, 2, 4>("mma_tf32", unit_tf32);
-  return runner.take();
+  std::vector<Primitive> primitives = runner.take();
+#if defined(TPN_HAS_WGMMA) || defined(CUDA_ON_CPU)
+  if (cuda::device_attribute(cudaDevAttrComputeCapabilityMajor, cuda::current_device()) == 9) {
+    for (Primitive& primitive : run_hopper_primitives()) primitives.push_back(std::move(primitive));
+  }
+#endif
+  return primitives;
 }
 
 }  // namespace tpn::test
