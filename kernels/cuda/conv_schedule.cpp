@@ -70,6 +70,31 @@ double estimate(const ConvForm& form, const ConvTile& tile, const ConvSchedule& 
   return clocks;
 }
 
+/// The whole product in tiles; how it is split is left to in_splits().
+ConvSchedule whole_schedule(const ConvForm& form, const ConvTile& tile, const ConvDevice& device) {
+  const ConvSizes& s = form.sizes;
+  ConvSchedule schedule;
+  schedule.row_tiles =
+      tile.boxes ? tile_count(choose_boxes(s, tile.rows)) : static_cast<int>(tiles_of(s.rows, tile.rows));
+  schedule.column_tiles = static_cast<int>(tiles_of(s.columns, tile.columns));
+  schedule.steps = static_cast<int>(tiles_of(s.chunks, tile.depth_bytes / 16));
+  // The blocks that run at once should cover about a square of y.
+  const double wave = static_cast<double>(device.multiprocessors) * resident_blocks(tile, device);
+  const double band = std::sqrt(wave * tile.columns / tile.rows);
+  schedule.band = std::clamp(static_cast<int>(std::lround(band)), 1, schedule.row_tiles);
+  return schedule;
+}
+
+/// schedule: of whole_schedule().
+ConvChoice in_splits(const ConvForm& form, const ConvVariant& variant, ConvSchedule schedule, int splits,
+                     const ConvDevice& device) {
+  // Splits are for small results, which the kernel that sums them counts in an int.
+  if (std::int64_t{form.sizes.rows} * form.sizes.channels > most_split_sums) splits = 1;
+  schedule.split_steps = static_cast<int>(tiles_of(schedule.steps, splits));
+  schedule.splits = static_cast<int>(tiles_of(schedule.steps, schedule.split_steps));
+  return {variant, schedule, estimate(form, variant.tile, schedule, device)};
+}
+
 }  // namespace
 
 ConvDevice conv_device(ConvType type) {
@@ -106,22 +131,7 @@ bool runs(const ConvForm& form, const ConvTile& tile, const ConvDevice& device) 
 
 ConvChoice choose_schedule(const ConvForm& form, const ConvVariant& variant, int splits,
                            const ConvDevice& device) {
-  const ConvTile& tile = variant.tile;
-  const ConvSizes& s = form.sizes;
-  ConvSchedule schedule;
-  schedule.row_tiles =
-      tile.boxes ? tile_count(choose_boxes(s, tile.rows)) : static_cast<int>(tiles_of(s.rows, tile.rows));
-  schedule.column_tiles = static_cast<int>(tiles_of(s.columns, tile.columns));
-  schedule.steps = static_cast<int>(tiles_of(s.chunks, tile.depth_bytes / 16));
-  // Splits are for small results, which the kernel that sums them counts in an int.
-  if (std::int64_t{s.rows} * s.channels > most_split_sums) splits = 1;
-  schedule.split_steps = static_cast<int>(tiles_of(schedule.steps, splits));
-  schedule.splits = static_cast<int>(tiles_of(schedule.steps, schedule.split_steps));
-  // The blocks that run at once should cover about a square of y.
-  const double wave = static_cast<double>(device.multiprocessors) * resident_blocks(tile, device);
-  const double band = std::sqrt(wave * tile.columns / tile.rows);
-  schedule.band = std::clamp(static_cast<int>(std::lround(band)), 1, schedule.row_tiles);
-  return {variant, schedule, estimate(form, tile, schedule, device)};
+  return in_splits(form, variant, whole_schedule(form, variant.tile, device), splits, device);
 }
 
 std::vector<ConvChoice> conv_choices(const ConvForm& form, std::span<const ConvVariant> variants,
@@ -129,10 +139,11 @@ std::vector<ConvChoice> conv_choices(const ConvForm& form, std::span<const ConvV
   std::vector<ConvChoice> choices;
   for (const ConvVariant& variant : variants) {
     if (!runs(form, variant.tile, device)) continue;
-    const ConvChoice whole = choose_schedule(form, variant, 1, device);
+    const ConvSchedule schedule = whole_schedule(form, variant.tile, device);
+    const ConvChoice whole = in_splits(form, variant, schedule, 1, device);
     ConvChoice best = whole;
     for (int splits = 2; splits <= most_splits; ++splits) {
-      const ConvChoice choice = choose_schedule(form, variant, splits, device);
+      const ConvChoice choice = in_splits(form, variant, schedule, splits, device);
       if (choice.schedule.split_steps < least_split_steps) break;
       if (choice.clocks < best.clocks) best = choice;
     }
