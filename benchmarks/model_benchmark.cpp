@@ -36,8 +36,7 @@ std::vector<StepTime> step_times(const Plan& plan, DType precision,
                   .seconds = summarize(std::move(seconds)),
                   .multiply_adds = step.multiply_adds,
                   .work = step.kernel->work(),
-                  .candidates = step.kernel->candidates(),
-                  .launches = {}};
+                  .candidates = step.kernel->candidates()};
     if (time.work.bytes == 0) time.work.bytes = bytes_moved(time.inputs, time.outputs, precision);
     std::erase_if(time.inputs, [](const Shape& shape) { return shape.rank() < 2; });
     times.push_back(std::move(time));

@@ -42,7 +42,7 @@ struct StepTime {
   std::int64_t multiply_adds = 0;  ///< of the operation
   KernelWork work;  ///< of the kernel; bytes moved at least, see bytes_moved(), where it does not tell
   std::vector<CandidateReport> candidates;  ///< that it was chosen among
-  std::vector<LaunchReport> launches;       ///< of the device's own kernels
+  std::vector<LaunchReport> launches = {};  ///< of the device's own kernels
 };
 
 /// One combination.
