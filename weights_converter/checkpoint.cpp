@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "engine/model/mapped_file.h"
+#include "engine/model/text.h"
 #include "weights_converter/legacy_file.h"
 #include "weights_converter/state_dict.h"
-#include "weights_converter/text.h"
 #include "weights_converter/torch_archive.h"
 
 namespace tpn {

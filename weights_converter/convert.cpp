@@ -8,12 +8,12 @@
 
 #include "engine/model/labels.h"
 #include "engine/model/model_file.h"
+#include "engine/model/text.h"
 #include "engine/networks/initialize.h"
 #include "kernels/convert.h"
 #include "weights_converter/architecture.h"
 #include "weights_converter/inventory.h"
 #include "weights_converter/sha256.h"
-#include "weights_converter/text.h"
 
 namespace tpn {
 namespace {

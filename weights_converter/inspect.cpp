@@ -5,11 +5,11 @@
 
 #include "engine/model/mapped_file.h"
 #include "engine/model/model_file.h"
+#include "engine/model/text.h"
 #include "weights_converter/architecture.h"
 #include "weights_converter/inventory.h"
 #include "weights_converter/legacy_file.h"
 #include "weights_converter/report.h"
-#include "weights_converter/text.h"
 #include "weights_converter/zip_archive.h"
 
 namespace tpn {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "weights_converter/text.h"
+#include "engine/model/text.h"
 
 namespace tpn {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "engine/model/text.h"
 #include "weights_converter/little_endian.h"
 #include "weights_converter/storage_id.h"
-#include "weights_converter/text.h"
 
 namespace tpn {
 namespace {

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/model/text.h"
 #include "kernels/error.h"
 #include "weights_converter/python_config.h"
-#include "weights_converter/text.h"
 
 namespace tpn {
 namespace {

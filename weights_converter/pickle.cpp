@@ -4,8 +4,8 @@
 #include <array>
 #include <bit>
 
+#include "engine/model/text.h"
 #include "weights_converter/pickle_nodes.h"
-#include "weights_converter/text.h"
 
 namespace tpn {
 namespace {

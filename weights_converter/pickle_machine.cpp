@@ -7,11 +7,11 @@
 #include <optional>
 #include <type_traits>
 
+#include "engine/model/text.h"
 #include "weights_converter/little_endian.h"
 #include "weights_converter/pickle.h"
 #include "weights_converter/pickle_nodes.h"
 #include "weights_converter/pickle_opcodes.h"
-#include "weights_converter/text.h"
 
 namespace tpn {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "weights_converter/text.h"
+#include "engine/model/text.h"
 
 namespace tpn {
 namespace {

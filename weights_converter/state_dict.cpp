@@ -7,8 +7,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "engine/model/text.h"
 #include "weights_converter/tensor_record.h"
-#include "weights_converter/text.h"
 
 namespace tpn {
 namespace {

@@ -4,7 +4,7 @@
 #include <array>
 #include <string>
 
-#include "weights_converter/text.h"
+#include "engine/model/text.h"
 
 namespace tpn {
 namespace {

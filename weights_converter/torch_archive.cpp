@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "weights_converter/text.h"
+#include "engine/model/text.h"
 
 namespace tpn {
 namespace {

@@ -7,8 +7,8 @@
 
 #include <zlib.h>
 
+#include "engine/model/text.h"
 #include "weights_converter/little_endian.h"
-#include "weights_converter/text.h"
 
 namespace tpn {
 namespace {

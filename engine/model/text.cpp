@@ -1,4 +1,4 @@
-#include "weights_converter/text.h"
+#include "engine/model/text.h"
 
 #include <cstddef>
 #include <cstdint>
