@@ -28,6 +28,14 @@ TEST(TextLines, EndsAndMarksOfAllSystems) {
             Lines{"a"});
   EXPECT_EQ(text_lines("", "x"), Lines());
   EXPECT_EQ(text_lines("\n", "x"), Lines{""});
+  EXPECT_EQ(text_lines("a\rb\r", "x"), (Lines{"a", "b"}));
+  EXPECT_EQ(text_lines("a\rb\n", "x"), Lines{"a\rb"}) << "a name may have a CR in it";
+}
+
+TEST(TextLines, MayHoldNamesInAnyEncoding) {
+  EXPECT_EQ(text_lines("a\nc\xe9\n", "x", LineBytes::any), (Lines{"a", "c\xe9"}));
+  EXPECT_THROW(text_lines(std::string_view("a\0b\n", 4), "x", LineBytes::any), Error);
+  EXPECT_THROW(text_lines("\xff\xfe", "x", LineBytes::any), Error);
 }
 
 TEST(TextLines, WhatIsNoTextIsNamedWithItsLine) {
@@ -38,6 +46,8 @@ TEST(TextLines, WhatIsNoTextIsNamedWithItsLine) {
                                      "a\0",
                                      4)),
             "list.txt is UTF-16 text; save it as UTF-8.");
+  EXPECT_EQ(refusal(std::string_view("a\0b\0\n\0c\0", 8)), "list.txt is UTF-16 text; save it as UTF-8.");
+  EXPECT_EQ(refusal(std::string_view("\0a\0\n", 4)), "list.txt is UTF-16 text; save it as UTF-8.");
 }
 
 TEST(TextLines, FilesOfAnySize) {
@@ -48,8 +58,17 @@ TEST(TextLines, FilesOfAnySize) {
   ASSERT_EQ(lines.size(), 100'000U);
   EXPECT_EQ(lines[65'535], "65535");
   EXPECT_EQ(read_text_lines(folder.write("empty", "")), Lines());
-  EXPECT_THROW(read_text_lines(folder / "absent"), Error);
-  EXPECT_THROW(read_text_lines(folder.path()), Error);
+  for (const auto& [path, reason] : {std::pair{folder / "absent", "No such file"},
+                                     {folder.path(), "it is a folder"},
+                                     {std::filesystem::path("/dev/zero"), "more than 128 MiB"}}) {
+    try {
+      (void)read_text_lines(path);
+      ADD_FAILURE() << path;
+    } catch (const Error& error) {
+      EXPECT_TRUE(std::string(error.what()).starts_with(path.string())) << error.what();
+      EXPECT_NE(std::string(error.what()).find(reason), std::string::npos) << error.what();
+    }
+  }
 }
 
 }  // namespace
