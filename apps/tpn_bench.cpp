@@ -125,7 +125,7 @@ int time_model(Options& o) {
 int main(int argc, char** argv) {
   try {
     CLI::App app("Times a TPN model.");
-    app.set_version_flag("--version", TPN_VERSION);
+    app.set_version_flag("--version", "tpn_bench " TPN_VERSION);
     Options options;
     declare(app, options);
     try {

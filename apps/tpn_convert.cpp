@@ -135,7 +135,7 @@ int run(const Arguments& arguments) {
 }
 
 void declare(CLI::App& app, Arguments& arguments) {
-  app.set_version_flag("--version", TPN_VERSION);
+  app.set_version_flag("--version", "tpn_convert " TPN_VERSION);
   app.add_option("files", arguments.files, "IN and OUT (with --random: OUT)")
 
       ->type_name("IN OUT");

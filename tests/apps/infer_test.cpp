@@ -32,10 +32,10 @@ bool contains(const std::string& text, const std::string& part) {
 
 class Infer : public testing::Test {
  protected:
-  /// With the model, in JSON.
+  /// With the model, on the CPU, in JSON.
   test::ProgramResult run(std::vector<std::string> arguments, const std::string& input = {}) const {
-    const std::vector<std::string> first{"--model", model_.path().string(), "--format", "json", "--threads",
-                                         "1"};
+    const std::vector<std::string> first{
+        "--model", model_.path().string(), "--format", "json", "--device", "cpu", "--threads", "1"};
     arguments.insert(arguments.begin(), first.begin(), first.end());
     return infer(arguments, input);
   }
@@ -47,8 +47,8 @@ class Infer : public testing::Test {
 };
 
 TEST_F(Infer, PrintsTheBestClasses) {
-  const test::ProgramResult r =
-      infer({"--model", model_.path().string(), videos + "gray.mp4", "--top", "3", "--threads", "1"});
+  const test::ProgramResult r = infer({"--model", model_.path().string(), videos + "gray.mp4", "--top", "3",
+                                       "--device", "cpu", "--threads", "1"});
   EXPECT_EQ(r.status, 0);
   EXPECT_EQ(r.error, "");
   EXPECT_TRUE(contains(r.out, "gray.mp4"));
@@ -122,45 +122,82 @@ TEST_F(Infer, TellsUsageErrors) {
   const std::string model = model_.path().string();
   const std::string video = videos + "gray.mp4";
   const std::string no_list = std::string("@").append(file("nonexistent"));
-  const std::vector<std::vector<std::string>> wrong{
-      {},
-      {video},
-      {"--model", model},
-      {"--model", model, video, "--no-such-option"},
-      {"--model", model, video, "--views", "many"},
-      {"--model", model, video, "--views", "1x2"},
-      {"--model", model, video, "--top", "0"},
-      {"--model", model, video, "--format", "xml"},
-      {"--model", model, video, "--device", "tpu"},
-      {"--model", model, video, "--device", "cuda"},
-      {"--model", model, video, "--precision", "f64"},
-      {"--model", model, video, "--features"},
-      {"--model", model, video, "--tensor", file("x")},
-      {"--model", model, video, video, "--save-tensors", file("x")},
-      {"--model", model, no_list},
-      {"--model", file("nonexistent"), video},
-      {"--model", video, video},
-      {"--model", model, video, "--output", file("nonexistent/x")},
+  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong{
+      {{}, "--model"},
+      {{video}, "--model"},
+      {{"--model", model}, "VIDEO"},
+      {{"--model", model, video, "--no-such-option"}, "--no-such-option"},
+      {{"--model", model, video, "--views", "many"}, "'many'"},
+      {{"--model", model, video, "--views", "1x2"}, "1 or 3 crops"},
+      {{"--model", model, video, "--top", "0"}, "--top"},
+      {{"--model", model, video, "--format", "xml"}, "--format"},
+      {{"--model", model, video, "--device", "tpu"}, "--device"},
+      {{"--model", model, video, "--device", "cpu", "--devices", "1"}, "devices of cuda"},
+      {{"--model", model, video, "--precision", "f64"}, "--precision"},
+      {{"--model", model, video, "--features"}, "--save-tensors"},
+      {{"--model", model, video, "--tensor", file("x")}, "--tensor"},
+      {{"--model", model, video, video, "--save-tensors", file("x")}, "--save-tensors"},
+      {{"--model", model, no_list}, "nonexistent"},
+      {{"--model", file("nonexistent"), video}, "nonexistent"},
+      {{"--model", video, video}, "gray.mp4"},
+      {{"--model", model, video, "--output", file("nonexistent/x")}, "nonexistent/x"},
   };
-  for (const std::vector<std::string>& arguments : wrong) {
+  for (const auto& [arguments, named] : wrong) {
     const test::ProgramResult r = infer(arguments);
     EXPECT_EQ(r.status, 2) << testing::PrintToString(arguments) << r.out;
     EXPECT_EQ(r.out, "");
-    EXPECT_NE(r.error, "") << testing::PrintToString(arguments);
+    EXPECT_TRUE(contains(r.error, named)) << testing::PrintToString(arguments) << r.error;
   }
 }
 
-TEST_F(Infer, Helps) {
+TEST_F(Infer, TakesAGpuOrTellsWhyNot) {
+  const test::ProgramResult r =
+      infer({"--model", model_.path().string(), "--device", "cuda", "--views", "1x1", videos + "gray.mp4"});
+  if (r.status == 0) {
+    EXPECT_TRUE(contains(r.out, "1x1 views")) << r.out;
+  } else {  // a build without CUDA, or a machine without a usable GPU
+    EXPECT_EQ(r.status, 2);
+    EXPECT_EQ(r.out, "");
+    EXPECT_TRUE(contains(r.error, "CUDA") || contains(r.error, "NVIDIA")) << r.error;
+  }
+}
+
+/// The example commands of a help text: the indented lines that begin with one of the words.
+std::vector<std::string> examples_in(const std::string& help) {
+  std::vector<std::string> commands;
+  std::istringstream lines(help.substr(help.find("\nExamples:\n") + 1));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("  ")) commands.push_back(line.substr(2));
+  }
+  return commands;
+}
+
+TEST_F(Infer, ExamplesOfTheHelpWork) {
   const test::ProgramResult help = infer({"--help"});
   EXPECT_EQ(help.status, 0);
-  for (const char* option :
-       {"--model", "--device", "--precision", "--views", "--top", "--format", "--scores", "--threads",
-        "--output", "--save-tensors", "--features", "--tensor", "--accurate-color", "Examples"}) {
-    EXPECT_TRUE(contains(help.out, option)) << option;
+  EXPECT_EQ(help.error, "");
+  const std::vector<std::string> commands = examples_in(help.out);
+  ASSERT_GE(commands.size(), 5U) << help.out;
+  for (const char* model : {"tpn-slowonly-r50-8x8.safetensors", "m.safetensors"}) {
+    std::filesystem::copy_file(model_.path(), file(model));
   }
+  std::filesystem::create_directory(file("clips"));
+  for (const char* video : {"jump.mp4", "clips/a.mp4"}) {
+    std::filesystem::copy_file(videos + "gray.mp4", file(video));
+  }
+  const std::string setup = "cd '" + model_.directory().path().string() + "' && PATH='" +
+                            std::filesystem::path(TPN_INFER).parent_path().string() + "':$PATH && ";
+  for (const std::string& command : commands) {
+    const test::ProgramResult r = test::run_program("/bin/sh", {"-c", setup + command});
+    EXPECT_EQ(r.status, 0) << command << "\n" << r.error;
+  }
+  EXPECT_EQ(lines_of(test::read_file(file("results.jsonl"))).size(), 2U);
+}
+
+TEST_F(Infer, TellsItsVersion) {
   const test::ProgramResult version = infer({"--version"});
   EXPECT_EQ(version.status, 0);
-  EXPECT_TRUE(version.out.starts_with("tpn_infer "));
+  EXPECT_EQ(version.out, "tpn_infer " TPN_VERSION "\n");
 }
 
 TEST_F(Infer, WritesTheOutputFile) {

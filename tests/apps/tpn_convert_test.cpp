@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -121,13 +122,32 @@ TEST_F(TpnConvert, SaysWhenTheOutputCannotBeWritten) {
   expect_failure(3, {good_, "/dev/null"}, "/dev/null");
 }
 
-TEST_F(TpnConvert, HelpTeaches) {
+/// Every option that the help names is one that the program knows: without its value, or beside others, it is
+/// refused for another reason.
+TEST_F(TpnConvert, KnowsTheOptionsOfItsHelp) {
   const ProgramResult help = run({"--help"});
   EXPECT_EQ(help.status, 0);
-  for (const char* part : {"--inspect", "--to-pth", "--random", "--labels", "--dtype", "Exit status"}) {
-    EXPECT_NE(help.out.find(part), std::string::npos) << part;
+  EXPECT_EQ(help.error, "");
+  std::set<std::string> options;
+  for (std::size_t at = 0; (at = help.out.find("--", at)) != std::string::npos;) {
+    const std::size_t end = help.out.find_first_not_of("abcdefghijklmnopqrstuvwxyz-", at);
+    options.insert(help.out.substr(at, end - at));
+    at = end;
   }
-  EXPECT_EQ(run({"--version"}).status, 0);
+  for (const char* option : {"--inspect", "--to-pth", "--random", "--labels", "--dtype", "--config"}) {
+    EXPECT_TRUE(options.contains(option)) << option;
+  }
+  for (const std::string& option : options) {
+    const std::string error = run({option}).error;
+    EXPECT_EQ(error.find("not expected"), std::string::npos) << option << ": " << error;
+  }
+  EXPECT_NE(run({"--no-such-option"}).error.find("not expected"), std::string::npos);
+}
+
+TEST_F(TpnConvert, TellsItsVersion) {
+  const ProgramResult version = run({"--version"});
+  EXPECT_EQ(version.status, 0);
+  EXPECT_EQ(version.out, "tpn_convert " TPN_VERSION "\n");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "engine/exec/executor.h"
@@ -162,10 +163,10 @@ TEST(Recognizer, GivesTheSameForAnyBatchAndNumberOfThreads) {
   const test::TinyModel file;
   const test::RandomFrames frames(30, {48, 40}, 3);
   const Model model = Model::load(file.path());
-  const Recognition expected = Recognizer(model).classify(sequence_of(frames));
+  const Recognition expected = Recognizer(model, test::one_thread()).classify(sequence_of(frames));
   for (const int threads : {1, 2, 3}) {
     for (const int batch : {1, 4, 9, 50}) {
-      RecognizerOptions options;
+      RecognizerOptions options = test::one_thread();
       options.threads = threads;
       options.batch = batch;
       const Recognition r = Recognizer(model, options).classify(sequence_of(frames));
@@ -206,17 +207,17 @@ TEST(Recognizer, NamesWhatIsWrong) {
   const Model model = Model::load(file.path());
   Recognizer recognizer(model, test::one_thread());
   const auto with = [&](auto change) {
-    RecognizerOptions options;
+    RecognizerOptions options = test::one_thread();
     change(options);
     return error_of([&] { Recognizer(model, options); });
   };
-  expect_mentions(with([](RecognizerOptions& o) { o.device = Device::cuda; }), "choose the device cpu");
+  expect_mentions(with([](RecognizerOptions& o) { o.devices = {1}; }), "only devices of cuda have numbers");
   expect_mentions(with([](RecognizerOptions& o) { o.crops = 2; }), "crops");
   expect_mentions(with([](RecognizerOptions& o) { o.clips = -1; }), "clips");
   expect_mentions(with([](RecognizerOptions& o) { o.batch = -1; }), "batch");
   expect_mentions(with([](RecognizerOptions& o) { o.threads = -1; }), "threads");
   const test::TinyModel tsm("tpn-tsm-r50-1x1x8");
-  RecognizerOptions ten_clips;
+  RecognizerOptions ten_clips = test::one_thread();
   ten_clips.clips = 10;
   expect_mentions(error_of([&] { Recognizer(Model::load(tsm.path()), ten_clips); }), "10");
 
@@ -236,7 +237,8 @@ TEST(Recognizer, NamesWhatIsWrong) {
                   "(views, 3, T, H, W)");
   const std::vector<float> six_segments(std::size_t{3} * 6 * 32 * 32);
   expect_mentions(error_of([&] {
-                    Recognizer(Model::load(tsm.path())).classify(ViewTensor{six_segments, {1, 3, 6, 32, 32}});
+                    Recognizer(Model::load(tsm.path()), test::one_thread())
+                        .classify(ViewTensor{six_segments, {1, 3, 6, 32, 32}});
                   }),
                   "segments");
 }
@@ -300,7 +302,7 @@ TEST(Recognizer, EndsWhenTheWeightsAreWrong) {
                     [view](const auto& sink) { sink(std::span(view.data, view.bytes())); }});
   }
   write_safetensors(path, {{"tpn.config", to_json(other)}}, same);
-  Recognizer recognizer(Model::load(path));
+  Recognizer recognizer(Model::load(path), test::one_thread());
   const std::string error = error_of([&] { recognizer.classify(videos + "gray.mp4"); });
   expect_mentions(error, "wrong.safetensors");
   expect_mentions(error, "cls_head.fc_cls.weight");
@@ -309,8 +311,7 @@ TEST(Recognizer, EndsWhenTheWeightsAreWrong) {
 TEST(Recognizer, WorksInSeveralThreads) {
   const test::TinyModel file;
   const Model model = Model::load(file.path());
-  RecognizerOptions options;
-  options.threads = 1;
+  const RecognizerOptions options = test::one_thread();
   Recognizer shared(model, options);
   const std::string input = videos + "h264_bframes.mp4";
   std::vector<std::vector<float>> own(3), together(3);
@@ -331,14 +332,62 @@ TEST(Recognizer, WorksInSeveralThreads) {
 }
 
 TEST(Recognizer, KeepsItsModelAlive) {
-  const test::TinyModel file;
+  const test::TinyModel file, other("tpn-tsm-r50-1x1x8", {"a", "b", "c", "d", "e"});
   std::optional<Model> model = Model::load(file.path());
   Recognizer first(*model, test::one_thread());
+  const std::vector<float> logits = first.classify(videos + "gray.mp4").logits;
   model.reset();
   Recognizer recognizer(std::move(first));
-  Recognition r = recognizer.classify(videos + "gray.mp4");
-  recognizer = Recognizer(Model::load(file.path()), test::one_thread());
-  EXPECT_FALSE(r.top(5).front().label.empty() && r.labels->empty());
+  const Recognition r = recognizer.classify(videos + "gray.mp4");
+  EXPECT_EQ(r.logits, logits);
+  recognizer = Recognizer(Model::load(other.path()), test::one_thread());
+  EXPECT_EQ(*r.labels, test::tiny_labels()) << "a result keeps its labels without model and recogniser";
+  EXPECT_EQ(*recognizer.classify(videos + "gray.mp4").labels,
+            (std::vector<std::string>{"a", "b", "c", "d", "e"}));
+}
+
+TEST(Recognizer, KeepsPrecisionsOfOneModelApart) {
+  if (!CpuBackend(1).supports(DType::bf16)) GTEST_SKIP() << "This processor does not compute in bf16.";
+  const test::TinyModel file;
+  const test::RandomFrames frames(30, {48, 40}, 5);
+  RecognizerOptions bf16 = test::one_thread();
+  bf16.precision = Precision::bf16;
+  const auto logits = [&](const Model& model, const RecognizerOptions& options) {
+    return Recognizer(model, options).classify(sequence_of(frames)).logits;
+  };
+  const std::vector<float> wide = logits(Model::load(file.path()), test::one_thread());
+  const std::vector<float> narrow = logits(Model::load(file.path()), bf16);
+  EXPECT_NE(wide, narrow);
+  EXPECT_LE(test::relative_l2(narrow, wide), test::unfused_bf16_relative_l2);
+  const Model first = Model::load(file.path()), second = Model::load(file.path());
+  EXPECT_EQ(logits(first, test::one_thread()), wide);
+  EXPECT_EQ(logits(first, bf16), narrow);
+  EXPECT_EQ(logits(second, bf16), narrow);
+  EXPECT_EQ(logits(second, test::one_thread()), wide);
+}
+
+TEST(Recognizer, KeepsPlansWithAndWithoutFeaturesApart) {
+  const test::TinyModel file;
+  const std::string input = videos + "gray.mp4";
+  const Model model = Model::load(file.path());
+  Recognizer recognizer(model, test::one_thread()), other(model, test::one_thread());
+  const std::vector<float> logits = recognizer.classify(input).logits;
+  const TensorDump dump{file.directory() / "dump", true};
+  EXPECT_EQ(recognizer.classify(input, dump).logits, logits);
+  EXPECT_NE(SafetensorsFile::open(dump.path).value_or_throw().find("stage2"), nullptr);
+  EXPECT_EQ(other.classify(input).logits, logits);
+}
+
+TEST(Recognizer, TakesAGpuOrTellsWhyNot) {
+  const test::TinyModel file;
+  RecognizerOptions options;
+  options.device = Device::cuda;
+  const Model model = Model::load(file.path());
+  try {
+    EXPECT_EQ(Recognizer(model, options).clips(), 3);
+  } catch (const std::runtime_error& error) {  // of builds without CUDA, and of machines without a usable GPU
+    EXPECT_THAT(error.what(), testing::AnyOf(testing::HasSubstr("CUDA"), testing::HasSubstr("NVIDIA")));
+  }
 }
 
 }  // namespace
