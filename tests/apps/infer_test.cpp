@@ -1,10 +1,13 @@
 // The program tpn_infer, as its users run it.
+#include <array>
+#include <charconv>
 #include <sstream>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "engine/model/safetensors.h"
+#include "kernels/cpu/cpu_backend.h"
 #include "tests/recognize/tiny_model.h"
 #include "tests/support/run_program.h"
 
@@ -47,16 +50,18 @@ class Infer : public testing::Test {
 };
 
 TEST_F(Infer, PrintsTheBestClasses) {
-  const test::ProgramResult r = infer({"--model", model_.path().string(), videos + "gray.mp4", "--top", "3",
+  const test::ProgramResult r = infer({"--model", model_.path().string(), videos + "gray.mp4", "--top", "5",
                                        "--device", "cpu", "--threads", "1"});
   EXPECT_EQ(r.status, 0);
   EXPECT_EQ(r.error, "");
   EXPECT_TRUE(contains(r.out, "gray.mp4"));
   EXPECT_TRUE(contains(r.out, "3x3 views"));
-  EXPECT_EQ(std::count(r.out.begin(), r.out.end(), '\n'), 4);
-  int labels = 0;
-  for (const std::string& label : test::tiny_labels()) labels += !label.empty() && contains(r.out, label);
-  EXPECT_GE(labels, 2);
+  EXPECT_EQ(std::count(r.out.begin(), r.out.end(), '\n'), 6);
+  const std::vector<std::string> labels = test::tiny_labels();
+  for (std::size_t i = 0; i < labels.size(); ++i) {  // a class without a name is shown by its number
+    const std::string shown = labels[i].empty() ? std::to_string(i) : labels[i];
+    EXPECT_TRUE(contains(r.out, "  " + shown + "\n")) << shown << "\n" << r.out;
+  }
 }
 
 TEST_F(Infer, WritesJson) {
@@ -87,6 +92,50 @@ TEST_F(Infer, WritesJson) {
   for (const char* stage : {"decode", "convert", "resize", "transform", "inference", "total"}) {
     EXPECT_GE(line.at("timings").at(stage).get<double>(), 0) << stage;
   }
+}
+
+TEST_F(Infer, WritesTheDigitsThatAFloatHas) {
+  const json line = lines_of(run({videos + "gray.mp4", "--scores"}).out).at(0);
+  for (const json& score : line.at("scores")) {
+    std::array<char, 32> shortest{};
+    const auto end =
+        std::to_chars(shortest.data(), shortest.data() + shortest.size(), score.get<float>()).ptr;
+    double expected = 0;
+    std::from_chars(shortest.data(), end, expected);
+    EXPECT_EQ(score.get<double>(), expected);
+  }
+  for (const json& top : line.at("top")) {
+    EXPECT_EQ(top.at("score"), line.at("scores").at(top.at("index").get<std::size_t>()));
+  }
+}
+
+TEST_F(Infer, TakesTheViewsThatAreAskedFor) {
+  const json line = lines_of(run({videos + "gray.mp4", "--views", "2x1"}).out).at(0);
+  EXPECT_EQ(line.at("clips"), 2);
+  EXPECT_EQ(line.at("crops"), 1);
+}
+
+TEST_F(Infer, PassesOptionsOn) {
+  const auto scores = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> arguments{videos + "bt709.mp4", "--views", "1x1", "--scores"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const test::ProgramResult r = run(arguments);
+    EXPECT_EQ(r.status, 0) << r.error;
+    return lines_of(r.out).at(0).at("scores");
+  };
+  const json plain = scores({});
+  EXPECT_EQ(scores({"--precision", "f32"}), plain);
+  EXPECT_NE(scores({"--accurate-color"}), plain);
+  if (CpuBackend(1).supports(DType::bf16)) {
+    EXPECT_NE(scores({"--precision", "bf16"}), plain);
+  }
+  // 12 frames of 64x48 pixels in half a second.
+  EXPECT_EQ(
+      run({videos + "gray.mp4", "--max-pixels", "3072", "--max-frames", "12", "--max-duration", "1"}).status,
+      0);
+  EXPECT_EQ(run({videos + "gray.mp4", "--max-pixels", "3071"}).status, 1);
+  EXPECT_EQ(run({videos + "gray.mp4", "--max-frames", "11"}).status, 1);
+  EXPECT_EQ(run({videos + "gray.mp4", "--max-duration", "0.4"}).status, 1);
 }
 
 TEST_F(Infer, GoesOnAfterADamagedInput) {

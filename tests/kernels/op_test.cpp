@@ -106,9 +106,35 @@ TEST(Conv3d, RefusesWhatDoesNotFit) {
   EXPECT_THROW((void)ops::Conv3d{}.infer(std::vector<Shape>{{1, 1, 2, 2, 6}}), Error);
 }
 
+TEST(MaxPool3d, CountsWindowsAsPyTorchDoes) {
+  const auto frames = [](std::int64_t length, ops::MaxPool3d pool) {
+    return pool.infer(std::vector<Shape>{{1, length, 1, 1, 1}})[0][1];
+  };
+  EXPECT_EQ(frames(9, {.kernel = {4, 1, 1}, .stride = {4, 1, 1}}), 2);
+  EXPECT_EQ(frames(9, {.kernel = {4, 1, 1}, .stride = {4, 1, 1}, .ceil_mode = true}), 3);
+  EXPECT_EQ(frames(8, {.kernel = {4, 1, 1}, .stride = {4, 1, 1}, .ceil_mode = true}), 2);
+  EXPECT_EQ(frames(3, {.kernel = {4, 1, 1}, .stride = {4, 1, 1}, .ceil_mode = true}), 1);
+  EXPECT_EQ(frames(9, {.kernel = {3, 1, 1}, .stride = {2, 1, 1}, .padding = {1, 0, 0}}), 5);
+  // No window begins in the padding behind the last frame.
+  EXPECT_EQ(frames(5, {.kernel = {2, 1, 1}, .stride = {3, 1, 1}, .padding = {1, 0, 0}, .ceil_mode = true}),
+            2);
+  EXPECT_EQ(frames(6, {.kernel = {2, 1, 1}, .stride = {3, 1, 1}, .padding = {1, 0, 0}, .ceil_mode = true}),
+            3);
+  EXPECT_THROW(frames(3, {.kernel = {4, 1, 1}, .stride = {4, 1, 1}}), Error);
+}
+
 TEST(Add, RefusesLevelsThatDoNotMeet) {
   EXPECT_THROW((void)ops::Add::infer(std::vector<Shape>{{1, 4, 2, 2, 8}, {1, 3, 2, 2, 8}}), Error);
   EXPECT_THROW((void)ops::Add::infer(std::vector<Shape>{{1, 4, 2, 2, 8}, {1, 4, 2, 1, 8}}), Error);
+}
+
+// op_test_AVX2 and its like run this too: oneDNN is then told to use no more than that.
+TEST(CpuBackend, ComputesInBf16OnlyWithItsVectors) {
+  const CpuBackend backend(1);
+  EXPECT_EQ(backend.supports(DType::bf16), backend.libraries().find("(avx512_core") != std::string::npos)
+      << backend.libraries();
+  EXPECT_TRUE(backend.supports(DType::f32));
+  EXPECT_FALSE(backend.supports(DType::f16));
 }
 
 TEST(CpuBackend, RefusesAConvolutionOverSpaceAndTimeAtOnce) {

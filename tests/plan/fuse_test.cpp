@@ -15,13 +15,13 @@ struct Block {
   ValueId x = graph.add_input("x", {1, 2, 4, 4, 8});
   ValueId conv = 0, norm = 0, sum = 0, out = 0;
 
-  explicit Block(const Shape& shortcut = {1, 2, 4, 4, 8}) {
+  explicit Block(const Shape& shortcut = {1, 2, 4, 4, 8}, double eps = 1e-3) {
     const auto channels = [&](const char* name) { return graph.add_constant(name, {8}, Role::parameter); };
     const ValueId other = graph.add_input("shortcut", shortcut);
     const ValueId weight = graph.add_constant("w", {8, 8, 1, 1, 1}, Role::parameter);
     conv = graph.apply(ops::Conv3d{}, {x, weight}, "conv");
-    norm = graph.apply(ops::BatchNorm{}, {conv, channels("a"), channels("b"), channels("c"), channels("d")},
-                       "norm");
+    norm = graph.apply(ops::BatchNorm{eps},
+                       {conv, channels("a"), channels("b"), channels("c"), channels("d")}, "norm");
     sum = graph.apply(ops::Add{}, {norm, other}, "sum");
     out = graph.apply(ops::Relu{}, {sum}, "out");
   }
@@ -38,6 +38,7 @@ TEST(Fuse, DrawsAWholeBlockIntoItsConvolution) {
   ASSERT_EQ(nodes.size(), 1U);
   const auto& op = std::get<ops::FusedConv3d>(nodes[0].op);
   EXPECT_TRUE(op.norm && op.residual && op.relu);
+  EXPECT_EQ(op.eps, 1e-3);
   EXPECT_EQ(nodes[0].inputs.size(), 7U);
   EXPECT_EQ(nodes[0].outputs, std::vector<ValueId>{block.out});
 }
@@ -56,6 +57,17 @@ TEST(Fuse, StopsAtAValueThatHasTwoReaders) {
   const std::vector<Node> nodes = block.fuse({block.out, second});
   ASSERT_EQ(nodes.size(), 4U);
   EXPECT_FALSE(std::get<ops::FusedConv3d>(nodes[0].op).residual);
+}
+
+TEST(Fuse, LeavesAnAdditionThatFollowsTheRelu) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", {1, 1, 4, 4, 8}), other = graph.add_input("other", {1, 1, 4, 4, 8});
+  const ValueId w = graph.add_constant("w", {8, 8, 1, 1, 1}, Role::parameter);
+  const ValueId rectified = graph.apply(ops::Relu{}, {graph.apply(ops::Conv3d{}, {x, w}, "conv")}, "relu");
+  const ValueId sum = graph.apply(ops::Add{}, {rectified, other}, "sum");
+  const Graph fused = fuse_convolutions(graph, ReferenceBackend(), std::vector<ValueId>{sum});
+  ASSERT_EQ(fused.nodes().size(), 2U);
+  EXPECT_FALSE(std::get<ops::FusedConv3d>(fused.nodes()[0].op).residual);
 }
 
 TEST(Fuse, AddsOneFrameToAll) {
@@ -147,6 +159,12 @@ TEST(FuseTemporalShifts, LeavesAShiftThatOneReaderCannotTake) {
   EXPECT_EQ(after(fuse_temporal_shifts, s.graph, s.readers).size(), 4U);
 }
 
+TEST(FuseTemporalShifts, LeavesAShiftWhoseReaderSkipsFrames) {
+  Shifted s(2);
+  s.read("strided", {.stride = {2, 1, 1}}, {8, 16, 1, 1, 1});
+  EXPECT_EQ(after(fuse_temporal_shifts, s.graph, s.readers).size(), 4U);
+}
+
 TEST(FuseTemporalShifts, LeavesAShiftThatIsAskedFor) {
   Shifted s(2);
   s.readers.push_back(s.shifted);
@@ -195,6 +213,23 @@ TEST(FuseTemporalModulation, TakesThePoolAndTheUpsampledLevelAbove) {
   EXPECT_EQ(nodes[1].outputs, std::vector<ValueId>{levels.sum});
 }
 
+TEST(FuseTemporalModulation, LeavesPoolsOfAnotherForm) {
+  for (const ops::MaxPool3d& pool :
+       {ops::MaxPool3d{.kernel = {2, 1, 1}, .stride = {2, 1, 1}},
+        ops::MaxPool3d{.kernel = {3, 1, 1}, .stride = {2, 1, 1}, .ceil_mode = true},
+        ops::MaxPool3d{.kernel = {2, 2, 1}, .stride = {2, 2, 1}, .ceil_mode = true},
+        ops::MaxPool3d{.kernel = {2, 1, 1}, .stride = {2, 1, 1}, .padding = {1, 0, 0}, .ceil_mode = true}}) {
+    Graph graph;
+    const ValueId x = graph.add_input("x", {1, 7, 2, 2, 16});
+    const ValueId w = graph.add_constant("w", {8, 4, 3, 1, 1}, Role::parameter);
+    const ValueId y = graph.apply(ops::Conv3d{.padding = {1, 0, 0}, .groups = 4}, {x, w}, "conv");
+    const std::vector<Node> nodes = after(fuse_temporal_modulation, graph, {graph.apply(pool, {y}, "pool")});
+    ASSERT_EQ(nodes.size(), 2U);
+    EXPECT_EQ(std::get<ops::TemporalModulation>(nodes[0].op).window, 1);
+    EXPECT_EQ(std::get<ops::MaxPool3d>(nodes[1].op), pool);
+  }
+}
+
 TEST(FuseTemporalModulation, LeavesAnUngroupedConvolutionToTheTensorCores) {
   Graph graph;
   const ValueId x = graph.add_input("x", {1, 8, 2, 2, 16});
@@ -215,6 +250,20 @@ TEST(FuseLevelFusion, TakesThePoolBeforeAGroupedConvolution) {
   ASSERT_EQ(nodes.size(), 1U);
   EXPECT_EQ(std::get<ops::LevelFusion>(nodes[0].op).pool, pool);
   EXPECT_EQ(nodes[0].inputs, (std::vector<ValueId>{x, w}));
+}
+
+TEST(FuseLevelFusion, LeavesAPoolOfOverlappingWindows) {
+  for (const ops::MaxPool3d& pool :
+       {ops::MaxPool3d{.kernel = {3, 1, 1}, .stride = {2, 1, 1}},
+        ops::MaxPool3d{.kernel = {2, 1, 1}, .stride = {2, 1, 1}, .padding = {1, 0, 0}}}) {
+    Graph graph;
+    const ValueId x = graph.add_input("x", {1, 5, 2, 2, 16});
+    const ValueId w = graph.add_constant("w", {8, 4, 1, 1, 1}, Role::parameter);
+    const ValueId y = graph.apply(ops::Conv3d{.groups = 4}, {graph.apply(pool, {x}, "pool"), w}, "conv");
+    const std::vector<Node> nodes = after(fuse_level_fusion, graph, {y});
+    ASSERT_EQ(nodes.size(), 2U);
+    EXPECT_EQ(std::get<ops::LevelFusion>(nodes[1].op).pool, ops::MaxPool3d{});
+  }
 }
 
 TEST(FuseClassifier, TakesThePoolBeforeTheMatrix) {
