@@ -27,6 +27,8 @@ struct Arguments {
   bool from_scratch = false;
   std::string config;
   std::string labels;
+  std::string weights;
+  bool ignore_digest = false;
   std::string dtype = "f32";
   bool init_missing = false;
   std::uint64_t seed = 0;
@@ -56,9 +58,10 @@ auto load_option(const Load& load, const std::string& name) {
   }
 }
 
-std::vector<std::string> labels_of(const Arguments& arguments) {
-  return arguments.labels.empty() ? std::vector<std::string>()
-                                  : load_option(tpn::load_labels, arguments.labels);
+/// Nothing when the option was not given.
+std::optional<std::vector<std::string>> labels_of(const Arguments& arguments) {
+  if (arguments.labels.empty()) return std::nullopt;
+  return load_option(tpn::load_labels, arguments.labels);
 }
 
 tpn::DType parse_dtype(const std::string& name) {
@@ -69,7 +72,7 @@ tpn::DType parse_dtype(const std::string& name) {
 }
 
 int inspect(const Arguments& arguments) {
-  const auto text = tpn::inspect_file(arguments.inspect);
+  const auto text = tpn::inspect_file(arguments.inspect, arguments.weights);
   if (!text) return fail(input_refused, text.failure().message);
   std::cout << *text;
   return success;
@@ -77,7 +80,7 @@ int inspect(const Arguments& arguments) {
 
 int write_random(const Arguments& arguments, const std::filesystem::path& out) {
   const tpn::Config config = load_option(tpn::load_config, arguments.random);
-  const std::vector<std::string> labels = labels_of(arguments);
+  const std::vector<std::string> labels = labels_of(arguments).value_or(std::vector<std::string>());
   if (!labels.empty() && labels.size() != static_cast<std::size_t>(config.head.num_classes)) {
     throw tpn::OptionError("The model has " + std::to_string(config.head.num_classes) + " classes, but " +
                            std::to_string(labels.size()) + " labels were given.");
@@ -106,6 +109,8 @@ int convert(const Arguments& arguments, const std::filesystem::path& in, const s
   tpn::ConvertOptions options;
   if (!arguments.config.empty()) options.config = load_option(tpn::load_config, arguments.config);
   options.labels = labels_of(arguments);
+  options.weights = arguments.weights;
+  options.ignore_digest = arguments.ignore_digest;
   options.dtype = parse_dtype(arguments.dtype);
   options.init_missing = arguments.init_missing;
   options.seed = arguments.seed;
@@ -160,9 +165,19 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--config", arguments.config,
                  "The architecture, instead of the detected one: a built-in configuration, or FILE.json")
       ->type_name("NAME|FILE.json");
-  app.add_option("--labels", arguments.labels,
-                 "Class names: a file with one a line, kinetics400 or something_something_v1")
+  app.add_option(
+         "--labels", arguments.labels,
+         "Class names: kinetics400, something_something_v1 (mmaction2's order), "
+         "something_something_v1_sorted, something_something_v2, none, or a file with one a line (or with "
+         "numbers and names: text, CSV, JSON)")
       ->type_name("FILE|NAME");
+  app.add_option(
+         "--weights", arguments.weights,
+         "Where in IN the weights are, if not where they usually are: state_dict_ema, or keys joined by / "
+         "as in ema/module")
+      ->type_name("KEY");
+  app.add_flag("--ignore-digest", arguments.ignore_digest,
+               "Accept a file whose SHA-256 is not the one that its name ends in");
   app.add_option("--dtype", arguments.dtype, "Element type of the weights in OUT: f32, bf16 or f16")
       ->capture_default_str()
       ->type_name("TYPE");

@@ -197,6 +197,7 @@ CheckpointResult<DetectedArchitecture> detect_architecture(const NamedTensors& t
         "The checkpoint holds a backbone alone (names of " + std::string(name_of(tensors.scheme())) +
             "), without neck and head; --init-missing initialises those at random, for training.");
   }
+  if (auto failure = refuse_without_pyramid(tensors); failure && !defaults_for_absent) return *failure;
   DetectedArchitecture result;
   try {
     result.config = read_shapes(tensors, defaults_for_absent);
@@ -235,6 +236,22 @@ CheckpointResult<DetectedArchitecture> detect_architecture(const NamedTensors& t
         "A TSM model of decisionforce/TPN shifts the shortcut too: tsm_position is inplace.");
   }
   return result;
+}
+
+std::optional<CheckpointFailure> refuse_without_pyramid(const NamedTensors& tensors) {
+  bool has_backbone = false;
+  for (std::size_t i = 0; i < tensors.checkpoint().tensors().size(); ++i) {
+    const std::string& name = tensors.name(i);
+    if (name.starts_with("neck.") || name.starts_with("necks.")) return std::nullopt;
+    has_backbone = has_backbone || name.starts_with("backbone.");
+  }
+  if (!has_backbone) return std::nullopt;
+  return CheckpointFailure(
+      CheckpointError::missing_keys,
+      "The checkpoint has a backbone but no pyramid: no tensor's name begins with \"neck.\" or \"necks.\". "
+      "It "
+      "is a network without TPN, such as the baselines of the original model zoo, and no configuration makes "
+      "it one; --init-missing initialises the rest at random, for training.");
 }
 
 }  // namespace tpn

@@ -1,6 +1,7 @@
 // Which configuration a checkpoint's tensors belong to.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,9 @@ struct DetectedArchitecture {
 CheckpointResult<DetectedArchitecture> detect_architecture(const NamedTensors& tensors,
                                                            const MetadataConfig& metadata,
                                                            bool defaults_for_absent);
+
+/// The refusal of a backbone with no tensor of a pyramid beside it, which no configuration makes a TPN of;
+/// nothing for other checkpoints.
+std::optional<CheckpointFailure> refuse_without_pyramid(const NamedTensors& tensors);
 
 }  // namespace tpn

@@ -4,6 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "engine/model/file_kind.h"
 #include "engine/model/mapped_file.h"
 #include "engine/model/text.h"
 #include "weights_converter/legacy_file.h"
@@ -26,9 +27,11 @@ std::uint64_t max_tensor_bytes(std::size_t file_bytes) {
 CheckpointResult<SavedObject> parse_saved_object(Bytes bytes) {
   if (ZipArchive::has_signature(bytes)) return parse_torch_archive(bytes);
   if (has_legacy_magic(bytes)) return parse_legacy_file(bytes);
+  if (bytes.empty()) return CheckpointFailure(CheckpointError::not_a_checkpoint, "The file is empty.");
+  const auto kind = foreign_kind(bytes);
   return CheckpointFailure(
       CheckpointError::not_a_checkpoint,
-      bytes.empty() ? "The file is empty." : "The file is not one that torch.save wrote.");
+      "The file is not one that torch.save wrote." + (kind ? " It is " + *kind + "." : std::string()));
 }
 
 std::vector<std::string> text_keys_except(const PickleValue& dictionary, std::string_view excluded) {
@@ -78,30 +81,33 @@ Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
 Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
 Checkpoint::~Checkpoint() = default;
 
-CheckpointResult<Checkpoint> Checkpoint::open(const std::filesystem::path& path) {
+CheckpointResult<Checkpoint> Checkpoint::open(const std::filesystem::path& path, std::string_view weights) {
   MappedFile file = MappedFile::open(path).value_or_throw();
   const Bytes bytes = file.bytes();
-  auto result = load(bytes, std::move(file));
+  auto result = load(bytes, std::move(file), weights);
   if (!result)
     return CheckpointFailure(result.failure().kind, path.string() + ": " + result.failure().message);
   return result;
 }
 
-CheckpointResult<Checkpoint> Checkpoint::parse(Bytes bytes) {
-  return load(bytes, MappedFile());
+CheckpointResult<Checkpoint> Checkpoint::parse(Bytes bytes, std::string_view weights) {
+  return load(bytes, MappedFile(), weights);
 }
 
-CheckpointResult<Checkpoint> Checkpoint::load(Bytes bytes, MappedFile file) {
+bool Checkpoint::has_signature(Bytes bytes) {
+  return ZipArchive::has_signature(bytes) || has_legacy_magic(bytes);
+}
+
+CheckpointResult<Checkpoint> Checkpoint::load(Bytes bytes, MappedFile file, std::string_view weights) {
   auto saved = parse_saved_object(bytes);
   if (!saved) return saved.failure();
   auto state = std::make_unique<State>(State{std::move(file), *std::move(saved), {}, {}});
   const PickleValue root = state->saved.pickle.root();
-  auto state_dict = read_state_dict(root, state->saved.storages, max_tensor_bytes(bytes.size()));
+  auto state_dict = read_state_dict(root, state->saved.storages, max_tensor_bytes(bytes.size()), weights);
   if (!state_dict) return state_dict.failure();
   state->state_dict = *std::move(state_dict);
-  if (!state->state_dict.found_under.empty()) {
-    state->other_keys = text_keys_except(root, state->state_dict.found_under);
-  }
+  const std::string& place = state->state_dict.found_under;
+  if (!place.empty()) state->other_keys = text_keys_except(root, place.substr(0, place.find('/')));
   if (auto failure = state->verify_storages()) return *std::move(failure);
   return Checkpoint(std::move(state));
 }
@@ -116,6 +122,14 @@ void Checkpoint::read(const StoredTensor& tensor, const ByteSink& sink) const {
 
 const std::string& Checkpoint::found_under() const {
   return state_->state_dict.found_under;
+}
+
+const std::vector<std::string>& Checkpoint::also_under() const {
+  return state_->state_dict.also_under;
+}
+
+std::size_t Checkpoint::bytes_behind() const {
+  return state_->saved.bytes_behind;
 }
 
 const std::vector<std::string>& Checkpoint::non_tensors() const {

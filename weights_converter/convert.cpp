@@ -1,7 +1,8 @@
 #include "weights_converter/convert.h"
 
 #include <algorithm>
-#include <bit>
+#include <cmath>
+#include <cstring>
 #include <future>
 
 #include <nlohmann/json.hpp>
@@ -50,6 +51,28 @@ bool has_nonfinite(std::span<const std::byte> bytes, DType dtype) {
   }
 }
 
+template <class Integer>
+std::int64_t read_integer(const std::byte* at) {
+  Integer value{};
+  std::memcpy(&value, at, sizeof(value));
+  return value;
+}
+
+std::int64_t integer_at(const std::byte* at, DType dtype) {
+  switch (dtype) {
+    case DType::i32:
+      return read_integer<std::int32_t>(at);
+    case DType::i16:
+      return read_integer<std::int16_t>(at);
+    case DType::i8:
+      return read_integer<std::int8_t>(at);
+    case DType::u8:
+      return read_integer<std::uint8_t>(at);
+    default:
+      return read_integer<std::int64_t>(at);
+  }
+}
+
 /// Converts, repeats and checks the elements of one parameter on their way from the checkpoint to the file.
 class ElementPipe {
  public:
@@ -58,6 +81,7 @@ class ElementPipe {
 
   void operator()(std::span<const std::byte> piece) {
     const DType from = source_.tensor->dtype;
+    if (target_ == DType::i64) return sink_(from == target_ ? piece : count_of(piece, from));
     if (source_.repeat != 1) {
       piece = repeat(piece, from);
       piece = convert_elements(piece, DType::f32);
@@ -83,6 +107,26 @@ class ElementPipe {
                        value / static_cast<float>(source_.repeat));
     }
     return std::as_bytes(std::span(repeated_));
+  }
+
+  /// A num_batches_tracked of another type: averaging of weights leaves fractions, which say nothing.
+  std::span<const std::byte> count_of(std::span<const std::byte> piece, DType from) {
+    std::int64_t count = 0;
+    if (is_floating(from)) {
+      double value = 0;
+      convert(piece.data(), from, reinterpret_cast<std::byte*>(&value), DType::f64, 1);
+      constexpr double limit = 0x1p62;
+      if (!(std::abs(value) < limit)) {
+        throw Refusal({CheckpointError::nonfinite,
+                       "The tensor " + in_quotes(source_.tensor->name) + " holds no number of batches."});
+      }
+      count = static_cast<std::int64_t>(value);
+    } else {
+      count = integer_at(piece.data(), from);
+    }
+    converted_.resize(sizeof(count));
+    std::memcpy(converted_.data(), &count, sizeof(count));
+    return converted_;
   }
 
   std::span<const std::byte> convert_elements(std::span<const std::byte> piece, DType from) {
@@ -133,8 +177,7 @@ std::vector<SafetensorsOutput> make_outputs(const Checkpoint& checkpoint, const 
   return outputs;
 }
 
-void choose_labels(ConvertReport& report, const ConvertOptions& options,
-                   const std::vector<std::string>& stored) {
+void choose_labels(ConvertReport& report, const ConvertOptions& options, const MetadataConfig& metadata) {
   const int classes = report.config.head.num_classes;
   const auto fits = [&](const std::vector<std::string>& labels) {
     return labels.size() == static_cast<std::size_t>(classes);
@@ -143,19 +186,30 @@ void choose_labels(ConvertReport& report, const ConvertOptions& options,
     report.labels = labels;
     report.labels_from = std::move(from);
   };
-  if (!options.labels.empty()) {
-    if (!fits(options.labels)) {
+  constexpr int something_something_classes = 174;
+  if (options.labels) {
+    if (!options.labels->empty() && !fits(*options.labels)) {
       throw OptionError("The model has " + std::to_string(classes) + " classes, but " +
-                        std::to_string(options.labels.size()) + " labels were given.");
+                        std::to_string(options.labels->size()) + " labels were given.");
     }
-    choose(options.labels, "given");
-  } else if (fits(stored)) {
-    choose(stored, "stored in the checkpoint");
+    choose(*options.labels, "given");
+  } else if (fits(metadata.labels)) {
+    choose(metadata.labels, "stored in the checkpoint");
   } else if (classes == 400) {
     choose(builtin_labels("kinetics400"), "built in: kinetics400, since there are 400 classes");
-  } else if (classes == 174 && report.config.backbone.dims == 2) {
+  } else if (classes == something_something_classes && report.scheme == NamingScheme::decisionforce) {
+    report.notes.emplace_back(
+        "No class names were put in: decisionforce/TPN has models of 174 classes for both versions of "
+        "Something-Something. --labels something_something_v1_sorted or something_something_v2 gives the "
+        "names "
+        "in the order that its data preparation has (the same for both), something_something_v1 those in "
+        "mmaction2's order.");
+  } else if (classes == something_something_classes && metadata.data_set == "sthv2") {
+    choose(builtin_labels("something_something_v2"),
+           "built in: something_something_v2, which the configuration text in the checkpoint names");
+  } else if (classes == something_something_classes && report.config.backbone.dims == 2) {
     choose(builtin_labels("something_something_v1"),
-           "built in: something_something_v1, since it is a TSM model of 174 classes");
+           "built in: something_something_v1, since it is a TSM model of 174 classes with mmaction2's names");
   }
 }
 
@@ -181,14 +235,20 @@ void report_inventory(ConvertReport& report, Inventory inventory) {
   for (ParameterSpec& spec : inventory.missing) report.initialized.push_back(std::move(spec.name));
 }
 
-std::optional<CheckpointFailure> verify_digest(const std::filesystem::path& in, ConvertReport& report) {
+std::optional<CheckpointFailure> verify_digest(const std::filesystem::path& in, ConvertReport& report,
+                                               bool ignore) {
   const NameDigest verdict = check_name_digest(in, report.sha256);
   report.digest_verified = verdict == NameDigest::matches;
   if (verdict != NameDigest::differs) return std::nullopt;
-  return CheckpointFailure(CheckpointError::bad_crc,
-                           in.string() + ": the file's SHA-256 begins with " + report.sha256.substr(0, 8) +
-                               " and not with the digits that its name ends in; it is "
-                               "damaged, or was changed or renamed.");
+  if (ignore) {
+    report.notes.push_back("The file's SHA-256 does not begin with the digits that its name ends in.");
+    return std::nullopt;
+  }
+  return CheckpointFailure(
+      CheckpointError::bad_crc,
+      in.string() + ": the file's SHA-256 begins with " + report.sha256.substr(0, 8) +
+          " and not with the digits that its name ends in; it is damaged, or was changed "
+          "or renamed (--ignore-digest takes it all the same).");
 }
 
 CheckpointResult<ConvertReport> convert_opened(const Checkpoint& checkpoint, std::future<std::string>& digest,
@@ -196,14 +256,26 @@ CheckpointResult<ConvertReport> convert_opened(const Checkpoint& checkpoint, std
                                                const std::filesystem::path& out,
                                                const ConvertOptions& options) {
   const NamedTensors tensors(checkpoint);
+  if (tensors.collision()) return CheckpointFailure(CheckpointError::bad_tensor, *tensors.collision());
   MetadataConfig metadata = read_metadata_config(checkpoint);
   ConvertReport report;
   report.scheme = tensors.scheme();
-  report.prefix = tensors.prefix();
+  report.prefixes = tensors.prefixes();
+  report.found_under = checkpoint.found_under();
+  report.also_under = checkpoint.also_under();
   report.other_keys = checkpoint.other_keys();
-  std::erase(report.other_keys, "meta");
+  std::erase_if(report.other_keys, [&](const std::string& key) {
+    return key == "meta" || std::ranges::find(report.also_under, key) != report.also_under.end();
+  });
+  report.other_keys.insert(report.other_keys.end(), checkpoint.non_tensors().begin(),
+                           checkpoint.non_tensors().end());
   report.notes = std::move(metadata.notes);
+  if (const std::size_t behind = checkpoint.bytes_behind(); behind > 0) {
+    report.notes.push_back("The file has " + std::to_string(behind) + (behind == 1 ? " byte" : " bytes") +
+                           " behind the checkpoint, which were not read.");
+  }
   if (options.config) {
+    if (auto failure = refuse_without_pyramid(tensors); failure && !options.init_missing) return *failure;
     report.config = *options.config;
   } else {
     auto detected = detect_architecture(tensors, metadata, options.init_missing);
@@ -213,9 +285,9 @@ CheckpointResult<ConvertReport> convert_opened(const Checkpoint& checkpoint, std
   }
   const Inventory inventory = take_inventory(tensors, report.config);
   if (auto problem = first_problem(inventory, options.init_missing)) return *std::move(problem);
-  choose_labels(report, options, metadata.labels);
+  choose_labels(report, options, metadata);
   report.sha256 = digest.get();
-  if (auto failure = verify_digest(in, report)) return *std::move(failure);
+  if (auto failure = verify_digest(in, report, options.ignore_digest)) return *std::move(failure);
   report_inventory(report, inventory);
   try {
     write_safetensors(out, model_metadata(report.config, report.labels, source_json(in, report)),
@@ -236,7 +308,10 @@ CheckpointResult<ConvertReport> convert_checkpoint(const std::filesystem::path& 
   }
   // Hashing takes about as long as comparing the checksums inside the file; they run side by side.
   auto digest = std::async(std::launch::async, [&in] { return sha256_hex(in); });
-  const auto checkpoint = Checkpoint::open(in);
+  const auto checkpoint = Checkpoint::open(in, options.weights);
+  if (!checkpoint && checkpoint.failure().kind == CheckpointError::no_such_weights) {
+    throw OptionError(checkpoint.failure().message);
+  }
   if (!checkpoint) return checkpoint.failure();
   auto result = convert_opened(*checkpoint, digest, in, out, options);
   if (result || result.failure().message.starts_with(in.string())) return result;

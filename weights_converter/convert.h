@@ -16,11 +16,14 @@
 namespace tpn {
 
 struct ConvertOptions {
-  std::optional<Config> config;     ///< instead of the detected one
-  std::vector<std::string> labels;  ///< instead of those in the checkpoint, or built in, when not empty
-  DType dtype = DType::f32;         ///< f32, bf16 or f16: of every floating tensor
-  bool init_missing = false;        ///< initialise what is not there at random, as training does
-  std::uint64_t seed = 0;           ///< of that initialisation
+  std::optional<Config> config;  ///< instead of the detected one
+  std::optional<std::vector<std::string>>
+      labels;                  ///< instead of those in the checkpoint or built in; or none
+  std::string weights;         ///< where in the checkpoint they are (see find_weights()); empty: as usual
+  bool ignore_digest = false;  ///< do not compare the file with the digest that its name states
+  DType dtype = DType::f32;    ///< f32, bf16 or f16: of every floating tensor
+  bool init_missing = false;   ///< initialise what is not there at random, as training does
+  std::uint64_t seed = 0;      ///< of that initialisation
 };
 
 /// The options do not fit the checkpoint.
@@ -32,13 +35,15 @@ class OptionError : public Error {
 struct ConvertReport {
   Config config;
   NamingScheme scheme = NamingScheme::mmaction2;
-  std::string prefix;                    ///< that was taken off every name
+  std::string found_under;               ///< where in the checkpoint the weights are; empty: at its root
+  std::vector<std::string> also_under;   ///< where other weights are
+  std::vector<std::string> prefixes;     ///< that were taken out of names
   std::int64_t elements = 0;             ///< of the trainable parameters
   std::size_t loaded = 0;                ///< tensors
   std::size_t renamed = 0;               ///< tensors
   std::vector<std::string> dropped;      ///< tensors that are known to be of no use
   std::vector<std::string> unexpected;   ///< tensors dropped because the model has no place for them
-  std::vector<std::string> other_keys;   ///< of the checkpoint beside tensors and meta: "optimizer", ...
+  std::vector<std::string> other_keys;   ///< of the checkpoint beside weights and meta: "optimizer", ...
   std::vector<std::string> initialized;  ///< tensors that were missing
   std::size_t zeroed_batches = 0;        ///< num_batches_tracked that were missing
   std::vector<std::string> labels;       ///< one per class, or empty

@@ -18,6 +18,8 @@ std::string_view name_of(CheckpointError kind) {
       return "bad_pickle";
     case CheckpointError::no_state_dict:
       return "no_state_dict";
+    case CheckpointError::no_such_weights:
+      return "no_such_weights";
     case CheckpointError::bad_tensor:
       return "bad_tensor";
     case CheckpointError::bad_dtype:

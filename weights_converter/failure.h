@@ -18,6 +18,7 @@ enum class CheckpointError : std::uint8_t {
   unsupported_zip,        ///< compressed, encrypted or multi-disk archive
   bad_pickle,             ///< malformed opcode stream
   no_state_dict,          ///< no dictionary of tensors
+  no_such_weights,        ///< none where they were said to be
   bad_tensor,             ///< shape, stride, offset or storage of a tensor is impossible
   bad_dtype,              ///< element type that is not supported
   limit,                  ///< absurd size or depth

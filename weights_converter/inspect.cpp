@@ -8,9 +8,7 @@
 #include "engine/model/text.h"
 #include "weights_converter/architecture.h"
 #include "weights_converter/inventory.h"
-#include "weights_converter/legacy_file.h"
 #include "weights_converter/report.h"
-#include "weights_converter/zip_archive.h"
 
 namespace tpn {
 namespace {
@@ -84,6 +82,12 @@ std::string inspect_checkpoint(const Checkpoint& checkpoint) {
 
   std::string text = "format: PyTorch checkpoint, names of " + std::string(name_of(names.scheme())) + '\n';
   if (!checkpoint.found_under().empty()) text += "found under: " + in_quotes(checkpoint.found_under()) + '\n';
+  if (!checkpoint.also_under().empty()) text += list_quoted("other weights", checkpoint.also_under());
+  if (!names.prefixes().empty()) text += list_quoted("prefixes", names.prefixes());
+  if (names.collision()) text += "names: " + *names.collision() + '\n';
+  if (checkpoint.bytes_behind() > 0) {
+    text += "behind the checkpoint: " + std::to_string(checkpoint.bytes_behind()) + " bytes\n";
+  }
   text += list_quoted("other entries", checkpoint.other_keys());
   text += list_totals(tensors);
   const MetadataConfig metadata = read_metadata_config(checkpoint);
@@ -162,12 +166,12 @@ std::string inspect_safetensors(const SafetensorsFile& file) {
 
 }  // namespace
 
-CheckpointResult<std::string> inspect_file(const std::filesystem::path& path) {
+CheckpointResult<std::string> inspect_file(const std::filesystem::path& path, const std::string& weights) {
   const auto file = MappedFile::open(path);
   if (!file) return CheckpointFailure(CheckpointError::not_a_checkpoint, file.failure().message);
   const std::string title = path.string() + ", " + std::to_string(file->bytes().size()) + " bytes\n";
-  if (ZipArchive::has_signature(file->bytes()) || has_legacy_magic(file->bytes())) {
-    const auto checkpoint = Checkpoint::open(path);
+  if (Checkpoint::has_signature(file->bytes())) {
+    const auto checkpoint = Checkpoint::open(path, weights);
     if (!checkpoint) return checkpoint.failure();
     return title + inspect_checkpoint(*checkpoint);
   }

@@ -18,6 +18,7 @@ Shape without_time(const Shape& kernel) {
 std::optional<std::int64_t> repetitions(const ParameterSpec& spec, const StoredTensor& tensor,
                                         NamingScheme scheme) {
   if (tensor.shape == spec.shape) return 1;
+  if (spec.kind == ParameterKind::bn_batches && tensor.elements() == 1) return 1;  // (1,) as well as ()
   const bool inflatable = is_backbone_alone(scheme) && spec.shape.rank() == 5 && tensor.shape.rank() == 4;
   if (!inflatable || !(tensor.shape == without_time(spec.shape))) return std::nullopt;
   // Kernels that extend over time are 1x1 in space, so that repeating elements repeats kernels.
@@ -34,16 +35,16 @@ std::optional<Mismatch> check_tensor(const ParameterSource& source, bool fits) {
                                                          "."};
   }
   const bool counts = source.spec.kind == ParameterKind::bn_batches;
-  if (counts ? tensor.dtype == DType::i64 : is_floating(tensor.dtype)) return std::nullopt;
+  if (counts ? tensor.dtype != DType::boolean : is_floating(tensor.dtype)) return std::nullopt;
   return Mismatch{CheckpointError::bad_dtype, name + "holds " + std::string(name_of(tensor.dtype)) +
                                                   " values; the model needs " +
-                                                  (counts ? "i64." : "floating-point ones.")};
+                                                  (counts ? "numbers." : "floating-point ones.")};
 }
 
 /// Tensors that are no part of the network: what fcn_test copies from the classifier, an image network's
-/// classifier.
+/// classifier, what averaging of weights counts.
 bool is_known_extra(std::string_view name, NamingScheme scheme) {
-  return name.starts_with("cls_head.new_cls.") ||
+  return name.starts_with("cls_head.new_cls.") || name == "n_averaged" || name == "steps" ||
          (scheme == NamingScheme::torchvision && name.starts_with("fc."));
 }
 
@@ -72,11 +73,11 @@ Inventory take_inventory(const NamedTensors& tensors, const Config& config) {
     }
     inventory.parameters.push_back(std::move(source));
   }
-  for (const StoredTensor& tensor : tensors.checkpoint().tensors()) {
-    if (used.contains(&tensor)) continue;
-    const std::string_view name = std::string_view(tensor.name).substr(tensors.prefix().size());
-    (is_known_extra(name, tensors.scheme()) ? inventory.ignored : inventory.unexpected)
-        .push_back(tensor.name);
+  const std::vector<StoredTensor>& all = tensors.checkpoint().tensors();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (used.contains(&all[i])) continue;
+    (is_known_extra(tensors.name(i), tensors.scheme()) ? inventory.ignored : inventory.unexpected)
+        .push_back(all[i].name);
   }
   return inventory;
 }

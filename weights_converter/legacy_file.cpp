@@ -96,7 +96,7 @@ CheckpointResult<SavedObject> parse_legacy_file(Bytes bytes) {
 
   const auto ids = collect_storages(*object);
   if (!ids) return ids.failure();
-  SavedObject saved{std::move(*object), {}};
+  SavedObject saved{std::move(*object), {}, 0};
   for (std::size_t i = 0; i < keys->root().size(); ++i) {
     const auto key = keys->root()[i].text();
     if (!key) return bad_pickle("the key of a storage is " + describe(keys->root()[i]));
@@ -113,6 +113,7 @@ CheckpointResult<SavedObject> parse_legacy_file(Bytes bytes) {
       return bad_storage(*key, "is listed twice");
     rest = rest.subspan(id.bytes);
   }
+  saved.bytes_behind = rest.size();
   return saved;
 }
 

@@ -218,7 +218,12 @@ MetadataConfig read_metadata_config(const Checkpoint& checkpoint) {
   }
   std::optional<std::string> assignments = text_member(*meta, "cfg");
   if (!assignments) assignments = text_member(*meta, "config");
-  if (assignments) result.assignments = parse_python_config(*assignments);
+  if (assignments) {
+    result.assignments = parse_python_config(*assignments);
+    const bool first = assignments->find("sthv1") != std::string::npos;
+    const bool second = assignments->find("sthv2") != std::string::npos;
+    if (first != second) result.data_set = first ? "sthv1" : "sthv2";
+  }
   return result;
 }
 

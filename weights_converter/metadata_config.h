@@ -17,6 +17,7 @@ struct MetadataConfig {            // NOLINT(bugprone-exception-escape): moving 
   nlohmann::json assignments;  ///< otherwise the configuration text of mmaction2; null where there is none
   std::vector<std::string>
       labels;                      ///< class names of mmengine's dataset_meta or mmcv's CLASSES; may be empty
+  std::string data_set;            ///< "sthv1" or "sthv2", where the text names one of them as mmaction2 does
   std::vector<std::string> notes;  ///< what was there and could not be used, as sentences
 };
 

@@ -87,6 +87,24 @@ std::string apply_all(std::span<const Rule> rules, std::string_view name) {
 
 constexpr std::string_view backbone_prefix = "backbone.";
 
+/// Modules that stand around another one, at any depth.
+constexpr std::array<std::string_view, 7> wrappers{"module",          "_orig_mod",
+                                                   "_forward_module", "_fsdp_wrapped_module",
+                                                   "_fpw_module",     "_checkpoint_wrapped_module",
+                                                   "_ddp_module"};
+
+/// What training programs call the whole network.
+constexpr std::array<std::string_view, 5> attributes{"model", "net", "network", "_model", "recognizer"};
+
+/// What the names of networks begin with.
+constexpr std::array<std::string_view, 11> roots{"backbone", "neck",   "necks",  "cls_head", "conv1", "bn1",
+                                                 "layer1",   "layer2", "layer3", "layer4",   "fc"};
+
+template <std::size_t Count>
+bool contains(const std::array<std::string_view, Count>& words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
 }  // namespace
 
 std::string_view name_of(NamingScheme scheme) {
@@ -142,11 +160,35 @@ std::string name_under(NamingScheme scheme, std::string_view mmaction2_name) {
   return std::string(mmaction2_name);
 }
 
-std::string_view common_prefix(const std::vector<std::string_view>& names) {
-  static constexpr std::string_view prefix = "module.";
+UnwrappedName without_wrappers(std::string_view name) {
+  UnwrappedName result;
+  bool at_front = true;
+  while (!name.empty()) {
+    const std::size_t dot = name.find('.');
+    const std::string_view segment = name.substr(0, dot);
+    const bool is_last = dot == std::string_view::npos;
+    const std::string_view with_dot = is_last ? name : name.substr(0, dot + 1);
+    name.remove_prefix(with_dot.size());
+    const bool wraps = contains(wrappers, segment) || (at_front && contains(attributes, segment));
+    if (wraps && !is_last) {
+      result.removed += with_dot;
+    } else {
+      result.name += with_dot;
+      at_front = false;
+    }
+  }
+  return result;
+}
+
+std::string_view common_prefix(const std::vector<std::string>& names) {
+  if (names.empty()) return {};
+  const std::string_view first = names.front();
+  const std::size_t dot = first.find('.');
+  if (dot == std::string_view::npos || contains(roots, first.substr(0, dot))) return {};
+  const std::string_view prefix = first.substr(0, dot + 1);
   const bool all =
-      std::all_of(names.begin(), names.end(), [](std::string_view name) { return name.starts_with(prefix); });
-  return all && !names.empty() ? prefix : std::string_view();
+      std::ranges::all_of(names, [&](std::string_view name) { return name.starts_with(prefix); });
+  return all ? prefix : std::string_view();
 }
 
 }  // namespace tpn

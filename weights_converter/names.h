@@ -30,7 +30,18 @@ NamingScheme detect_scheme(const std::vector<std::string_view>& names);
 /// name for: neck and head, where it has a backbone alone.
 std::string name_under(NamingScheme scheme, std::string_view mmaction2_name);
 
-/// The prefix that data-parallel training puts before every name, when every name has it.
-std::string_view common_prefix(const std::vector<std::string_view>& names);
+/// A parameter's name, and what was taken out of it.
+struct UnwrappedName {
+  std::string name;
+  std::string removed;  ///< "module.", "module._orig_mod.", ...; empty for most
+};
+
+/// Takes out what wrappers of training add: "module." (data-parallel), "_orig_mod." (compiled) and the like
+/// anywhere, "model.", "net." and the like at the front, all of them repeated and mixed.
+UnwrappedName without_wrappers(std::string_view name);
+
+/// Where all names begin with the same segment and it is none that a network's begin with: that segment with
+/// its dot.
+std::string_view common_prefix(const std::vector<std::string>& names);
 
 }  // namespace tpn

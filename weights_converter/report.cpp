@@ -41,12 +41,22 @@ std::string describe_conversion(const ConvertReport& report, const std::filesyst
   text += line("model", report.config.name + ", " + std::to_string(report.config.head.num_classes) +
                             " classes, " + std::to_string(report.elements) + " parameters");
   text += line("sha256", report.sha256 + (report.digest_verified ? " (as the file's name says)" : ""));
+  if (!report.found_under.empty() || !report.also_under.empty()) {
+    std::string where = report.found_under.empty() ? "at the root" : "under " + in_quotes(report.found_under);
+    if (!report.also_under.empty()) {
+      where += "; others are under " + join_names(report.also_under) + " (--weights chooses)";
+    }
+    text += line("weights", where);
+  }
   text += line("loaded",
                std::to_string(report.loaded) + " tensors, names of " + std::string(name_of(report.scheme)));
   if (report.renamed > 0) {
-    const std::string prefix =
-        report.prefix.empty() ? "" : ", prefix " + in_quotes(report.prefix) + " taken off";
-    text += line("renamed", std::to_string(report.renamed) + " tensors" + prefix);
+    std::string removed;
+    if (!report.prefixes.empty()) {
+      removed = (report.prefixes.size() == 1 ? ", prefix " : ", prefixes ") + join_names(report.prefixes) +
+                " taken off";
+    }
+    text += line("renamed", std::to_string(report.renamed) + " tensors" + removed);
   }
   if (!report.dropped.empty()) text += line("dropped", counted(report.dropped, "tensor"));
   if (!report.unexpected.empty()) {

@@ -18,8 +18,9 @@ std::string describe_export(const ExportReport& report, const std::filesystem::p
                             const std::filesystem::path& out);
 
 /// Of a checkpoint or a model file (told apart by their content): metadata, totals, what a model of its
-/// configuration lacks or has no place for, and every tensor with dtype and shape. Fails when it cannot be
-/// read or is refused.
-CheckpointResult<std::string> inspect_file(const std::filesystem::path& path);
+/// configuration lacks or has no place for, and every tensor with dtype and shape. `weights` chooses among
+/// those of a checkpoint as in ConvertOptions. Fails when it cannot be read or is refused.
+CheckpointResult<std::string> inspect_file(const std::filesystem::path& path,
+                                           const std::string& weights = {});
 
 }  // namespace tpn

@@ -25,6 +25,7 @@ using StorageTable = std::unordered_map<std::string_view, StorageBytes>;  ///< b
 struct SavedObject {
   Pickle pickle;
   StorageTable storages;
+  std::size_t bytes_behind = 0;  ///< of the file, behind what torch.save wrote
 };
 
 }  // namespace tpn

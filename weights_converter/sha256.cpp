@@ -54,8 +54,12 @@ bool is_lower_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
-/// Eight digits that name a day of 2000 to 2099.
-bool is_date(std::string_view digits) {
+constexpr std::size_t date_length = 8;
+
+/// "_" and eight digits that name a day of 2000 to 2099.
+bool ends_with_date(std::string_view text) {
+  if (text.size() <= date_length || text[text.size() - date_length - 1] != '_') return false;
+  const std::string_view digits = text.substr(text.size() - date_length);
   if (!std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; })) return false;
   const int month = (digits[4] - '0') * 10 + (digits[5] - '0');
   const int day = (digits[6] - '0') * 10 + (digits[7] - '0');
@@ -91,7 +95,8 @@ NameDigest check_name_digest(const std::filesystem::path& path, std::string_view
   const std::string_view suffix = std::string_view(stem).substr(stem.size() - length);
   if (!std::all_of(suffix.begin(), suffix.end(), is_lower_hex)) return NameDigest::absent;
   if (suffix == digest.substr(0, length)) return NameDigest::matches;
-  return is_date(suffix) ? NameDigest::absent : NameDigest::differs;
+  const std::string_view before = std::string_view(stem).substr(0, stem.size() - length - 1);
+  return path.extension() == ".pth" && ends_with_date(before) ? NameDigest::differs : NameDigest::absent;
 }
 
 }  // namespace tpn

@@ -17,9 +17,9 @@ std::string sha256_hex(const std::filesystem::path& path);
 
 enum class NameDigest { matches, differs, absent };
 
-/// Released files end in the first 8 hexadecimal digits of their SHA-256: "tpn-…-97d0835d.pth". Compares them
-/// with `digest` (as from sha256_hex). `absent`: the name does not end so, or its digits are a date
-/// (20240131) that does not match.
+/// Released files end in a date and the first 8 hexadecimal digits of their SHA-256:
+/// "tpn-..._20220913-97d0835d.pth". Compares them with `digest` (as from sha256_hex). `absent`: the name does
+/// not end so. Digits without a date may be anything, and count only when they match.
 NameDigest check_name_digest(const std::filesystem::path& path, std::string_view digest);
 
 }  // namespace tpn

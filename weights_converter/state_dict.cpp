@@ -1,13 +1,12 @@
 #include "weights_converter/state_dict.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
-#include <tuple>
 #include <unordered_set>
 #include <utility>
 
 #include "engine/model/text.h"
+#include "weights_converter/find_weights.h"
 #include "weights_converter/tensor_record.h"
 
 namespace tpn {
@@ -17,11 +16,6 @@ using Entries = std::vector<std::pair<PickleValue, PickleValue>>;
 
 CheckpointFailure no_state_dict(const std::string& what) {
   return {CheckpointError::no_state_dict, "The file holds no dictionary of tensors: " + what + "."};
-}
-
-bool holds_tensors(const Entries& entries) {
-  return std::any_of(entries.begin(), entries.end(),
-                     [](const auto& entry) { return is_tensor(entry.second); });
 }
 
 /// An object that is neither a tensor nor a dictionary: nothing tells what it would be in Python.
@@ -55,32 +49,18 @@ CheckpointResult<StoredTensor> read_tensor(const PickleValue& value, const Stora
   return tensor;
 }
 
-/// Where the weights are; `found_under` as in StateDict.
-std::pair<Entries, std::string> find_weights(const PickleValue& root) {
-  constexpr std::array<const char*, 2> usual_keys{"state_dict", "model"};
-  for (const char* const key : usual_keys) {
-    const auto value = root.find(key);
-    if (!value || !value->is_dictionary()) continue;
-    Entries entries = value->entries();
-    // A "model" may as well be a configuration.
-    if (std::string_view(key) == "state_dict" || holds_tensors(entries)) return {std::move(entries), key};
-  }
-  return {root.entries(), ""};
-}
-
 }  // namespace
 
 CheckpointResult<StateDict> read_state_dict(const PickleValue& root, const StorageTable& storages,
-                                            std::uint64_t max_bytes) {
-  if (!root.is_dictionary()) {
-    return no_state_dict("found " + describe(root) + "; save model.state_dict() rather than the model");
-  }
+                                            std::uint64_t max_bytes, std::string_view wanted) {
+  auto found = find_weights(root, wanted);
+  if (!found) return found.failure();
   StateDict result;
-  Entries entries;
-  std::tie(entries, result.found_under) = find_weights(root);
-  // A "state_dict" is taken at its word below; at the top level there may be anything.
-  if (result.found_under.empty() && !holds_tensors(entries))
-    return no_state_dict("none of its entries is one, or a tensor");
+  result.found_under = std::move(found->path);
+  result.also_under = std::move(found->others);
+  const Entries& entries = found->entries;
+  const bool has_tensors =
+      std::ranges::any_of(entries, [](const auto& entry) { return is_tensor(entry.second); });
   std::unordered_set<std::string_view> names;
   std::uint64_t total = 0;
   for (const auto& [key, value] : entries) {
@@ -89,7 +69,8 @@ CheckpointResult<StateDict> read_state_dict(const PickleValue& root, const Stora
       if (is_tensor(value)) return no_state_dict("a tensor's key is " + describe(key) + " instead of a str");
       continue;
     }
-    if (!is_tensor(value) && !is_opaque(value)) {
+    // Among tensors an object of another kind may be anything that training keeps; alone it claims to be one.
+    if (!is_tensor(value) && (has_tensors || !is_opaque(value))) {
       result.non_tensors.emplace_back(*name);
       continue;
     }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weights_converter/failure.h"
@@ -13,15 +14,16 @@
 namespace tpn {
 
 struct StateDict {
-  std::string found_under;  ///< "state_dict" or "model"; empty when the file is the dictionary itself
+  std::string found_under;  ///< keys joined by '/': "state_dict", "ema/module"; empty: the file itself
+  std::vector<std::string> also_under;   ///< where other dictionaries of tensors are
   std::vector<StoredTensor> tensors;     ///< in file order; at least one
-  std::vector<std::string> non_tensors;  ///< keys whose values are plain data
+  std::vector<std::string> non_tensors;  ///< keys whose values are something else
 };
 
-/// Looks for tensors under "state_dict", then "model", then in `root` itself, and checks every one against
-/// its storage. All tensors together may hold at most `max_bytes`, since strides of 0 cost no space in the
-/// file. Fails with `no_state_dict`, `bad_tensor`, `bad_dtype` or `limit`.
+/// Takes the weights that find_weights() finds, and checks every one against its storage. All tensors
+/// together may hold at most `max_bytes`, since strides of 0 cost no space in the file. Fails with
+/// `no_state_dict`, `no_such_weights`, `bad_tensor`, `bad_dtype` or `limit`.
 CheckpointResult<StateDict> read_state_dict(const PickleValue& root, const StorageTable& storages,
-                                            std::uint64_t max_bytes);
+                                            std::uint64_t max_bytes, std::string_view wanted = {});
 
 }  // namespace tpn

@@ -15,6 +15,48 @@ constexpr std::string_view rebuild_tensor_v3 = "torch._utils._rebuild_tensor_v3"
 constexpr std::array<std::string_view, 2> rebuild_parameter{"torch._utils._rebuild_parameter",
                                                             "torch._utils._rebuild_parameter_with_state"};
 constexpr std::size_t max_parameter_nesting = 4;  // 1 in every file that torch wrote
+constexpr std::string_view rebuild_from_type = "torch._tensor._rebuild_from_type_v2";
+
+/// Forms of weights that are not read, by what makes them.
+struct ForeignForm {
+  std::string_view made_by;
+  CheckpointError kind;
+  std::string_view sentence;
+};
+constexpr std::array foreign_forms{
+    ForeignForm{"torch._utils._rebuild_sparse_tensor", CheckpointError::bad_tensor,
+                "It is a sparse tensor; save a dense copy (to_dense())."},
+    ForeignForm{"torch._utils._rebuild_sparse_csr_tensor", CheckpointError::bad_tensor,
+                "It is a sparse tensor; save a dense copy (to_dense())."},
+    ForeignForm{"torch._utils._rebuild_nested_tensor", CheckpointError::bad_tensor,
+                "It is a nested tensor; save a dense copy."},
+    ForeignForm{"torch._utils._rebuild_qtensor", CheckpointError::bad_dtype,
+                "It is a quantized tensor; save the weights from before quantization, or a copy of "
+                "dequantize()."},
+    ForeignForm{"torch._utils._rebuild_meta_tensor_no_storage", CheckpointError::bad_tensor,
+                "It is a tensor without data (device \"meta\"); load the weights before saving them."},
+    ForeignForm{"torch._utils._rebuild_wrapper_subclass", CheckpointError::bad_tensor,
+                "It is a tensor of a class of its own; save a plain copy."},
+    ForeignForm{"torch._utils._rebuild_device_tensor_from_numpy", CheckpointError::bad_tensor,
+                "It was saved on a device that keeps no storage (XLA and others); save a copy on the CPU."},
+    ForeignForm{"torch.distributed.tensor.DTensor", CheckpointError::bad_tensor,
+                "It is one process's part of a distributed tensor; gather the weights before saving them."},
+    ForeignForm{"torch.distributed._shard.sharded_tensor.api.ShardedTensor", CheckpointError::bad_tensor,
+                "It is one process's part of a distributed tensor; gather the weights before saving them."},
+    ForeignForm{"numpy.core.multiarray._reconstruct", CheckpointError::bad_tensor,
+                "It is a NumPy array; save it as a tensor (torch.from_numpy)."},
+    ForeignForm{"numpy._core.multiarray._reconstruct", CheckpointError::bad_tensor,
+                "It is a NumPy array; save it as a tensor (torch.from_numpy)."},
+};
+
+const ForeignForm* find_foreign(std::string_view made_by) {
+  const auto found = std::ranges::find(foreign_forms, made_by, &ForeignForm::made_by);
+  return found == foreign_forms.end() ? nullptr : &*found;
+}
+
+bool is_rebuilding(std::string_view function) {
+  return function == rebuild_tensor || function == rebuild_tensor_v2 || function == rebuild_tensor_v3;
+}
 
 bool is_parameter(std::string_view class_name) {
   return std::find(rebuild_parameter.begin(), rebuild_parameter.end(), class_name) != rebuild_parameter.end();
@@ -26,6 +68,24 @@ CheckpointFailure bad_tensor(const std::string& what) {
 
 CheckpointFailure bad_dtype(const std::string& what) {
   return {CheckpointError::bad_dtype, "Its element type is not supported: " + what + "."};
+}
+
+/// What makes a tensor: one of torch's functions and its arguments.
+struct Rebuilding {
+  std::string function;
+  PickleValue arguments;
+};
+
+/// Absent when the value is no call, or a call within _rebuild_from_type_v2(function, type, arguments,
+/// state), which stands around tensors that were given attributes, is malformed.
+std::optional<Rebuilding> rebuilding_of(const PickleValue& value) {
+  const auto arguments = value.arguments();
+  if (!arguments) return std::nullopt;
+  if (value.class_name() != rebuild_from_type) return Rebuilding{value.class_name(), *arguments};
+  const bool well_formed = arguments->size() == 4 && (*arguments)[0].kind() == PickleKind::global &&
+                           (*arguments)[2].kind() == PickleKind::tuple;
+  if (!well_formed) return std::nullopt;
+  return Rebuilding{(*arguments)[0].class_name(), (*arguments)[2]};
 }
 
 /// The value inside of a Parameter; absent when a Parameter is malformed.
@@ -91,16 +151,22 @@ bool has_pending_maths(const PickleValue& metadata) {
 bool is_tensor(const PickleValue& value) {
   if (value.kind() != PickleKind::object) return false;
   const std::string name = value.class_name();
-  return name == rebuild_tensor || name == rebuild_tensor_v2 || name == rebuild_tensor_v3 ||
-         is_parameter(name);
+  return is_rebuilding(name) || is_parameter(name) || name == rebuild_from_type ||
+         find_foreign(name) != nullptr;
 }
 
 CheckpointResult<TensorRecord> parse_tensor(const PickleValue& value) {
   const auto call = unwrap_parameter(value);
   if (!call) return bad_tensor("a Parameter without a tensor");
-  if (!is_tensor(*call)) return bad_tensor("found " + describe(*call));
-  const PickleValue arguments = *call->arguments();
-  const std::string function = call->class_name();
+  const auto rebuilding = rebuilding_of(*call);
+  if (rebuilding) {
+    if (const ForeignForm* const form = find_foreign(rebuilding->function)) {
+      return CheckpointFailure(form->kind, std::string(form->sentence));
+    }
+  }
+  if (!rebuilding || !is_rebuilding(rebuilding->function)) return bad_tensor("found " + describe(*call));
+  const PickleValue arguments = rebuilding->arguments;
+  const std::string& function = rebuilding->function;
   if (function == rebuild_tensor_v3) return bad_dtype("it is newer than torch's named storages");
   const bool oldest = function == rebuild_tensor;
   // (storage, offset, size, stride), then for v2 (requires_grad, hooks) and perhaps (metadata).

@@ -55,6 +55,7 @@ struct Directory {
   std::uint64_t size = 0;
   std::uint64_t count = 0;
   std::uint64_t limit = 0;  ///< where the end records begin
+  std::uint64_t end = 0;    ///< where they end, with the comment
 };
 
 /// What the directory says of an entry.
@@ -68,9 +69,20 @@ struct CentralRecord {
   std::uint64_t offset = 0;  ///< of the local header
 };
 
-/// The end record is the last thing in the file but for a comment, which may hold its signature too.
+/// Whether an end record stands there whose comment and directory lie within the file.
+bool is_end_record(Bytes bytes, std::size_t at) {
+  if (little_endian<std::uint32_t>(bytes, at) != end_signature) return false;
+  if (little_endian<std::uint16_t>(bytes, at + 20) > bytes.size() - at - end_bytes) return false;
+  const auto size = little_endian<std::uint32_t>(bytes, at + 12);
+  const auto offset = little_endian<std::uint32_t>(bytes, at + 16);
+  return size == in_zip64_32 || offset == in_zip64_32 || std::uint64_t{size} + offset <= at;
+}
+
+/// The end record stands last but for a comment, which may hold its signature too; or, as PyTorch and unzip
+/// accept it, with other bytes behind.
 std::optional<std::size_t> find_end_record(Bytes bytes) {
   constexpr std::size_t max_comment = 0xffff;
+  constexpr std::size_t max_behind = std::size_t{1} << 20;
   if (bytes.size() < end_bytes) return std::nullopt;
   const std::size_t last = bytes.size() - end_bytes;
   for (std::size_t comment = 0; comment <= std::min(max_comment, last); ++comment) {
@@ -79,6 +91,9 @@ std::optional<std::size_t> find_end_record(Bytes bytes) {
         little_endian<std::uint16_t>(bytes, at + 20) == comment) {
       return at;
     }
+  }
+  for (std::size_t behind = 0; behind <= std::min(max_behind, last); ++behind) {
+    if (is_end_record(bytes, last - behind)) return last - behind;
   }
   return std::nullopt;
 }
@@ -90,6 +105,7 @@ CheckpointResult<Directory> find_directory(Bytes bytes) {
         CheckpointError::truncated,
         "The zip archive has no end record: the file is cut short or still being written.");
   }
+  const std::size_t archive_end = *end + end_bytes + little_endian<std::uint16_t>(bytes, *end + 20);
   const auto disk = little_endian<std::uint16_t>(bytes, *end + 4);
   const auto directory_disk = little_endian<std::uint16_t>(bytes, *end + 6);
   const auto disk_count = little_endian<std::uint16_t>(bytes, *end + 8);
@@ -101,7 +117,7 @@ CheckpointResult<Directory> find_directory(Bytes bytes) {
       little_endian<std::uint32_t>(bytes, *end - zip64_locator_bytes) == zip64_locator_signature;
   if (!has_locator) {
     if (disk != 0 || directory_disk != 0 || disk_count != count) return unsupported("spans several disks");
-    return Directory{offset, size, count, *end};
+    return Directory{offset, size, count, *end, archive_end};
   }
 
   const std::size_t locator = *end - zip64_locator_bytes;
@@ -112,7 +128,7 @@ CheckpointResult<Directory> find_directory(Bytes bytes) {
   }
   const Directory directory{little_endian<std::uint64_t>(bytes, at + 48),
                             little_endian<std::uint64_t>(bytes, at + 40),
-                            little_endian<std::uint64_t>(bytes, at + 32), at};
+                            little_endian<std::uint64_t>(bytes, at + 32), at, archive_end};
   const bool one_disk = little_endian<std::uint32_t>(bytes, locator + 4) == 0 &&
                         little_endian<std::uint32_t>(bytes, locator + 16) <= 1 &&
                         little_endian<std::uint32_t>(bytes, at + 16) == 0 &&
@@ -241,6 +257,7 @@ CheckpointResult<ZipArchive> ZipArchive::parse(Bytes bytes) {
   const Bytes files = bytes.first(found->offset);
 
   ZipArchive archive;
+  archive.bytes_behind_ = bytes.size() - found->end;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
   for (std::uint64_t i = 0; i < found->count; ++i) {
     const auto record = read_central_record(directory);

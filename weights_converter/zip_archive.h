@@ -37,10 +37,13 @@ class ZipArchive {
   [[nodiscard]] const std::vector<ZipEntry>& entries() const { return entries_; }
   /// nullptr when there is none.
   [[nodiscard]] const ZipEntry* find(std::string_view name) const;
+  /// Bytes of the file that follow the archive and are no part of it.
+  [[nodiscard]] std::size_t bytes_behind() const { return bytes_behind_; }
 
  private:
   std::vector<ZipEntry> entries_;
   std::unordered_map<std::string_view, std::size_t> by_name_;
+  std::size_t bytes_behind_ = 0;
 };
 
 /// CRC-32 (as zip has it) of `bytes` after those whose checksum is `crc`.

@@ -1,57 +1,88 @@
 #include "engine/model/labels.h"
 
-#include <fstream>
+#include <algorithm>
+#include <array>
+#include <utility>
 
+#include "engine/model/label_file.h"
 #include "kernels/error.h"
 
 namespace tpn {
 namespace {
 
-constexpr std::string_view kinetics400_name = "kinetics400";
-constexpr std::string_view something_something_v1_name = "something_something_v1";
+using Names = std::vector<std::string>;
 
-std::string trimmed(const std::string& line) {
-  constexpr const char* space = " \t\r\n\v\f";
-  const std::size_t begin = line.find_first_not_of(space);
-  return begin == std::string::npos ? "" : line.substr(begin, line.find_last_not_of(space) - begin + 1);
+const Names& kinetics400() {
+  static const Names names = {
+#include "engine/model/labels_kinetics400.inc"
+  };
+  return names;
+}
+
+const Names& something_something_v1() {
+  static const Names names = {
+#include "engine/model/labels_something_something_v1.inc"
+  };
+  return names;
+}
+
+/// V2 has the 174 names of V1, and its own list is sorted.
+const Names& something_something_sorted() {
+  static const Names names = [] {
+    Names sorted = something_something_v1();
+    std::ranges::sort(sorted);
+    return sorted;
+  }();
+  return names;
+}
+
+constexpr std::array<std::pair<std::string_view, const Names& (*)()>, 4> builtin{{
+    {"kinetics400", kinetics400},
+    {"something_something_v1", something_something_v1},
+    {"something_something_v1_sorted", something_something_sorted},
+    {"something_something_v2", something_something_sorted},
+}};
+
+std::string builtin_list() {
+  std::string list;
+  for (const auto& [name, labels] : builtin) list += (list.empty() ? "" : ", ") + std::string(name);
+  return list;
+}
+
+const Names* find_builtin(std::string_view name) {
+  const auto found = std::ranges::find(builtin, name, [](const auto& entry) { return entry.first; });
+  return found == builtin.end() ? nullptr : &found->second();
 }
 
 }  // namespace
 
-const std::vector<std::string>& builtin_labels(std::string_view dataset) {
-  static const std::vector<std::string> kinetics400 = {
-#include "engine/model/labels_kinetics400.inc"
-  };
-  static const std::vector<std::string> something_something_v1 = {
-#include "engine/model/labels_something_something_v1.inc"
-  };
-  if (dataset == kinetics400_name) return kinetics400;
-  if (dataset == something_something_v1_name) return something_something_v1;
-  throw Error("There are no built-in labels \"" + std::string(dataset) +
-              "\"; there are kinetics400 and something_something_v1.");
+const std::vector<std::string>& builtin_label_names() {
+  static const Names names = [] {
+    Names all;
+    for (const auto& [name, labels] : builtin) all.emplace_back(name);
+    return all;
+  }();
+  return names;
+}
+
+const std::vector<std::string>& builtin_labels(std::string_view name) {
+  if (const Names* const labels = find_builtin(name)) return *labels;
+  throw Error("There are no built-in labels \"" + std::string(name) + "\"; there are " + builtin_list() +
+              ".");
 }
 
 std::vector<std::string> read_labels(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::vector<std::string> labels;
-  std::size_t last = 0;  // lines up to the last one that is not empty
-  for (std::string line; std::getline(file, line);) {
-    labels.push_back(trimmed(line));
-    if (!labels.back().empty()) last = labels.size();
-  }
-  if (!file.eof()) throw Error(path.string() + " cannot be read.");
-  labels.resize(last);
-  if (labels.empty()) throw Error(path.string() + " has no labels; one label a line is expected.");
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i].empty()) throw Error(path.string() + ", line " + std::to_string(i + 1) + " has no label.");
-  }
-  return labels;
+  return parse_label_file(path);
 }
 
-std::vector<std::string> load_labels(const std::string& dataset_or_path) {
-  const bool is_builtin =
-      dataset_or_path == kinetics400_name || dataset_or_path == something_something_v1_name;
-  return is_builtin ? builtin_labels(dataset_or_path) : read_labels(dataset_or_path);
+std::vector<std::string> load_labels(const std::string& name_or_path) {
+  if (name_or_path == "none") return {};
+  if (const Names* const labels = find_builtin(name_or_path)) return *labels;
+  if (std::error_code ignored; !std::filesystem::exists(name_or_path, ignored)) {
+    throw Error("\"" + name_or_path + "\" is neither a file nor the name of built-in labels (" +
+                builtin_list() + ").");
+  }
+  return read_labels(name_or_path);
 }
 
 }  // namespace tpn

@@ -150,7 +150,7 @@ TEST_F(Convert, ReportsWhatItDropsAndFills) {
   EXPECT_EQ(filled.zeroed_batches, 62U);
   EXPECT_TRUE(filled.initialized.empty());
   const auto prefixed = convert(corpus / "tpn-module-prefix.pth").value_or_throw();
-  EXPECT_EQ(prefixed.prefix, "module.");
+  EXPECT_EQ(prefixed.prefixes, std::vector<std::string>{"module."});
   EXPECT_EQ(prefixed.renamed, 379U);
   const std::string text = describe_conversion(prefixed, "in.pth", "out.safetensors");
   EXPECT_NE(text.find("379 tensors, prefix 'module.'"), std::string::npos) << text;
@@ -227,7 +227,7 @@ TEST_F(Convert, TheWayBackKeepsLabelsAndTypes) {
   ConvertOptions keep;
   keep.dtype = DType::bf16;
   const auto report = convert(folder_ / "back.pth", keep).value_or_throw();
-  EXPECT_EQ(report.labels, options.labels);
+  EXPECT_EQ(report.labels, *options.labels);
   EXPECT_EQ(report.labels_from, "stored in the checkpoint");
   EXPECT_EQ(tensors_of(open_model_file(out_)), expected);
 }
@@ -271,7 +271,7 @@ TEST_F(Convert, ChoosesLabels) {
   EXPECT_EQ(open_model_file(out_).labels, std::vector<std::string>());
   ConvertOptions options;
   options.labels = {"yes", "no"};
-  EXPECT_EQ(labels_of(test::tiny_config("tpn-slowonly-r50-8x8", 2, 2), options), options.labels);
+  EXPECT_EQ(labels_of(test::tiny_config("tpn-slowonly-r50-8x8", 2, 2), options), *options.labels);
   EXPECT_THROW(labels_of(test::tiny_config("tpn-slowonly-r50-8x8", 2, 3), options), OptionError);
 }
 
@@ -281,7 +281,7 @@ TEST_F(Convert, VerifiesTheDigestInTheName) {
   EXPECT_TRUE(
       convert(folder_.write("tpn-" + digest.substr(0, 8) + ".pth", bytes)).value_or_throw().digest_verified);
   std::filesystem::remove(out_);
-  const auto refused = convert(folder_.write("tpn-97d0835d.pth", bytes));
+  const auto refused = convert(folder_.write("tpn_20220913-97d0835d.pth", bytes));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.failure().kind, CheckpointError::bad_crc);
   EXPECT_FALSE(std::filesystem::exists(out_));
@@ -313,12 +313,13 @@ TEST_F(Convert, InspectShowsEitherFormat) {
 
   const int classes = open_model_file(out_).config.head.num_classes;
   ConvertOptions options;
-  for (int i = 0; i < classes; ++i) options.labels.push_back("class " + std::to_string(i));
+  options.labels.emplace();
+  for (int i = 0; i < classes; ++i) options.labels->push_back("class " + std::to_string(i));
   convert(corpus / "tpn-mmaction2.pth", options).value_or_throw();
   const std::string labelled = inspect_file(out_).value_or_throw();
-  EXPECT_NE(
-      labelled.find(std::to_string(classes) + " class names, 'class 0' to '" + options.labels.back() + "'\n"),
-      std::string::npos)
+  EXPECT_NE(labelled.find(std::to_string(classes) + " class names, 'class 0' to '" + options.labels->back() +
+                          "'\n"),
+            std::string::npos)
       << labelled;
 
   EXPECT_FALSE(inspect_file(corpus / "bad-crc-data.pth"));

@@ -54,9 +54,32 @@ TEST(Names, SchemesAreToldApart) {
   EXPECT_EQ(detect_scheme({"weight"}), NamingScheme::mmaction2);
 }
 
+TEST(Names, WrappersAreTakenOff) {
+  const auto unwrap = [](std::string_view name) {
+    const UnwrappedName result = without_wrappers(name);
+    return result.name + " | " + result.removed;
+  };
+  EXPECT_EQ(unwrap("backbone.conv1.conv.weight"), "backbone.conv1.conv.weight | ");
+  EXPECT_EQ(unwrap("module.backbone.a"), "backbone.a | module.");
+  EXPECT_EQ(unwrap("_orig_mod.backbone.a"), "backbone.a | _orig_mod.");
+  EXPECT_EQ(unwrap("model.module.module._orig_mod.neck.a"), "neck.a | model.module.module._orig_mod.");
+  EXPECT_EQ(unwrap("backbone._orig_mod.layer1.0._checkpoint_wrapped_module.bn.a"),
+            "backbone.layer1.0.bn.a | _orig_mod._checkpoint_wrapped_module.");
+  EXPECT_EQ(unwrap("_fsdp_wrapped_module.cls_head._fsdp_wrapped_module.fc_cls.bias"),
+            "cls_head.fc_cls.bias | _fsdp_wrapped_module._fsdp_wrapped_module.");
+  EXPECT_EQ(unwrap("net.backbone.layer1.0.conv1.conv.net.weight"),
+            "backbone.layer1.0.conv1.conv.net.weight | net.")
+      << "TSM's own net stays";
+  EXPECT_EQ(unwrap("criterion.model.weight"), "criterion.model.weight | ");
+  EXPECT_EQ(unwrap("module"), "module | ");
+  EXPECT_EQ(unwrap(""), " | ");
+}
+
 TEST(Names, APrefixMustBeCommon) {
-  EXPECT_EQ(common_prefix({"module.a", "module.b"}), "module.");
-  EXPECT_EQ(common_prefix({"module.a", "b"}), "");
+  EXPECT_EQ(common_prefix({"student.backbone.a", "student.neck.b"}), "student.");
+  EXPECT_EQ(common_prefix({"student.a", "b"}), "");
+  EXPECT_EQ(common_prefix({"backbone.a", "backbone.b"}), "") << "a network's own";
+  EXPECT_EQ(common_prefix({"weight"}), "");
   EXPECT_EQ(common_prefix({}), "");
 }
 

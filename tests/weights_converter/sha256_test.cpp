@@ -37,7 +37,13 @@ TEST(Sha256, NamesOfReleasedFiles) {
   EXPECT_EQ(check("tpn-97D0835D.pth"), NameDigest::absent);
   EXPECT_EQ(check("tpn-1197d0835d.pth"), NameDigest::absent);
   EXPECT_EQ(check("tpn-20240131.pth"), NameDigest::absent) << "a date";
-  EXPECT_EQ(check("tpn-20249931.pth"), NameDigest::differs) << "no date";
+  EXPECT_EQ(check("tpn-20249931.pth"), NameDigest::absent) << "no digest either";
+  EXPECT_EQ(check("resnet50-19c8e357.pth"), NameDigest::absent) << "no date before it";
+  EXPECT_EQ(check("tpn_20229913-97d0835e.pth"), NameDigest::absent) << "no date before it";
+  EXPECT_EQ(check("tpn-20220913-97d0835e.pth"), NameDigest::absent);
+  EXPECT_EQ(check("tpn_20220913-97d0835e (1).pth"), NameDigest::absent);
+  EXPECT_EQ(check("tpn_20220913-97d0835e.safetensors"), NameDigest::absent);
+  EXPECT_EQ(check("tpn-97d0835d.pth"), NameDigest::matches);
   EXPECT_EQ(check_name_digest("tpn-20240131.pth", "20240131" + std::string(56, '0')), NameDigest::matches);
 }
 
