@@ -28,10 +28,15 @@ CheckpointResult<SavedObject> parse_saved_object(Bytes bytes) {
   if (ZipArchive::has_signature(bytes)) return parse_torch_archive(bytes);
   if (has_legacy_magic(bytes)) return parse_legacy_file(bytes);
   if (bytes.empty()) return CheckpointFailure(CheckpointError::not_a_checkpoint, "The file is empty.");
-  const auto kind = foreign_kind(bytes);
-  return CheckpointFailure(
-      CheckpointError::not_a_checkpoint,
-      "The file is not one that torch.save wrote." + (kind ? " It is " + *kind + "." : std::string()));
+  std::string sentence = "The file is not one that torch.save wrote.";
+  if (has_safetensors_signature(bytes)) {
+    sentence +=
+        " It is a safetensors file; a model that tpn_convert wrote needs no conversion, and others cannot "
+        "be converted.";
+  } else if (const auto kind = foreign_kind(bytes)) {
+    sentence += " It is " + *kind + ".";
+  }
+  return CheckpointFailure(CheckpointError::not_a_checkpoint, std::move(sentence));
 }
 
 std::vector<std::string> text_keys_except(const PickleValue& dictionary, std::string_view excluded) {

@@ -30,6 +30,8 @@ constexpr std::array signatures{
     Signature{0, "7z\xbc\xaf\x27\x1c"sv, "a 7z archive; unpack it first"},
     Signature{0, "Rar!\x1a\x07"sv, "a RAR archive; unpack it first"},
     Signature{257, "ustar"sv, "a tar archive; unpack it first"},
+    Signature{0, "PK\x03\x04"sv,
+              "a zip archive, such as torch.save writes; tpn_convert makes a model of a checkpoint"},
     Signature{0, "PK\x07\x08"sv, "the first part of a split zip archive; join the parts first"},
     Signature{0, "PK00PK\x03\x04"sv, "the first part of a split zip archive; join the parts first"},
     Signature{0, "\x89HDF\r\n\x1a\n"sv, "an HDF5 file, as Keras and TensorFlow write; PyTorch's are needed"},
@@ -47,6 +49,10 @@ constexpr std::array signatures{
     Signature{0, "\x89PNG"sv, "an image"},
 };
 
+std::string_view as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 constexpr std::string_view leveldb_end = "\x57\xfb\x80\x8b\x24\x75\x47\xdb"sv;  // of TensorFlow's .index
 
 /// In lower case and without white space and byte order mark before it, as far as a look needs.
@@ -60,15 +66,6 @@ std::string beginning(std::string_view text) {
   return start;
 }
 
-/// A length of 8 bytes, then a JSON object.
-bool is_safetensors(std::string_view file) {
-  constexpr std::uint64_t largest_header = 100'000'000;
-  std::uint64_t header = 0;
-  if (file.size() < sizeof(header) + 2) return false;
-  std::memcpy(&header, file.data(), sizeof(header));
-  return header >= 2 && header <= largest_header && file[8] == '{' && (file[9] == '"' || file[9] == '}');
-}
-
 /// The version of the format (a varint below 16), then the exporter's name.
 bool is_onnx(std::string_view file) {
   if (file.size() < 8 || file[0] != '\x08' || file[1] < 1 || file[1] > 16 || file[2] != '\x12') return false;
@@ -80,7 +77,7 @@ bool is_onnx(std::string_view file) {
 }  // namespace
 
 std::optional<std::string> foreign_kind(std::span<const std::byte> bytes) {
-  const std::string_view file(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string_view file = as_text(bytes);
   for (const Signature& signature : signatures) {
     if (file.size() >= signature.offset && file.substr(signature.offset).starts_with(signature.bytes)) {
       return std::string(signature.kind);
@@ -96,16 +93,21 @@ std::optional<std::string> foreign_kind(std::span<const std::byte> bytes) {
   if (start.starts_with("{\"") || start.starts_with("{\n") || start.starts_with("[")) {
     return "JSON text, such as a configuration or a server's error message";
   }
-  if (is_safetensors(file)) {
-    return "a safetensors file; models that tpn_convert wrote need no conversion, and other ones cannot be "
-           "converted";
-  }
   if (is_onnx(file)) return "an ONNX model; the PyTorch checkpoint that it was exported from is needed";
   if (file.ends_with(leveldb_end)) return "the index of a TensorFlow checkpoint; PyTorch's are needed";
   if (file.size() >= 2 && file[0] == '\x80' && file[1] >= 2 && file[1] <= 5) {
-    return "a Python pickle that torch.save did not write";
+    return "a Python pickle";
   }
   return std::nullopt;
+}
+
+bool has_safetensors_signature(std::span<const std::byte> bytes) {
+  constexpr std::uint64_t largest_header = 100'000'000;
+  std::uint64_t header = 0;
+  const std::string_view file = as_text(bytes);
+  if (file.size() < sizeof(header) + 2) return false;
+  std::memcpy(&header, file.data(), sizeof(header));
+  return header >= 2 && header <= largest_header && file[8] == '{' && (file[9] == '"' || file[9] == '}');
 }
 
 }  // namespace tpn

@@ -41,6 +41,7 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   if (file.get() < 0) return system_error();
   struct ::stat status {};
   if (::fstat(file.get(), &status) != 0) return system_error();
+  if (S_ISDIR(status.st_mode)) return refuse("it is a folder");
   if (!S_ISREG(status.st_mode)) return refuse("it is not a regular file");
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return MappedFile();  // mmap refuses an empty range

@@ -43,6 +43,8 @@ class SafetensorsFile {
   /// nullptr when there is none of that name.
   [[nodiscard]] const Entry* find(std::string_view name) const;
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const;
+  /// Where the file has elements on addresses that are no multiple of their size, as the format allows, the
+  /// first call copies them; the copy stays. Thread-safe.
   [[nodiscard]] ConstTensorView view(const Entry& entry) const;
   /// Tells the system that the entry's pages are not needed soon: they leave this process's resident memory
   /// and are read again from the file when touched.

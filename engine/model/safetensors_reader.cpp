@@ -1,11 +1,15 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <mutex>
+#include <unordered_map>
 #include <utility>
 
+#include "engine/model/file_kind.h"
 #include "engine/model/mapped_file.h"
 #include "engine/model/safetensors.h"
 #include "engine/model/safetensors_header.h"
+#include "kernels/memory.h"
 
 namespace tpn {
 namespace {
@@ -23,6 +27,11 @@ struct SafetensorsFile::State {
   std::vector<Entry> entries;
   std::vector<std::uint32_t> by_name;  // indices of entries, ordered by name
   std::map<std::string, std::string> metadata;
+  std::mutex mutex;
+  std::unordered_map<std::size_t, HostBuffer> aligned;  // copies by offset, made when asked for
+
+  /// The entry's elements on an address that is a multiple of their size.
+  const std::byte* elements(const Entry& entry);
 
   /// Fills everything but the mapping from `bytes`.
   static Result<std::unique_ptr<State>> read(std::span<const std::byte> bytes, const std::string& name);
@@ -31,8 +40,11 @@ struct SafetensorsFile::State {
 Result<std::unique_ptr<SafetensorsFile::State>> SafetensorsFile::State::read(std::span<const std::byte> bytes,
                                                                              const std::string& name) {
   const auto refuse = [&](const std::string& reason) {
+    const auto kind = foreign_kind(bytes);
+    if (kind) return Failure{name + " is not a safetensors file: it is " + *kind + "."};
     return Failure{name + " is not a safetensors file that can be used: " + reason + "."};
   };
+  if (bytes.empty()) return refuse("it is empty");
   if (bytes.size() < length_bytes) return refuse("it has " + std::to_string(bytes.size()) + " bytes");
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), length_bytes);
@@ -52,10 +64,6 @@ Result<std::unique_ptr<SafetensorsFile::State>> SafetensorsFile::State::read(std
   state->metadata = std::move(header->metadata);
   for (Entry& entry : state->entries) {
     entry.offset += data_start;
-    if (entry.bytes > 0 && entry.offset % size_of(entry.dtype) != 0) {
-      return refuse("tensor \"" + entry.name + "\" begins at byte " + std::to_string(entry.offset) +
-                    ", which is not a multiple of its element size");
-    }
     state->by_name.push_back(static_cast<std::uint32_t>(state->by_name.size()));
   }
   const auto name_of_index = [&](std::uint32_t index) -> const std::string& {
@@ -65,6 +73,18 @@ Result<std::unique_ptr<SafetensorsFile::State>> SafetensorsFile::State::read(std
   const auto twin = std::ranges::adjacent_find(state->by_name, {}, name_of_index);
   if (twin != state->by_name.end()) return refuse("tensor \"" + name_of_index(*twin) + "\" occurs twice");
   return state;
+}
+
+const std::byte* SafetensorsFile::State::elements(const Entry& entry) {
+  const std::byte* const stored = bytes.data() + entry.offset;
+  if (entry.bytes == 0 || reinterpret_cast<std::uintptr_t>(stored) % size_of(entry.dtype) == 0) return stored;
+  const std::lock_guard lock(mutex);
+  auto copy = aligned.find(entry.offset);
+  if (copy == aligned.end()) {
+    copy = aligned.emplace(entry.offset, HostBuffer(entry.bytes)).first;
+    std::memcpy(copy->second.data(), stored, entry.bytes);
+  }
+  return copy->second.data();
 }
 
 Result<SafetensorsFile> SafetensorsFile::open(const std::filesystem::path& path) {
@@ -104,7 +124,7 @@ const std::map<std::string, std::string>& SafetensorsFile::metadata() const {
 }
 
 ConstTensorView SafetensorsFile::view(const Entry& entry) const {
-  return {state_->bytes.data() + entry.offset, entry.dtype, entry.shape};
+  return {state_->elements(entry), entry.dtype, entry.shape};
 }
 
 void SafetensorsFile::release(const Entry& entry) const {
