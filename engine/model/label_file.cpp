@@ -142,17 +142,16 @@ Lines parse_lines(Lines lines, const std::string& file) {
 
 }  // namespace
 
-std::vector<std::string> parse_label_file(const std::filesystem::path& path) {
-  const std::string file = path.string();
-  Lines lines = read_text_lines(path);
+std::vector<std::string> parse_label_file(std::string_view text, const std::string& file) {
+  Lines lines = text_lines(text, file);
   while (!lines.empty() && trimmed(lines.back()).empty()) lines.pop_back();
   if (lines.empty()) throw Error(file + " has no labels; one label a line is expected.");
   const std::string_view first = trimmed(lines.front());
   Lines names;
   if (first.starts_with('{') || first.starts_with('[')) {
-    std::string text;
-    for (const std::string& line : lines) text += line + '\n';
-    names = parse_json_labels(text, file);
+    std::string json;
+    for (const std::string& line : lines) json += line + '\n';
+    names = parse_json_labels(json, file);
   } else {
     names = parse_lines(std::move(lines), file);
   }

@@ -1,13 +1,13 @@
 // Class names from files of other projects. Internal to labels.cpp.
 #pragma once
 
-#include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tpn {
 
-/// Names in the order of their classes: see read_labels() in labels.h.
-std::vector<std::string> parse_label_file(const std::filesystem::path& path);
+/// Names in the order of their classes, from the text of a file of that name: see read_labels() in labels.h.
+std::vector<std::string> parse_label_file(std::string_view text, const std::string& file);
 
 }  // namespace tpn

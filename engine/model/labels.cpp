@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/model/label_file.h"
+#include "engine/model/text_lines.h"
 #include "kernels/error.h"
 
 namespace tpn {
@@ -72,7 +73,7 @@ const std::vector<std::string>& builtin_labels(std::string_view name) {
 }
 
 std::vector<std::string> read_labels(const std::filesystem::path& path) {
-  return parse_label_file(path);
+  return parse_label_file(read_text(path), path.string());
 }
 
 std::vector<std::string> load_labels(const std::string& name_or_path) {

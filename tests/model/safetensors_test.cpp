@@ -213,10 +213,47 @@ TEST(Safetensors, RefusesOverlapHolesAndTwins) {
   EXPECT_NE(two("a", "[4,8]"), "");
 }
 
-TEST(Safetensors, RefusesMisalignedTensors) {
+TEST(Safetensors, ReadsMisalignedTensors) {
   const std::string header =
-      R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})";
-  EXPECT_NE(header_refusal(header, 5).find("multiple"), std::string::npos);
+      R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[2],"data_offsets":[1,9]},)"
+      R"("c":{"dtype":"F64","shape":[],"data_offsets":[9,17]},"d":{"dtype":"F16","shape":[0,3],"data_offsets":[17,17]},)"
+      R"("e":{"dtype":"I64","shape":[1],"data_offsets":[17,25]}})";
+  std::string text = file_of(header, 0);
+  const std::array<float, 2> floats{0.5F, -3.0F};
+  const double number = 1e300;
+  const std::int64_t integer = -7;
+  text += 'x';
+  text.append(reinterpret_cast<const char*>(floats.data()), sizeof floats);
+  text.append(reinterpret_cast<const char*>(&number), sizeof number);
+  text.append(reinterpret_cast<const char*>(&integer), sizeof integer);
+  for (std::size_t shift = 0; shift < 8; ++shift) {
+    std::vector<char> memory(text.size() + shift);
+    std::copy(text.begin(), text.end(), memory.begin() + static_cast<std::ptrdiff_t>(shift));
+    const auto file =
+        SafetensorsFile::parse(std::as_bytes(std::span(memory).subspan(shift)), "FILE").value_or_throw();
+    for (const auto& entry : file.entries()) {
+      const ConstTensorView view = file.view(entry);
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(view.data) % (view.bytes() > 0 ? size_of(entry.dtype) : 1),
+                0)
+          << entry.name;
+      EXPECT_EQ(file.view(entry).data, view.data) << "another copy";
+      file.release(entry);
+    }
+    EXPECT_EQ(bytes_of(file, "a"), "x");
+    const auto* const read = reinterpret_cast<const float*>(file.view(*file.find("b")).data);
+    EXPECT_EQ(std::vector<float>(read, read + 2), (std::vector<float>{0.5F, -3.0F}));
+    EXPECT_EQ(*reinterpret_cast<const double*>(file.view(*file.find("c")).data), number);
+    EXPECT_EQ(*reinterpret_cast<const std::int64_t*>(file.view(*file.find("e")).data), integer);
+    EXPECT_EQ(file.view(*file.find("d")).bytes(), 0U);
+  }
+}
+
+TEST(Safetensors, SaysWhatAFileReallyIs) {
+  EXPECT_EQ(
+      refusal("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n"),
+      "FILE is not a safetensors file: it is a pointer of Git LFS in place of the file; \"git lfs pull\" "
+      "fetches it.");
+  EXPECT_EQ(refusal(""), "FILE is not a safetensors file that can be used: it is empty.");
 }
 
 TEST(Safetensors, DeepNestingIsRefusedQuickly) {
