@@ -265,7 +265,9 @@ CheckpointResult<ConvertReport> convert_opened(const Checkpoint& checkpoint, std
   report.also_under = checkpoint.also_under();
   report.other_keys = checkpoint.other_keys();
   std::erase_if(report.other_keys, [&](const std::string& key) {
-    return key == "meta" || std::ranges::find(report.also_under, key) != report.also_under.end();
+    return key == "meta" || std::ranges::any_of(report.also_under, [&](const std::string& path) {
+             return path.substr(0, path.find('/')) == key;
+           });
   });
   report.other_keys.insert(report.other_keys.end(), checkpoint.non_tensors().begin(),
                            checkpoint.non_tensors().end());

@@ -19,6 +19,8 @@ constexpr std::array<std::string_view, 11> usual_keys{
     "state_dict", "model_state_dict", "model_state", "model_weights", "model", "net_state_dict",
     "net",        "network",          "module",      "weights",       "params"};
 
+constexpr const char* arrays = "its arrays are NumPy's; save them as tensors (torch.from_numpy)";
+
 struct Place {
   std::string path;
   PickleValue dictionary;
@@ -114,10 +116,16 @@ const Place* choose(const std::vector<Place>& places) {
   return averaged > 0 ? &places.front() : nullptr;
 }
 
-/// Why nothing was found: whole modules are often saved in place of their weights.
+bool holds_arrays(const PickleValue& dictionary) {
+  return std::ranges::any_of(dictionary.entries(), [](const auto& entry) { return is_array(entry.second); });
+}
+
+/// Why nothing was found: whole modules are often saved in place of their weights, sometimes arrays.
 CheckpointFailure describe_absence(const PickleValue& root) {
+  if (holds_arrays(root)) return no_state_dict(arrays);
   for (const std::string_view key : usual_keys) {
     const auto value = root.find(key);
+    if (value && holds_arrays(*value)) return no_state_dict(arrays);
     if (value && value->kind() == PickleKind::object && !value->is_dictionary()) {
       return no_state_dict("under " + in_quotes(key) + " there is " + describe(*value) +
                            ", a whole object; save its state_dict() instead");

@@ -43,11 +43,9 @@ constexpr std::array foreign_forms{
                 "It is one process's part of a distributed tensor; gather the weights before saving them."},
     ForeignForm{"torch.distributed._shard.sharded_tensor.api.ShardedTensor", CheckpointError::bad_tensor,
                 "It is one process's part of a distributed tensor; gather the weights before saving them."},
-    ForeignForm{"numpy.core.multiarray._reconstruct", CheckpointError::bad_tensor,
-                "It is a NumPy array; save it as a tensor (torch.from_numpy)."},
-    ForeignForm{"numpy._core.multiarray._reconstruct", CheckpointError::bad_tensor,
-                "It is a NumPy array; save it as a tensor (torch.from_numpy)."},
 };
+
+constexpr std::string_view array_sentence = "It is a NumPy array; save it as a tensor (torch.from_numpy).";
 
 const ForeignForm* find_foreign(std::string_view made_by) {
   const auto found = std::ranges::find(foreign_forms, made_by, &ForeignForm::made_by);
@@ -155,7 +153,13 @@ bool is_tensor(const PickleValue& value) {
          find_foreign(name) != nullptr;
 }
 
+bool is_array(const PickleValue& value) {
+  const std::string name = value.kind() == PickleKind::object ? value.class_name() : std::string();
+  return name == "numpy.core.multiarray._reconstruct" || name == "numpy._core.multiarray._reconstruct";
+}
+
 CheckpointResult<TensorRecord> parse_tensor(const PickleValue& value) {
+  if (is_array(value)) return CheckpointFailure(CheckpointError::bad_tensor, std::string(array_sentence));
   const auto call = unwrap_parameter(value);
   if (!call) return bad_tensor("a Parameter without a tensor");
   const auto rebuilding = rebuilding_of(*call);

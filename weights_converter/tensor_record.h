@@ -12,8 +12,11 @@
 
 namespace tpn {
 
-/// Whether the value claims to be a tensor or Parameter.
+/// Whether the value claims to be a tensor or Parameter, of whatever form.
 bool is_tensor(const PickleValue& value);
+
+/// Whether it is a NumPy array, which parse_tensor() refuses.
+bool is_array(const PickleValue& value);
 
 /// Reads a tensor or Parameter, all but its bytes: name and storage are left empty, the strides are checked
 /// against the element count that the storage is said to have (`storage_bytes`). Fails with `bad_tensor`,

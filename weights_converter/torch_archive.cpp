@@ -1,8 +1,10 @@
 #include "weights_converter/torch_archive.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/model/text.h"
 
@@ -17,28 +19,36 @@ CheckpointFailure no_checkpoint(std::string sentence) {
   return {CheckpointError::no_state_dict, std::move(sentence)};
 }
 
-/// The first entry whose name passes the test; nullptr when there is none.
-template <class Test>
-const ZipEntry* find_entry(const ZipArchive& archive, const Test& test) {
-  const auto found = std::ranges::find_if(archive.entries(), test, &ZipEntry::name);
-  return found == archive.entries().end() ? nullptr : &*found;
-}
-
-/// What a zip archive without data.pkl is.
-std::string without_pickle(const ZipArchive& archive) {
+/// What a zip archive is that torch.save did not write, by the names of its entries; nothing when they do not
+/// tell.
+std::optional<CheckpointFailure> foreign_archive(const std::vector<std::string_view>& names) {
+  const auto find = [&](const auto& test) {
+    const auto found = std::ranges::find_if(names, test);
+    return found == names.end() ? std::string_view() : *found;
+  };
   const auto ends_with = [](auto... ends) {
     return [=](std::string_view name) { return (name.ends_with(ends) || ...); };
   };
-  if (const ZipEntry* const packed = find_entry(archive, ends_with(".pth", ".pt", ".ckpt", ".tar"))) {
-    return "The file is a zip archive with " + in_quotes(packed->name) + " in it; unpack that first.";
+  const auto is_script = [](std::string_view name) {
+    return name.ends_with("/constants.pkl") || name.find("/code/__torch__") != std::string_view::npos;
+  };
+  if (!find(is_script).empty()) {
+    return no_checkpoint(
+        "The file is a TorchScript archive, as torch.jit.save writes; save model.state_dict() "
+        "with torch.save instead.");
   }
-  if (find_entry(archive, ends_with(".npy")) != nullptr) {
-    return "The file is a NumPy archive (.npz); PyTorch's checkpoints are needed.";
+  if (!find(ends_with("data.pkl")).empty()) return std::nullopt;
+  if (const auto packed = find(ends_with(".pth", ".pt", ".ckpt", ".tar")); !packed.empty()) {
+    return no_checkpoint("The file is a zip archive with " + in_quotes(packed) +
+                         " in it; unpack that first.");
   }
-  if (find_entry(archive, ends_with(".h5")) != nullptr) {
-    return "The file is a Keras model; PyTorch's checkpoints are needed.";
+  if (!find(ends_with(".npy")).empty()) {
+    return no_checkpoint("The file is a NumPy archive (.npz); PyTorch's checkpoints are needed.");
   }
-  return "The zip archive has no data.pkl; torch.save did not write it.";
+  if (!find(ends_with(".h5")).empty()) {
+    return no_checkpoint("The file is a Keras model; PyTorch's checkpoints are needed.");
+  }
+  return std::nullopt;
 }
 
 /// The folder of the first entry, with its '/', as torch finds it.
@@ -64,17 +74,11 @@ const ZipEntry* find_pickle_entry(const ZipArchive& archive) {
 
 CheckpointResult<SavedObject> parse_torch_archive(std::span<const std::byte> bytes) {
   const auto archive = ZipArchive::parse(bytes);
+  if (auto foreign = foreign_archive(ZipArchive::list_names(bytes))) return *std::move(foreign);
   if (!archive) return archive.failure();
   const ZipEntry* const entry = find_pickle_entry(*archive);
+  if (entry == nullptr) return no_checkpoint("The zip archive has no data.pkl; torch.save did not write it.");
   const std::string root = root_of(*archive);
-  if (archive->find(root + "constants.pkl") != nullptr || find_entry(*archive, [&](std::string_view name) {
-                                                            return name.starts_with(root + "code/");
-                                                          }) != nullptr) {
-    return no_checkpoint(
-        "The file is a TorchScript archive, as torch.jit.save writes; save model.state_dict() "
-        "with torch.save instead.");
-  }
-  if (entry == nullptr) return no_checkpoint(without_pickle(*archive));
   if (auto failure = check_byte_order(*archive, root)) return *std::move(failure);
   if (crc32_of(entry->data) != entry->crc) {
     return CheckpointFailure(CheckpointError::bad_crc, "The checksum of " + in_quotes(entry->name) +

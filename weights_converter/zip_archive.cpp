@@ -63,6 +63,7 @@ struct CentralRecord {
   std::string_view name;
   std::uint16_t flags = 0;
   std::uint16_t method = 0;
+  std::uint16_t disk = 0;  ///< that the entry begins on
   std::uint32_t crc = 0;
   std::uint64_t packed_size = 0;
   std::uint64_t size = 0;
@@ -182,20 +183,38 @@ CheckpointResult<CentralRecord> read_central_record(Bytes& directory) {
   record.crc = little_endian<std::uint32_t>(directory, 16);
   record.packed_size = little_endian<std::uint32_t>(directory, 20);
   record.size = little_endian<std::uint32_t>(directory, 24);
+  record.disk = little_endian<std::uint16_t>(directory, 34);
   record.offset = little_endian<std::uint32_t>(directory, 42);
   if (!read_zip64_extra(directory.subspan(central_bytes + name_length, extra_length), record)) {
     return corrupt("the extra field of " + in_quotes(record.name) + " is too short");
   }
-  if (little_endian<std::uint16_t>(directory, 34) != 0) return unsupported("spans several disks");
   directory = directory.subspan(length);
+  return record;
+}
 
+/// Why the entry is not one that can be read in place.
+std::optional<CheckpointFailure> check_supported(const CentralRecord& record) {
+  if (record.disk != 0) return unsupported("spans several disks");
   if (record.flags & flag_encrypted) return unsupported("has the encrypted entry " + in_quotes(record.name));
   if (record.method != method_stored)
     return unsupported("has the compressed entry " + in_quotes(record.name));
   if (record.packed_size != record.size) {
     return corrupt("the stored entry " + in_quotes(record.name) + " has two different sizes");
   }
-  return record;
+  return std::nullopt;
+}
+
+/// The bytes of the directory.
+CheckpointResult<Bytes> directory_bytes(Bytes bytes, const Directory& found) {
+  if (found.count > max_entries) {
+    return CheckpointFailure(CheckpointError::limit, "The zip archive has " + std::to_string(found.count) +
+                                                         " entries; at most " + std::to_string(max_entries) +
+                                                         " are supported.");
+  }
+  if (found.offset > found.limit || found.size > found.limit - found.offset) {
+    return corrupt("the directory lies outside of the file");
+  }
+  return bytes.subspan(found.offset, found.size);
 }
 
 /// The data of an entry, found through its local header, which has to agree with the directory. `files`: the
@@ -245,23 +264,17 @@ bool ZipArchive::has_signature(Bytes bytes) {
 CheckpointResult<ZipArchive> ZipArchive::parse(Bytes bytes) {
   const auto found = find_directory(bytes);
   if (!found) return found.failure();
-  if (found->count > max_entries) {
-    return CheckpointFailure(CheckpointError::limit, "The zip archive has " + std::to_string(found->count) +
-                                                         " entries; at most " + std::to_string(max_entries) +
-                                                         " are supported.");
-  }
-  if (found->offset > found->limit || found->size > found->limit - found->offset) {
-    return corrupt("the directory lies outside of the file");
-  }
-  Bytes directory = bytes.subspan(found->offset, found->size);
+  auto directory = directory_bytes(bytes, *found);
+  if (!directory) return directory.failure();
   const Bytes files = bytes.first(found->offset);
 
   ZipArchive archive;
   archive.bytes_behind_ = bytes.size() - found->end;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
   for (std::uint64_t i = 0; i < found->count; ++i) {
-    const auto record = read_central_record(directory);
+    const auto record = read_central_record(*directory);
     if (!record) return record.failure();
+    if (auto failure = check_supported(*record)) return *std::move(failure);
     const auto data = find_data(files, *record);
     if (!data) return data.failure();
     ranges.emplace_back(record->offset,
@@ -271,9 +284,23 @@ CheckpointResult<ZipArchive> ZipArchive::parse(Bytes bytes) {
     }
     archive.entries_.push_back({record->name, *data, record->crc});
   }
-  if (!directory.empty()) return corrupt("the directory is longer than its entries");
+  if (!directory->empty()) return corrupt("the directory is longer than its entries");
   if (!are_disjoint(std::move(ranges))) return corrupt("entries overlap");
   return archive;
+}
+
+std::vector<std::string_view> ZipArchive::list_names(Bytes bytes) {
+  std::vector<std::string_view> names;
+  const auto found = find_directory(bytes);
+  if (!found) return names;
+  auto directory = directory_bytes(bytes, *found);
+  if (!directory) return names;
+  for (std::uint64_t i = 0; i < found->count; ++i) {
+    const auto record = read_central_record(*directory);
+    if (!record || (record->flags & flag_encrypted)) return {};
+    names.push_back(record->name);
+  }
+  return names;
 }
 
 const ZipEntry* ZipArchive::find(std::string_view name) const {

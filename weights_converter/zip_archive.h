@@ -33,6 +33,10 @@ class ZipArchive {
   /// Checksums are not looked at. The bytes must outlive the archive.
   static CheckpointResult<ZipArchive> parse(std::span<const std::byte> bytes);
 
+  /// The names of all entries, those that parse() does not support included; none when the directory cannot
+  /// be read or an entry is encrypted. They lie in the bytes.
+  static std::vector<std::string_view> list_names(std::span<const std::byte> bytes);
+
   /// In the order of the directory.
   [[nodiscard]] const std::vector<ZipEntry>& entries() const { return entries_; }
   /// nullptr when there is none.

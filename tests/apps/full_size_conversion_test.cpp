@@ -20,7 +20,8 @@ TEST(FullSizeConversion, IsExactAndStreams) {
   const test::TemporaryDirectory folder;
   const Config config = builtin_config("tpn-slowonly-r50-16x4");
   const std::string checkpoint = folder / "epoch_150.pth";
-  test::write_checkpoint(config, checkpoint, test::slowonly_cfg(16, 4), test::TrainingState::present);
+  test::write_checkpoint(config, checkpoint,
+                         {.cfg = test::slowonly_cfg(16, 4), .training_state = test::TrainingState::present});
   const std::string model = folder / "model.safetensors";
   const auto there = test::run_program(TPN_CONVERT, {checkpoint, model});
   ASSERT_EQ(there.status, 0) << there.error;

@@ -244,7 +244,7 @@ TEST_F(Convert, DetectsEveryTopologyFromShapes) {
 
 TEST_F(Convert, TakesWhatShapesDoNotShowFromTheConfigurationText) {
   Config config = test::tiny_config("tpn-slowonly-r50-16x4");
-  test::write_checkpoint(config, folder_ / "in.pth", test::slowonly_cfg(16, 4));
+  test::write_checkpoint(config, folder_ / "in.pth", {.cfg = test::slowonly_cfg(16, 4)});
   config.name = "tpn-slowonly-r50-8x8-custom";
   config.head.dropout_ratio = 0.25;
   EXPECT_EQ(convert(folder_ / "in.pth").value_or_throw().config, config);
@@ -252,7 +252,7 @@ TEST_F(Convert, TakesWhatShapesDoNotShowFromTheConfigurationText) {
 
 TEST_F(Convert, AnImpossibleConfigurationTextIsNotUsed) {
   Config config = test::tiny_config("tpn-slowonly-r50-8x8");
-  test::write_checkpoint(config, folder_ / "in.pth", test::slowonly_cfg(8, 1'000'000));
+  test::write_checkpoint(config, folder_ / "in.pth", {.cfg = test::slowonly_cfg(8, 1'000'000)});
   const auto report = convert(folder_ / "in.pth").value_or_throw();
   config.name = "tpn-slowonly-r50-8x8-custom";
   EXPECT_EQ(report.config, config);

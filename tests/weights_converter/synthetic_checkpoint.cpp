@@ -1,5 +1,7 @@
 #include "tests/weights_converter/synthetic_checkpoint.h"
 
+#include <algorithm>
+#include <cstring>
 #include <sstream>
 #include <vector>
 
@@ -120,11 +122,7 @@ void write_optimizer(PickleWriter& pickle, const std::vector<ParameterSpec>& spe
   pickle.set_items();
 }
 
-std::string make_pickle(const std::vector<ParameterSpec>& specs, const std::string& cfg,
-                        TrainingState training_state) {
-  PickleWriter pickle;
-  pickle.empty_dictionary();
-  pickle.mark();
+void write_meta(PickleWriter& pickle, const std::string& cfg) {
   pickle.text("meta");
   pickle.empty_dictionary();
   pickle.mark();
@@ -135,16 +133,39 @@ std::string make_pickle(const std::vector<ParameterSpec>& specs, const std::stri
   pickle.text("mmengine_version");
   pickle.text("0.10.4");
   pickle.set_items();
-  pickle.text("state_dict");
-  pickle.ordered_dictionary();
-  pickle.mark();
+}
+
+/// Keys and values of the weights, whose storages' keys begin with `storages`.
+void write_weights(PickleWriter& pickle, const std::vector<ParameterSpec>& specs, const CheckpointForm& form,
+                   const std::string& storages) {
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    const DType dtype = specs[i].kind == ParameterKind::bn_batches ? DType::i64 : DType::f32;
-    pickle.text(specs[i].name);
-    pickle.tensor(std::to_string(i), dtype, specs[i].shape);
+    const bool counts = specs[i].kind == ParameterKind::bn_batches;
+    pickle.text(form.rename ? form.rename(specs[i].name) : specs[i].name);
+    pickle.tensor(storages + std::to_string(i), counts ? form.batches : DType::f32,
+                  counts ? form.batches_shape : specs[i].shape);
   }
-  pickle.set_items();
-  if (training_state == TrainingState::present) {
+}
+
+std::string make_pickle(const std::vector<ParameterSpec>& specs, const CheckpointForm& form) {
+  PickleWriter pickle;
+  pickle.empty_dictionary();
+  pickle.mark();
+  for (std::size_t depth = 0; depth < form.keys.size(); ++depth) {
+    if (depth == 0) write_meta(pickle, form.cfg);
+    pickle.text(form.keys[depth]);
+    pickle.ordered_dictionary();
+    pickle.mark();
+  }
+  write_weights(pickle, specs, form, "");
+  for (std::size_t depth = 0; depth < form.keys.size(); ++depth) pickle.set_items();
+  if (!form.averaged_key.empty()) {
+    pickle.text(form.averaged_key);
+    pickle.ordered_dictionary();
+    pickle.mark();
+    write_weights(pickle, specs, form, "a");
+    pickle.set_items();
+  }
+  if (form.training_state == TrainingState::present) {
     pickle.text("message_hub");
     write_message_hub(pickle);
     pickle.text("optimizer");
@@ -156,25 +177,61 @@ std::string make_pickle(const std::vector<ParameterSpec>& specs, const std::stri
   return pickle.finish();
 }
 
+template <class Number>
+void write_number(ZipWriter& zip, std::int64_t count) {
+  const auto number = static_cast<Number>(count);
+  zip.write(std::as_bytes(std::span(&number, 1)));
+}
+
+/// A num_batches_tracked of another type; averages of counts have fractions.
+void write_batches(ZipWriter& zip, std::int64_t count, DType dtype) {
+  switch (dtype) {
+    case DType::f64: {
+      const double number = static_cast<double>(count) + 0.5;
+      return zip.write(std::as_bytes(std::span(&number, 1)));
+    }
+    case DType::f32:
+      return write_number<float>(zip, count);
+    case DType::i32:
+      return write_number<std::int32_t>(zip, count);
+    default:
+      return write_number<std::int64_t>(zip, count);
+  }
+}
+
+void write_values(ZipWriter& zip, const std::string& key, const ParameterSpec& spec, const Config& config,
+                  const CheckpointForm& form, std::uint64_t seed) {
+  zip.begin_entry("epoch_150/data/" + key);
+  initialize_parameter(spec, config, Initialization::varied, seed, [&](std::span<const std::byte> piece) {
+    if (spec.kind != ParameterKind::bn_batches) return zip.write(piece);
+    std::int64_t count = 0;
+    std::memcpy(&count, piece.data(), sizeof(count));
+    write_batches(zip, count, form.batches);
+  });
+}
+
 }  // namespace
 
-void write_checkpoint(const Config& config, const std::filesystem::path& path, const std::string& cfg,
-                      TrainingState training_state) {
-  const std::vector<ParameterSpec> specs = parameter_specs(config);
+void write_checkpoint(const Config& config, const std::filesystem::path& path, const CheckpointForm& form) {
+  std::vector<ParameterSpec> specs = parameter_specs(config);
+  std::erase_if(specs, [&](const ParameterSpec& spec) {
+    return std::ranges::any_of(form.left_out,
+                               [&](const std::string& start) { return spec.name.starts_with(start); });
+  });
   OutputFile file(path);
   ZipWriter zip(file);
   zip.begin_entry("epoch_150/data.pkl");
-  zip.write(make_pickle(specs, cfg, training_state));
-  const auto write_values = [&](const std::string& key, const ParameterSpec& spec) {
-    zip.begin_entry("epoch_150/data/" + key);
-    initialize_parameter(spec, config, Initialization::varied, 1,
-                         [&](std::span<const std::byte> piece) { zip.write(piece); });
-  };
-  for (std::size_t i = 0; i < specs.size(); ++i) write_values(std::to_string(i), specs[i]);
-  for (std::size_t i = 0; training_state == TrainingState::present && i < momentum_tensors; ++i) {
+  zip.write(make_pickle(specs, form));
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    write_values(zip, std::to_string(i), specs[i], config, form, checkpoint_seed);
+    if (!form.averaged_key.empty()) {
+      write_values(zip, 'a' + std::to_string(i), specs[i], config, form, averaged_seed);
+    }
+  }
+  for (std::size_t i = 0; form.training_state == TrainingState::present && i < momentum_tensors; ++i) {
     ParameterSpec momentum = specs[i];
     momentum.kind = ParameterKind::bn_shift;  // floats, also for a counter
-    write_values(momentum_key(i), momentum);
+    write_values(zip, momentum_key(i), momentum, config, form, checkpoint_seed);
   }
   zip.begin_entry("epoch_150/version");
   zip.write("3\n");
