@@ -12,6 +12,7 @@
 #include "apps/terminal_line.h"
 #include "engine/model/output_file.h"
 #include "engine/recognize/tpn.h"
+#include "engine/video/frame_pattern.h"
 #include "engine/video/view_plan.h"
 #include "kernels/error.h"
 
@@ -145,6 +146,12 @@ void declare_options(CLI::App& app, Arguments& a) {
          "--accurate-color", a.recognizer.accurate_color,
          "Convert colours the same way on every processor, with chroma interpolated; the default equals "
          "the decoders that the models were evaluated with")
+      ->group("Videos");
+  app.add_option_function<std::string>(
+         "--frames", [&a](const std::string& pattern) { a.recognizer.frames = FramePattern(pattern).text(); },
+         "What the frames in folders of images are called: 'img_%05d.jpg', 'img_{:05}.jpg' or 'img_*.jpg'; "
+         "by default it is told from the names")
+      ->type_name("PATTERN")
       ->group("Videos");
   app.add_flag("--allow-urls", a.recognizer.allow_urls,
                "Open URLs, and files that refer to other files (playlists)")

@@ -7,7 +7,7 @@ export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 # a copy of the tree in here shar
 
 # Debian 12 packages.
 build_packages=(g++ cmake ninja-build pkg-config libdnnl-dev libcli11-dev nlohmann-json3-dev libssl-dev zlib1g-dev
-  libavformat-dev libavcodec-dev libavutil-dev libswscale-dev)
+  libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libjpeg-dev libwebp-dev)
 test_packages=(libgtest-dev libbenchmark-dev libfmt-dev libboost-context-dev)
 check_packages=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev libomp-14-dev)
 speed_packages=(ccache mold) # builds use them where they are found

@@ -195,6 +195,7 @@ class Recognizer::Impl {
   [[nodiscard]] ClipSource source_of(const std::string& input) const {
     const DecodeOptions decoding{.accurate_color = options_.accurate_color,
                                  .allow_urls = options_.allow_urls,
+                                 .frames = options_.frames,
                                  .max_pixels = options_.max_pixels,
                                  .max_frames = options_.max_frames,
                                  .max_seconds = options_.max_seconds};

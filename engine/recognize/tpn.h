@@ -78,6 +78,9 @@ struct RecognizerOptions {
 
   bool accurate_color = false;  ///< the same colours on every processor, with chroma interpolated
   bool allow_urls = false;      ///< names like https://..., and files that refer to others
+  /// What the frames in folders of images are called: "img_%05d.jpg", "img_{:05}.jpg" or "img_*.jpg". Empty:
+  /// told from the names of all images there.
+  std::string frames;
   std::int64_t max_pixels = std::int64_t{8192} * 8192;    ///< of a frame; larger ones are refused
   std::int64_t max_frames = std::int64_t{6} * 3600 * 60;  ///< of a video
   double max_seconds = 6 * 3600;                          ///< of a video, as its container states them
@@ -178,8 +181,8 @@ struct Outcome {
 /// weights. A Recognizer keeps its Model alive. Within a call a thread decodes, a second one prepares views,
 /// and the calling thread runs the network on whatever is ready; all of them have ended when the call
 /// returns, also by an exception.
-/// An input is a video file, a folder of images (one video's frames, in natural order of their names), or a
-/// URL where the options allow it.
+/// An input is a video file, a folder of images (one video's frames, numbered in their names), or a URL where
+/// the options allow it.
 class TPN_API Recognizer {
  public:
   /// Throws when the device is not there or the model has no such protocol of views.

@@ -78,6 +78,9 @@ ImageView FrameConverter::convert(const AVFrame& frame, const Orientation& orien
   const ImageSize from{frame.width, frame.height};
   const ImageSize to = orientation.transpose ? ImageSize{size_.height, size_.width} : size_;
   if (from != to) rescaled_ = true;
+  if (from == to && frame.format == AV_PIX_FMT_RGB24) {
+    return finish({frame.data[0], from, frame.linesize[0]}, orientation);
+  }
   prepare_scaler({from, to, frame.format, frame.colorspace, frame.color_range});
 
   const std::ptrdiff_t stride = padded_stride(to.width);
@@ -89,7 +92,10 @@ ImageView FrameConverter::convert(const AVFrame& frame, const Orientation& orien
   const int rows =
       sws_scale(scaler_.get(), frame.data, frame.linesize, 0, frame.height, planes.data(), strides.data());
   if (rows != to.height) throw Error("A decoded picture could not be converted to RGB.");
+  return finish(picture, orientation);
+}
 
+ImageView FrameConverter::finish(const ImageView& picture, const Orientation& orientation) {
   if (orientation == Orientation{}) return picture;
   if (turned_.size() != size_) turned_ = Image(size_);
   turn(picture, orientation, turned_.view());

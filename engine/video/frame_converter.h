@@ -15,7 +15,8 @@ class FrameConverter {
  public:
   FrameConverter(ImageSize size, bool accurate_color) : size_(size), accurate_color_(accurate_color) {}
 
-  /// The picture, turned; valid until the next call. Throws Error when the pixel format cannot be converted.
+  /// The picture, turned; valid until the next call and, of a frame in RGB, as long as this is. Throws Error
+  /// when the pixel format cannot be converted.
   ImageView convert(const AVFrame& frame, const Orientation& orientation);
 
   /// Whether any frame had another size.
@@ -32,6 +33,7 @@ class FrameConverter {
     bool operator==(const Conversion&) const = default;
   };
   void prepare_scaler(const Conversion& conversion);
+  ImageView finish(const ImageView& picture, const Orientation& orientation);
 
   ImageSize size_;
   bool accurate_color_;

@@ -1,91 +1,101 @@
 #include "engine/video/image_folder.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
-#include <string_view>
+#include <optional>
 #include <system_error>
 #include <utility>
 
 #include "engine/video/frame_converter.h"
-#include "engine/video/frame_pass.h"
-#include "engine/video/natural_order.h"
+#include "engine/video/image_series.h"
+#include "engine/video/media_names.h"
 #include "engine/video/stopwatch.h"
 #include "kernels/error.h"
 
 namespace tpn {
 namespace {
 
-bool is_image(const std::filesystem::path& path) {
-  static constexpr std::array<std::string_view, 5> extensions{".jpg", ".jpeg", ".png", ".bmp", ".webp"};
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
-}
-
-std::vector<std::filesystem::path> images_in(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> images;
+/// Names of the files that may be frames.
+std::vector<std::string> images_in(const std::filesystem::path& folder, bool by_pattern) {
+  std::vector<std::string> names;
   std::error_code error;
   std::filesystem::directory_iterator entries(folder, error);
   for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-    if (is_image(entries->path()) && entries->is_regular_file(error)) images.push_back(entries->path());
+    std::string name = entries->path().filename().string();
+    if (is_clutter(name) || (!by_pattern && !has_image_ending(name))) continue;
+    std::error_code ignored;
+    if (entries->is_regular_file(ignored)) names.push_back(std::move(name));
   }
   if (error) throw Error(folder.string() + ": the folder cannot be read (" + error.message() + ").");
-  std::sort(images.begin(), images.end(), [](const auto& a, const auto& b) {
-    return natural_less(a.filename().string(), b.filename().string());
-  });
-  return images;
+  return names;
+}
+
+/// How many warnings of a kind are given one by one.
+constexpr std::int64_t most_warnings = 5;
+
+}  // namespace
+
+ImageFolder::ImageFolder(const std::filesystem::path& folder, const DecodeOptions& options)
+    : name_(folder.string()), options_(options), decoder_(options.max_pixels) {
+  std::optional<FramePattern> pattern;
+  if (!options.frames.empty()) pattern.emplace(options.frames);
+  std::vector<std::string> names = images_in(folder, pattern.has_value());
+  if (names.empty()) throw Error(name_ + ": the folder holds no images (jpg, jpeg, png, bmp, webp).");
+  FrameNames chosen = choose_frames(std::move(names), name_, pattern);
+  if (static_cast<std::int64_t>(chosen.names.size()) > options.max_frames) {
+    throw Error(name_ + ": it has more frames than the limit of " + std::to_string(options.max_frames) + ".");
+  }
+  for (const std::string& name : chosen.names) frames_.push_back({folder / name});
+  warnings_ = std::move(chosen.warnings);
+  info_.codec = "images";
+  examine([this](const std::filesystem::path& path) { return decoder_.check(path); });
+  const auto size_of_first = [this] {
+    const Result<DecodedImage> image = decoder_.decode(frames_.front().path);
+    if (!image) return false;
+    info_.size = turned_size(*image->frame, image->orientation);
+    return true;
+  };
+  if (size_of_first()) return;
+  examine([this](const std::filesystem::path& path) { return decoder_.decode(path); });
+  if (!size_of_first()) throw Error(name_ + ": none of its images can be decoded.");
+}
+
+void ImageFolder::note_damage(Frame& frame, const std::string& damage) {
+  if (frame.damaged) return;
+  frame.damaged = true;
+  if (++damaged_ > most_warnings) return;
+  warnings_.push_back(frame.path.string() +
+                      ": the image is damaged and was used as far as it could be decoded (" + damage + ").");
+}
+
+namespace {
+
+const std::string& damage_of(const std::string& damage) {
+  return damage;
+}
+const std::string& damage_of(const DecodedImage& image) {
+  return image.damage;
 }
 
 }  // namespace
 
-template <class Use>
-void ImageFolder::decode(const std::filesystem::path& image, const Use& use) const {
-  const ffmpeg::LogCapture log;
-  FramePass pass(image.string(), options_);
-  const AVFrame* frame = pass.next_frame();
-  if (frame == nullptr || pass.damaged_packets() > 0 || pass.damaged_frames() > 0) {
-    throw Error(image.string() + ": the image cannot be decoded" +
-                (log.message().empty() ? "." : " (" + log.message() + ")."));
-  }
-  use(*frame, pass.orientation());
-}
-
-ImageFolder::ImageFolder(const std::filesystem::path& folder, const DecodeOptions& options)
-    : name_(folder.string()), options_(options), images_(images_in(folder)) {
-  if (images_.empty()) throw Error(name_ + ": the folder holds no images (jpg, jpeg, png, bmp, webp).");
-  if (static_cast<std::int64_t>(images_.size()) > options.max_frames) {
-    throw Error(name_ + ": it has more frames than the limit of " + std::to_string(options.max_frames) + ".");
-  }
-  info_.codec = "images";
-  info_.frames = static_cast<std::int64_t>(images_.size());
-  for (const auto& image : images_) {
-    try {
-      decode(image, [this](const AVFrame& frame, const Orientation& orientation) {
-        info_.size = turned_size(frame, orientation);
-      });
-      return;
-    } catch (const Error&) {
-      if (image == images_.back()) throw Error(name_ + ": none of its images can be decoded.");
-    }
-  }
-}
-
-std::vector<std::string> ImageFolder::drop_damaged() {
-  std::vector<std::string> warnings;
-  std::erase_if(images_, [&](const std::filesystem::path& image) {
-    try {
-      decode(image, [](const AVFrame&, const Orientation&) {});
+template <class Look>
+void ImageFolder::examine(const Look& look) {
+  std::string first_reason;
+  std::erase_if(frames_, [&](Frame& frame) {
+    const auto seen = look(frame.path);
+    if (seen) {
+      if (const std::string& damage = damage_of(*seen); !damage.empty()) note_damage(frame, damage);
       return false;
-    } catch (const Error& error) {
-      warnings.emplace_back(error.what());
-      return true;
     }
+    if (first_reason.empty()) first_reason = seen.failure().message;
+    if (++lost_ <= most_warnings) {
+      warnings_.push_back(frame.path.string() + ": the image cannot be decoded and was left out (" +
+                          seen.failure().message + ").");
+    }
+    return true;
   });
-  if (images_.empty()) throw Error(name_ + ": none of its images can be decoded.");
-  info_.frames = static_cast<std::int64_t>(images_.size());
-  return warnings;
+  if (frames_.empty()) throw Error(name_ + ": none of its images can be decoded (" + first_reason + ").");
+  info_.frames = static_cast<std::int64_t>(frames_.size());
 }
 
 DecodeReport ImageFolder::read(std::span<const std::int64_t> indices, const Receiver& receive) {
@@ -93,27 +103,32 @@ DecodeReport ImageFolder::read(std::span<const std::int64_t> indices, const Rece
   DecodeReport report;
   double outside_ms = 0;
   FrameConverter converter(info_.size, options_.accurate_color);
-  bool damaged = false;
-  for (std::size_t position = 0; position < indices.size() && !damaged; ++position) {
+  bool lost = false;
+  for (std::size_t position = 0; position < indices.size() && !lost; ++position) {
     if (indices[position] >= info_.frames) break;
-    const std::filesystem::path& image = images_[static_cast<std::size_t>(indices[position])];
-    ImageView picture;
-    try {
-      decode(image, [&](const AVFrame& frame, const Orientation& orientation) {
-        const Stopwatch converting;
-        picture = converter.convert(frame, orientation);
-        report.convert_ms += converting.ms();
-      });
-    } catch (const Error&) {
-      damaged = true;
+    Frame& frame = frames_[static_cast<std::size_t>(indices[position])];
+    const Result<DecodedImage> image = decoder_.decode(frame.path);
+    if (!image) {
+      lost = true;
       continue;
     }
+    if (!image->damage.empty()) note_damage(frame, image->damage);
+    const Stopwatch converting;
+    const ImageView picture = converter.convert(*image->frame, image->orientation);
+    report.convert_ms += converting.ms();
     const Stopwatch outside;
     receive(position, picture);
     outside_ms += outside.ms();
   }
-  if (damaged) report.warnings = drop_damaged();
-  report.damaged_packets = static_cast<std::int64_t>(report.warnings.size());
+  if (lost) examine([this](const std::filesystem::path& path) { return decoder_.decode(path); });
+  report.warnings = warnings_;
+  const auto count_rest = [&](std::int64_t count, const char* what) {
+    if (count <= most_warnings) return;
+    report.warnings.push_back(name_ + ": " + std::to_string(count) + " of its images " + what + ".");
+  };
+  count_rest(lost_, "cannot be decoded and were left out; the first are named");
+  count_rest(damaged_, "are damaged and were used as far as they could be decoded; the first are named");
+  report.damaged_packets = lost_ + damaged_;
   report.frames = info_.frames;
   report.decode_ms = whole.ms() - outside_ms - report.convert_ms;
   if (converter.rescaled()) {

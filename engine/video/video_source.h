@@ -21,6 +21,8 @@ struct DecodeOptions {
   bool accurate_color = false;
   /// Allows names like https://..., and files that refer to others (playlists).
   bool allow_urls = false;
+  /// What the frames in folders of images are called (FramePattern); empty: see choose_frames().
+  std::string frames = {};
   std::int64_t max_pixels = std::int64_t{8192} * 8192;    ///< of a frame; larger ones are refused
   std::int64_t max_frames = std::int64_t{6} * 3600 * 60;  ///< of a video: six hours at 60 frames a second
   double max_seconds = 6 * 3600;                          ///< of a video, as its container states them
@@ -64,9 +66,9 @@ class VideoSource {
   virtual DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive) = 0;
 };
 
-/// Opens a file, a folder of images (jpg, jpeg, png, bmp, webp; in natural order of their names, so that 10
-/// follows 9), or where allowed a URL. Counts the frames and decodes the first. Throws Error, naming the
-/// file, when it cannot be read, holds no video, has no frame that can be decoded, or exceeds a limit.
+/// Opens a file, a folder of images (jpg, jpeg, png, bmp, webp; those that choose_frames() takes for its
+/// frames), or where allowed a URL. Counts the frames and decodes the first. Throws Error, naming the file,
+/// when it cannot be read, holds no video, has no frame that can be decoded, or exceeds a limit.
 std::unique_ptr<VideoSource> open_video(const std::string& path, const DecodeOptions& options = {});
 
 }  // namespace tpn
