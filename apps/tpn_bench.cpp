@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "apps/model_argument.h"
 #include "benchmarks/device.h"
 #include "benchmarks/explain.h"
 #include "benchmarks/model_benchmark.h"
@@ -31,7 +32,8 @@ struct Options {
 void declare(CLI::App& app, Options& o) {
   tpn::benchmarks::ModelBenchmark& b = o.benchmark;
   auto* source = app.add_option_group("model", "What to time");
-  source->add_option("--model", o.model, "A model file, as tpn_convert writes it")->check(CLI::ExistingFile);
+  source->add_option("--model", o.model, "A model file, as tpn_convert writes it, or a checkpoint (.pth)")
+      ->check(CLI::ExistingFile);
   source->add_option(
       "--config", o.config,
       "A built-in configuration's name, or a configuration's JSON file: timed with random weights");
@@ -97,11 +99,14 @@ int time_model(Options& o) {
   o.benchmark.precisions.clear();
   for (const std::string& name : o.precisions) o.benchmark.precisions.push_back(numerics_of(name));
   std::optional<tpn::benchmarks::TemporaryModel> random;
+  std::optional<tpn::app::ModelArgument> given;
   if (o.model.empty()) {
     random.emplace(o.config);
     o.benchmark.model = random->path();
   } else {
-    o.benchmark.model = o.model;
+    given.emplace(o.model,
+                  [](const std::string& sentence) { std::cerr << "tpn_bench: " << sentence << '\n'; });
+    o.benchmark.model = given->path();
   }
   const tpn::benchmarks::ModelReport report = run(o.benchmark, device);
   if (o.json != "-") {

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "apps/input_list.h"
+#include "apps/model_argument.h"
 #include "apps/result_format.h"
 #include "apps/terminal_line.h"
 #include "engine/model/output_file.h"
@@ -22,7 +23,7 @@ namespace {
 constexpr const char* description =
     R"(Tells which action a video shows.
 
-Give a model file (made by tpn_convert) and videos; for each the most likely classes are printed.)";
+Give a model file (made by tpn_convert) or a checkpoint and videos; for each the most likely classes are printed.)";
 
 constexpr const char* footer = R"(
 VIDEO may be
@@ -68,7 +69,11 @@ struct Arguments {
 };
 
 void declare_options(CLI::App& app, Arguments& a) {
-  app.add_option("--model", a.model, "Model file (safetensors)")->required()->type_name("FILE");
+  app.add_option(
+         "--model", a.model,
+         "Model file (safetensors), or a checkpoint (.pth), which is converted once and kept in the cache")
+      ->required()
+      ->type_name("FILE");
   CLI::Option* videos = app.add_option("VIDEO", a.videos, "What to classify; see below")->type_name("");
   app.add_option("--tensor", a.tensor,
                  "Instead of videos, classify the prepared views in the tensor 'input' of this safetensors "
@@ -274,6 +279,12 @@ void classify_all(Recognizer& recognizer, const std::vector<std::string>& inputs
   recognizer.classify_all(inputs, on_outcome, on_progress);
 }
 
+/// What is loaded stays mapped, so that no temporary file is needed afterwards.
+Model load_model(const std::string& given) {
+  const ModelArgument model(given, Report::say);
+  return Model::load(model.path());
+}
+
 int run(const Arguments& a) {
   const std::vector<std::string> inputs =
       a.tensor.empty() ? expand_inputs(a.videos, std::cin) : std::vector<std::string>{a.tensor};
@@ -281,7 +292,7 @@ int run(const Arguments& a) {
     throw Error("--save-tensors goes with a single input; there are " + std::to_string(inputs.size()) + ".");
   }
   Report report(a);
-  Recognizer recognizer(Model::load(a.model), recognizer_options(a));
+  Recognizer recognizer(load_model(a.model), recognizer_options(a));
   if (a.tensor.empty() && a.dump.path.empty()) {
     classify_all(recognizer, inputs, report);
   } else {

@@ -15,6 +15,9 @@
 
 namespace tpn {
 
+/// To be raised when a checkpoint becomes another model file than before, so that kept ones are made anew.
+inline constexpr int converter_revision = 1;
+
 struct ConvertOptions {
   std::optional<Config> config;  ///< instead of the detected one
   std::optional<std::vector<std::string>>

@@ -1,31 +1,18 @@
 #include "engine/exec/selection_file.h"
 
 #include <cstdint>
-#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <system_error>
 
+#include "engine/model/cache_folder.h"
 #include "engine/model/output_file.h"
 
 namespace tpn {
-namespace {
-
-std::optional<std::filesystem::path> folder_of(const char* variable) {
-  const char* value = std::getenv(variable);
-  if (!value) return std::nullopt;
-  std::filesystem::path folder(value);
-  return folder.is_absolute() ? std::optional(std::move(folder)) : std::nullopt;
-}
-
-}  // namespace
 
 std::optional<std::filesystem::path> selection_file() {
-  constexpr const char* name = "kernel_selections";
-  if (const auto folder = folder_of("TPN_CACHE_DIR")) return *folder / name;
-  if (const auto folder = folder_of("XDG_CACHE_HOME")) return *folder / "tpn" / name;
-  if (const auto folder = folder_of("HOME")) return *folder / ".cache" / "tpn" / name;
-  return std::nullopt;
+  const auto folder = cache_folder();
+  return folder ? std::optional(*folder / "kernel_selections") : std::nullopt;
 }
 
 SelectionTable load_selections(const std::filesystem::path& file) {

@@ -10,8 +10,7 @@
 
 namespace tpn {
 
-/// In $TPN_CACHE_DIR, else in $XDG_CACHE_HOME/tpn, else in $HOME/.cache/tpn; none where no variable is set to
-/// an absolute path.
+/// In cache_folder(); none where that is not known.
 std::optional<std::filesystem::path> selection_file();
 
 /// What the file holds; empty when there is none that can be used.
