@@ -55,6 +55,16 @@ std::map<std::tuple<int, int, int, int>, int> weights_in(const ProductForm& prod
   return count;
 }
 
+TEST(ConvForm, RefusesMoreRowsThanKernelsCount) {
+  constexpr std::int64_t most = (std::int64_t{1} << 31) - 1025;
+  const auto rows = [](std::int64_t w) {  // in f32 and of 4 channels: one vector a pixel is all the padding
+    return form_of({.conv = {}}, {1, 1, 1, w, 8}, {8, 8, 1, 1, 1}).sizes.rows;
+  };
+  EXPECT_EQ(rows(most), most);
+  EXPECT_THROW((void)rows(most + 1), Error);
+  EXPECT_THROW((void)form_of({.conv = {}}, {1 << 11, 1, 1 << 10, 1 << 10, 8}, {8, 8, 1, 1, 1}), Error);
+}
+
 TEST(ProductForm, HasEveryWeightOnce) {
   for (const std::int64_t channels : {3, 8, 64, 72, 200}) {
     for (const std::int64_t fold : {0, 1, 5, 8}) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/patch_conv3d.h"
 #include "kernels/reference_backend.h"
 #include "tests/support/run_case.h"
 #include "tests/support/tolerance.h"
@@ -82,6 +83,19 @@ TEST_P(CpuOps, GiveTheSameForAnyNumberOfThreads) {
     two.run();
     EXPECT_LE(relative_l2(two.output(), one.output()), tolerance());
   });
+}
+
+/// Large weights are multiplied with gathered patches; here small ones are too.
+TEST_P(CpuOps, PatchesAgreeWithTheReferenceInUnequalDirections) {
+  const ops::Case<ops::FusedConv3d> c("patches",
+                                      {.conv = {.stride = {1, 2, 3}, .padding = {0, 1, 2}}, .relu = true},
+                                      {{2, 2, 9, 11, 64}, {64, 64, 1, 3, 2}});
+  BoundCase bound(c, backend_,
+                  {.precision = GetParam(), .compile = [](const AnyOp& op, const Signature& signature) {
+                     return cpu::compile_patches(std::get<ops::FusedConv3d>(op), signature);
+                   }});
+  bound.run();
+  EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), tolerance());
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, CpuOps, ::testing::Values(DType::f32, DType::bf16),

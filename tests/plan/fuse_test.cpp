@@ -179,19 +179,20 @@ TEST(FuseTemporalShifts, DropsAShiftOfNoChannels) {
   for (const Node& node : nodes) EXPECT_TRUE(std::holds_alternative<ops::Conv3d>(node.op));
 }
 
-/// Two levels of 8 frames: grouped convolution, pool, and the sum of the first with the upsampled second.
+/// Two levels: grouped convolution, pool, and the sum of the first with the upsampled second.
 struct Levels {
   Graph graph;
-  ValueId first = level("first", 2), second = level("second", 4);
-  ValueId sum = 0;
+  ValueId second = 0, upsampled = 0, sum = 0;
 
-  explicit Levels(std::int64_t upsample) {
-    ValueId above = second;
-    if (upsample > 1) above = graph.apply(ops::Upsample{{upsample, 1, 1}}, {above}, "upsample");
-    sum = graph.apply(ops::Add{}, {first, above}, "sum");
+  explicit Levels(const ops::Extent3& upsample) {
+    const ValueId first = level("first", {4, 4, 4}, 2);
+    second = level("second", {4 / upsample[0], 4 / upsample[1], 4 / upsample[2]}, 2);
+    upsampled = graph.apply(ops::Upsample{upsample}, {second}, "upsample");
+    sum = graph.apply(ops::Add{}, {first, upsampled}, "sum");
   }
-  ValueId level(const std::string& name, std::int64_t window) {
-    const ValueId x = graph.add_input(name, {1, 8, 2, 2, 16});
+  /// Of so many frames, rows and columns behind the pool.
+  ValueId level(const std::string& name, const ops::Extent3& size, std::int64_t window) {
+    const ValueId x = graph.add_input(name, {1, size[0] * window, size[1], size[2], 16});
     const ValueId w = graph.add_constant(name + ".weight", {8, 4, 3, 1, 1}, Role::parameter);
     const ValueId y = graph.apply(ops::Conv3d{.padding = {1, 0, 0}, .groups = 4}, {x, w}, name + ".conv");
     return graph.apply(ops::MaxPool3d{.kernel = {window, 1, 1}, .stride = {window, 1, 1}, .ceil_mode = true},
@@ -200,11 +201,11 @@ struct Levels {
 };
 
 TEST(FuseTemporalModulation, TakesThePoolAndTheUpsampledLevelAbove) {
-  const Levels levels(2);
+  const Levels levels({2, 1, 1});
   const std::vector<Node> nodes = after(fuse_temporal_modulation, levels.graph, {levels.sum, levels.second});
   ASSERT_EQ(nodes.size(), 2U);
   const auto& second = std::get<ops::TemporalModulation>(nodes[0].op);
-  EXPECT_EQ(second.window, 4);
+  EXPECT_EQ(second.window, 2);
   EXPECT_FALSE(second.add);
   const auto& first = std::get<ops::TemporalModulation>(nodes[1].op);
   EXPECT_EQ(first.window, 2);
@@ -227,6 +228,18 @@ TEST(FuseTemporalModulation, LeavesPoolsOfAnotherForm) {
     ASSERT_EQ(nodes.size(), 2U);
     EXPECT_EQ(std::get<ops::TemporalModulation>(nodes[0].op).window, 1);
     EXPECT_EQ(std::get<ops::MaxPool3d>(nodes[1].op), pool);
+  }
+}
+
+TEST(FuseTemporalModulation, LeavesAnUpsamplingInSpace) {
+  for (const ops::Extent3& scale : {ops::Extent3{1, 2, 1}, {1, 1, 2}, {2, 2, 1}, {2, 1, 2}}) {
+    const Levels levels(scale);
+    const std::vector<Node> nodes =
+        after(fuse_temporal_modulation, levels.graph, {levels.sum, levels.second});
+    ASSERT_EQ(nodes.size(), 3U);
+    EXPECT_TRUE(std::holds_alternative<ops::Upsample>(nodes[1].op));
+    EXPECT_TRUE(std::get<ops::TemporalModulation>(nodes[2].op).add);
+    EXPECT_EQ(nodes[2].inputs.back(), levels.upsampled);
   }
 }
 
