@@ -4,8 +4,10 @@
 #include <cctype>
 #include <fstream>
 #include <set>
+#include <stdexcept>
 
 #include "kernels/convert.h"
+#include "tests/support/tolerance.h"
 
 namespace tpn::test {
 namespace {
@@ -76,27 +78,64 @@ GoldenNetwork::GoldenNetwork(const GoldenName& which, std::shared_ptr<const Weig
   graph_ = build_network(config, size_);
 }
 
-std::map<std::string, std::vector<float>> GoldenNetwork::run(std::shared_ptr<const Backend> backend,
-                                                             PlanOptions options) const {
+const std::vector<float>& Features::at(std::string_view name) const {
+  const auto found =
+      std::ranges::find(features_, name, [](const auto& f) -> std::string_view { return f.first; });
+  if (found == features_.end()) throw std::out_of_range("There is no feature " + std::string(name) + ".");
+  return found->second;
+}
+
+std::string first_deviation(const Features& features,
+                            const std::function<Deviation(const std::string&, std::span<const float>)>& of) {
+  std::size_t place = 0;
+  for (const auto& [name, values] : features) {
+    ++place;
+    const Deviation deviation = of(name, values);
+    if (deviation.found <= deviation.allowed) continue;  // NaN does not pass
+    return "The first feature that deviates is " + name + ", number " + std::to_string(place) + " of " +
+           std::to_string(features.size()) + ": by " + std::to_string(deviation.found) + ", more than " +
+           std::to_string(deviation.allowed) + ".";
+  }
+  return {};
+}
+
+Features GoldenNetwork::run(std::shared_ptr<const Backend> backend, PlanOptions options) const {
   options.features.clear();
   for (const std::string& name : golden_.names()) {
     if (is_feature(name)) options.features.push_back(name);
   }
+  // Values are numbered as the network adds them.
+  std::ranges::sort(options.features, {}, [this](const std::string& name) { return graph_.feature(name); });
   Executor executor(std::make_shared<Plan>(graph_, std::move(backend), *weights_, options));
   fill(executor.input());
   executor.run();
   options.features.emplace_back("logits");
-  std::map<std::string, std::vector<float>> features;
+  Features features;
   for (const std::string& name : options.features) {
     Feature feature = executor.feature(name);
     const bool by_frame = flat_ && (name == "stem" || name.starts_with("stage"));
-    features[name] = by_frame ? frames_outside(feature) : std::move(feature.values);
+    features.add(name, by_frame ? frames_outside(feature) : std::move(feature.values));
   }
   return features;
 }
 
-double GoldenNetwork::f32_error(const std::string& name) const {
-  return golden_.record().at("fp32_error").at(name).at(0).get<double>();
+std::span<const float> GoldenNetwork::of_size(const std::string& name, std::size_t size) const {
+  const std::span<const float> values = expected(name);
+  if (values.size() == size) return values;
+  throw Error("The feature " + name + " has " + std::to_string(size) + " values, and " +
+              std::to_string(values.size()) + " in the golden.");
+}
+
+Deviation GoldenNetwork::storage_deviation(const std::string& name, std::span<const float> values,
+                                           const Features& rounded, double tolerance) const {
+  const std::span<const float> from = of_size(name, values.size());
+  return {relative_l2(values, from),
+          std::max(tolerance, golden_storage_factor * relative_l2(rounded.at(name), from))};
+}
+
+Deviation GoldenNetwork::f32_deviation(const std::string& name, std::span<const float> values) const {
+  return {max_abs_difference(values, of_size(name, values.size())),
+          golden_f32_factor * golden_.record().at("fp32_error").at(name).at(0).get<double>()};
 }
 
 /// (N,3,T,H,W) or (N,T,3,H,W) to (N,T,H,W,3), in the plan's type.
