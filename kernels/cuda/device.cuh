@@ -110,10 +110,16 @@ inline constexpr int vector_size = 16 / static_cast<int>(sizeof(T));
 /// from: aligned to the vector.
 template <int Count, class T>
 __device__ __forceinline__ Vector<T, Count> load_vector(const T* from) {
+#ifdef CUDA_ON_CPU
+  cuda_on_cpu::check_aligned(from, sizeof(Vector<T, Count>));
+#endif
   return *reinterpret_cast<const Vector<T, Count>*>(from);
 }
 template <int Count, class T>
 __device__ __forceinline__ void store_vector(T* to, const Vector<T, Count>& value) {
+#ifdef CUDA_ON_CPU
+  cuda_on_cpu::check_aligned(to, sizeof(Vector<T, Count>));
+#endif
   *reinterpret_cast<Vector<T, Count>*>(to) = value;
 }
 

@@ -35,6 +35,7 @@ class KernelCall;
 /// A kernel that was started.
 struct Launch {
   std::string kernel;
+  int device = 0;
   dim3 grid;
   dim3 block;
   std::size_t shared_bytes = 0;  // dynamic

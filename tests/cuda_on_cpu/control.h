@@ -27,7 +27,8 @@ enum class FindingKind : std::uint8_t {
   shared_out_of_bounds,         ///< (race); the plain build finds those of copies, ldmatrix and wgmma
   global_out_of_bounds,         ///< (race); the plain build finds those of copy_box
   host_memory_access,           ///< (race) a kernel was given a pointer to the host's memory
-  misaligned_access,            ///< (race); the plain build finds those of copies and ldmatrix
+  misaligned_access,            ///< (race); the plain build finds those of copies, ldmatrix and vectors
+  other_device_access,          ///< a kernel, or a copy of a box, touched another device's memory
   shared_memory_limit,          ///< arrays of fixed size over 48 KiB, or all over what the launch may have
   host_access_before_copy_end,  ///< the host touched the destination of an unfinished cudaMemcpyAsync
   trap,                         ///< the kernel called __trap
@@ -57,6 +58,10 @@ void set_device_count(int count);
 
 /// Of each device, bytes. 16 GiB at first.
 void set_device_memory(std::size_t bytes);
+
+/// Whether the failure of a kernel stays, as CUDA's do: until it is taken back all work and waiting fails. At
+/// first the device goes on once the failure was told, so that one test does not end the others.
+void set_failures_stay(bool stay);
 
 /// How many kernels ran in this process.
 std::uint64_t kernels_run();

@@ -43,6 +43,13 @@ void* dynamic_shared();
 /// As in kernels/cuda/device.cuh; see SharedMemory::number.
 std::uint32_t shared_address(const void* shared);
 
+/// A kernel is about to touch so many bytes, a power of two, by one instruction: tells, and ends the kernel,
+/// where their address is no multiple.
+[[noreturn]] void end_misaligned(const void* address, std::size_t size);
+inline void check_aligned(const void* address, std::size_t size) {
+  if (reinterpret_cast<std::uintptr_t>(address) % size != 0) end_misaligned(address, size);
+}
+
 enum class Shuffle : std::uint8_t { from_lane, up, down, exclusive_or };
 
 /// The bits another lane gave; all ones where that lane is not in the mask.
@@ -127,22 +134,27 @@ unsigned long long atomicCAS(unsigned long long* address, unsigned long long com
 
 template <class T>
 T __ldg(const T* address) {
+  tpn::cuda_on_cpu::check_aligned(address, alignof(T));
   return *address;
 }
 template <class T>
 T __ldcg(const T* address) {
+  tpn::cuda_on_cpu::check_aligned(address, alignof(T));
   return *address;
 }
 template <class T>
 T __ldcs(const T* address) {
+  tpn::cuda_on_cpu::check_aligned(address, alignof(T));
   return *address;
 }
 template <class T>
 void __stcg(T* address, T value) {
+  tpn::cuda_on_cpu::check_aligned(address, alignof(T));
   *address = value;
 }
 template <class T>
 void __stcs(T* address, T value) {
+  tpn::cuda_on_cpu::check_aligned(address, alignof(T));
   *address = value;
 }
 

@@ -55,4 +55,20 @@ void give_back_pages(std::byte* memory, std::size_t size) {
   mprotect(memory, bytes, PROT_NONE);
 }
 
+void close_memory(std::byte* memory, std::size_t size) {
+  if constexpr (sanitizer::checks_addresses) {
+    sanitizer::poison(memory, size);
+  } else {
+    mprotect(memory, round_up(size, page), PROT_NONE);
+  }
+}
+
+void open_memory(std::byte* memory, std::size_t size) {
+  if constexpr (sanitizer::checks_addresses) {
+    sanitizer::unpoison(memory, size);
+  } else {
+    mprotect(memory, round_up(size, page), PROT_READ | PROT_WRITE);
+  }
+}
+
 }  // namespace tpn::cuda_on_cpu

@@ -11,6 +11,10 @@ namespace tpn::cuda_on_cpu {
 std::byte* take_pages(std::size_t size);
 void give_back_pages(std::byte* memory, std::size_t size);
 
+/// Makes memory of take_pages() untouchable, and touchable again.
+void close_memory(std::byte* memory, std::size_t size);
+void open_memory(std::byte* memory, std::size_t size);
+
 /// In the race build every 4 bytes have shadows as large, which is why it has less.
 #ifdef CUDA_ON_CPU_RACE
 inline constexpr std::size_t heap_bytes = std::size_t{1} << 36;

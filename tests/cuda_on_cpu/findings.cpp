@@ -68,6 +68,8 @@ const char* name_of(FindingKind kind) {
       return "host_memory_access";
     case FindingKind::misaligned_access:
       return "misaligned_access";
+    case FindingKind::other_device_access:
+      return "other_device_access";
     case FindingKind::shared_memory_limit:
       return "shared_memory_limit";
     case FindingKind::host_access_before_copy_end:

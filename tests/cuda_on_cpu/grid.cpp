@@ -8,6 +8,7 @@
 #include <numeric>
 #include <thread>
 
+#include "tests/cuda_on_cpu/memory.h"
 #include "tests/cuda_on_cpu/race_checker.h"
 
 namespace tpn::cuda_on_cpu {
@@ -118,6 +119,7 @@ int worker_count() {
 
 bool run_grid(const Launch& launch) {
   static Workers workers;
+  const DeviceIsolation isolation(launch.device);
   race::begin_launch();
   ++kernel_count;
   return workers.run(launch);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/cuda_on_cpu/findings.h"
+#include "tests/cuda_on_cpu/memory.h"
 #include "tests/cuda_on_cpu/sanitizer.h"
 
 namespace tpn::cuda_on_cpu {
@@ -56,7 +57,8 @@ bool handle_touch(std::byte* address) {
 }
 
 void on_fault(int signal, siginfo_t* info, void* context) {
-  if (handle_touch(static_cast<std::byte*>(info->si_addr))) return;
+  auto* const address = static_cast<std::byte*>(info->si_addr);
+  if (handle_touch(address) || handle_touch_of_other_device(address)) return;
   if ((previous_action.sa_flags & SA_SIGINFO) != 0 && previous_action.sa_sigaction != nullptr) {
     previous_action.sa_sigaction(signal, info, context);
     return;
@@ -64,7 +66,9 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   sigaction(signal, &previous_action, nullptr);  // the instruction is repeated, and ends the program
 }
 
-void install_handler() {
+}  // namespace
+
+void install_fault_handler() {
   static const bool installed = [] {
     struct sigaction action {};
     action.sa_sigaction = &on_fault;
@@ -74,8 +78,6 @@ void install_handler() {
   static_cast<void>(installed);
 }
 
-}  // namespace
-
 // The address sanitizer's heap has other things on the same pages, but watches single bytes itself.
 
 void guard_host_memory(std::byte* begin, std::size_t size) {
@@ -83,7 +85,7 @@ void guard_host_memory(std::byte* begin, std::size_t size) {
     sanitizer::poison(begin, size);
     return;
   }
-  install_handler();
+  install_fault_handler();
   const std::lock_guard lock(mutex);
   guarded.push_back({begin, size});
   protect(guarded.back(), PROT_NONE);

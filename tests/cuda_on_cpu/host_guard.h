@@ -10,4 +10,7 @@ namespace tpn::cuda_on_cpu {
 void guard_host_memory(std::byte* begin, std::size_t size);
 void release_host_memory(std::byte* begin, std::size_t size);
 
+/// Lets touches of memory that was closed become findings.
+void install_fault_handler();
+
 }  // namespace tpn::cuda_on_cpu

@@ -67,8 +67,14 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel,
   const SharedLimits limits = shared_limits(kernel);
   const cudaError_t status = check_limits(config, limits.dynamic);
   if (status != cudaSuccess) return remember(status);
-  Launch work{name_of_kernel(kernel),  config.gridDim, config.blockDim,
-              config.dynamicSmemBytes, limits.total,   0,
+  const auto queue = queue_of(config.stream);
+  Launch work{name_of_kernel(kernel),
+              queue->device,
+              config.gridDim,
+              config.blockDim,
+              config.dynamicSmemBytes,
+              limits.total,
+              0,
               std::move(call)};
   return remember(enqueue(config.stream, {[work]() mutable {
                                             work.serial = next_serial();

@@ -8,9 +8,11 @@
 
 #include <sys/mman.h>
 
+#include "tests/cuda_on_cpu/block.h"
 #include "tests/cuda_on_cpu/control.h"
 #include "tests/cuda_on_cpu/device_heap.h"
 #include "tests/cuda_on_cpu/devices.h"
+#include "tests/cuda_on_cpu/host_guard.h"
 #include "tests/cuda_on_cpu/race_checker.h"
 
 namespace tpn::cuda_on_cpu {
@@ -22,6 +24,7 @@ struct Table {
   std::map<const std::byte*, Allocation> allocations;
   std::array<std::size_t, max_devices> used{};
   std::size_t total = std::size_t{16} << 30;
+  std::optional<int> isolated;  // the device that runs a kernel
 };
 
 Table& table() {
@@ -87,6 +90,60 @@ std::string describe_device_address(const void* address) {
   const std::string name = "an allocation of " + std::to_string(found->size) + " bytes";
   if (offset < found->size) return "byte " + std::to_string(offset) + " of " + name;
   return std::to_string(offset - found->size) + " bytes past the end of " + name + ", or in freed memory";
+}
+
+namespace {
+
+/// Calls visit(allocation) for the memory of the other devices.
+template <class Visit>
+void for_each_of_others(const Table& all, int device, const Visit& visit) {
+  for (const auto& [begin, allocation] : all.allocations) {
+    if (allocation.kind == MemoryKind::device && allocation.device != device) visit(allocation);
+  }
+}
+
+}  // namespace
+
+DeviceIsolation::DeviceIsolation(int device) : device_(device) {
+  Table& all = table();
+  const std::lock_guard lock(all.mutex);
+  install_fault_handler();
+  for_each_of_others(all, device_, [](const Allocation& a) { close_memory(a.begin, a.size); });
+  all.isolated = device_;
+}
+
+DeviceIsolation::~DeviceIsolation() {
+  Table& all = table();
+  const std::lock_guard lock(all.mutex);
+  for_each_of_others(all, device_, [](const Allocation& a) { open_memory(a.begin, a.size); });
+  all.isolated.reset();
+}
+
+void end_misaligned(const void* address, std::size_t size) {
+  BlockRunner& runner = *BlockRunner::current();
+  const bool is_shared = runner.shared().contains(address);
+  runner.report(FindingKind::misaligned_access,
+                "accesses " + std::to_string(size) + " bytes at once whose address is no multiple of that: " +
+                    (is_shared ? runner.shared().describe(address) : describe_device_address(address)));
+  runner.abort();
+}
+
+bool handle_touch_of_other_device(const std::byte* address) {
+  std::optional<Allocation> touched = find_allocation(address);
+  if (!touched || touched->kind != MemoryKind::device) return false;
+  int device = 0;
+  {
+    Table& all = table();
+    const std::lock_guard lock(all.mutex);
+    if (!all.isolated || touched->device == *all.isolated) return false;
+    device = *all.isolated;
+    open_memory(touched->begin, touched->size);
+  }
+  BlockRunner::current()->report_of_block(FindingKind::other_device_access,
+                                          "runs on device " + std::to_string(device) + " and touched " +
+                                              describe_device_address(address) + " of device " +
+                                              std::to_string(touched->device));
+  return true;
 }
 
 std::size_t total_device_memory() {

@@ -161,6 +161,11 @@ __global__ void sum_halves(const std::uint16_t* in, std::uint16_t* out) {
   out[blockIdx.x * blockDim.x + i] = sum;
 }
 
+__global__ void copy_vectors(const float* in, float* out) {
+  const unsigned i = 4 * (blockIdx.x * blockDim.x + threadIdx.x);
+  cuda::store_vector<4>(out + i, cuda::load_vector<4>(in + i));
+}
+
 __global__ void add_atomically(const int* in, int* out) {
   atomicAdd(out, in[blockIdx.x * blockDim.x + threadIdx.x]);
 }

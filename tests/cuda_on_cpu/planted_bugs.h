@@ -39,6 +39,9 @@ Sum sum_blocks(Bug bug);
 /// As sum_blocks over 16-bit values that neighbouring threads keep in neighbouring halves of words.
 void sum_halves(const std::uint16_t* in, std::uint16_t* out);
 
+/// out = in, 16 bytes a thread.
+void copy_vectors(const float* in, float* out);
+
 /// Adds all values to one place with atomics.
 void add_atomically(const int* in, int* out);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -115,6 +116,67 @@ TEST(Sum, DivergentBarrierIsNamed) {
             cudaSuccess);
   EXPECT_EQ(out.to_host(), (std::vector<float>{64.0F, 64.0F}));
 }
+
+TEST(Vectors, AMisalignedAccessIsNamed) {
+  const DeviceVector<float> in(std::vector<float>(260, 1.0F)), out(260);
+  for (const auto& [from, to] : {std::pair(1, 0), std::pair(0, 2)}) {
+    ASSERT_EQ(start("copy", test::copy_vectors, {dim3(2), dim3(32)}, in.data() + from, out.data() + to),
+              cudaSuccess);
+    EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
+    const std::vector<Finding> findings = take_findings();
+    ASSERT_FALSE(findings.empty());
+    EXPECT_EQ(findings[0].kind, FindingKind::misaligned_access);
+    EXPECT_EQ(findings[0].kernel, "copy");
+    EXPECT_NE(findings[0].message.find("16 bytes at once"), std::string::npos) << findings[0].message;
+    EXPECT_NE(findings[0].message.find("an allocation of 1040 bytes"), std::string::npos)
+        << findings[0].message;
+  }
+  ASSERT_EQ(start("copy", test::copy_vectors, {dim3(2), dim3(32)}, in.data() + 4, out.data()), cudaSuccess);
+  EXPECT_EQ(out.to_host()[255], 1.0F);
+}
+
+#ifndef __SANITIZE_ADDRESS__
+/// Two devices while it lives, and the second is the current one.
+class SecondDevice {
+ public:
+  SecondDevice() {
+    set_device_count(2);
+    cudaSetDevice(1);
+  }
+  SecondDevice(const SecondDevice&) = delete;
+  SecondDevice& operator=(const SecondDevice&) = delete;
+  ~SecondDevice() {
+    cudaSetDevice(0);
+    set_device_count(1);
+  }
+};
+
+TEST(Devices, MemoryOfAnotherOneIsNamed) {
+  const DeviceVector<float> in(std::vector<float>(256, 1.0F));
+  const DeviceVector<float> first_out(2);
+  const SecondDevice second;
+  const DeviceVector<float> out(2);
+  const auto run = [&](float* to) {
+    EXPECT_EQ(start("sum", test::sum_blocks(Bug::none), {dim3(2), dim3(64)}, in.data(), to), cudaSuccess);
+    EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+    return take_findings();
+  };
+  const std::vector<Finding> reads = run(out.data());
+  ASSERT_EQ(reads.size(), 1U);
+  EXPECT_EQ(reads[0].kind, FindingKind::other_device_access);
+  EXPECT_EQ(reads[0].kernel, "sum");
+  EXPECT_NE(reads[0].message.find("runs on device 1 and touched byte "), std::string::npos)
+      << reads[0].message;
+  EXPECT_NE(reads[0].message.find("of an allocation of 1024 bytes of device 0"), std::string::npos)
+      << reads[0].message;
+  EXPECT_EQ(out.to_host(), (std::vector<float>{64.0F, 64.0F}));
+  // Another allocation of that device.
+  EXPECT_NE(run(first_out.data()).size(), 0U);
+  // And nothing on its own.
+  cudaSetDevice(0);
+  EXPECT_TRUE(run(first_out.data()).empty());
+}
+#endif
 
 }  // namespace
 }  // namespace tpn::cuda_on_cpu

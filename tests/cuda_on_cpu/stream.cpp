@@ -27,6 +27,7 @@ struct Streams {
   std::vector<std::weak_ptr<Queue>> queues;
   std::vector<std::weak_ptr<Capture>> captures;
   cudaError_t failed = cudaSuccess;  // of work, not yet told
+  bool failures_stay = false;
   Random random;
 
   Streams() {
@@ -134,7 +135,8 @@ bool capture(const std::shared_ptr<Queue>& queue, Operation& operation) {
 }
 
 cudaError_t take_failure() {
-  return std::exchange(streams().failed, cudaSuccess);
+  Streams& all = streams();
+  return all.failures_stay ? all.failed : std::exchange(all.failed, cudaSuccess);
 }
 
 /// Under `running`.
@@ -170,12 +172,20 @@ cudaError_t enqueue(cudaStream_t stream, Operation operation) {
   if (device_count() == 0) return cudaErrorNoDevice;
   Streams& all = streams();
   const std::lock_guard lock(all.mutex);
+  if (all.failures_stay && all.failed != cudaSuccess) return all.failed;
   const auto queue = queue_of(stream);
   if (capture(queue, operation))
     return queue->capture->invalid ? cudaErrorStreamCaptureInvalidated : cudaSuccess;
   if (queue->is_legacy && forbids_legacy(all, queue->device)) return cudaErrorStreamCaptureImplicit;
   push(all, *queue, std::move(operation));
   return cudaSuccess;
+}
+
+void set_failures_stay(bool stay) {
+  Streams& all = streams();
+  const std::lock_guard lock(all.mutex);
+  all.failures_stay = stay;
+  if (!stay) all.failed = cudaSuccess;
 }
 
 cudaError_t wait_for(const Position& position) {
