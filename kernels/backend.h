@@ -100,8 +100,8 @@ class Kernel {
   virtual ~Kernel() = default;
 
   /// Enqueues the operation on a stream of the backend. inputs: one view per operand; those of constants are
-  /// not read. scratch: scratch_bytes() bytes, aligned to 64, that no other work of the stream uses
-  /// meanwhile.
+  /// not read. scratch: scratch_bytes() bytes, aligned as the backend's memory_alignment() says, that no
+  /// other work of the stream uses meanwhile.
   virtual void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
                    std::byte* scratch, Stream& stream) const = 0;
   [[nodiscard]] virtual std::size_t scratch_bytes() const { return 0; }
@@ -124,6 +124,8 @@ class Backend {
   Backend& operator=(const Backend&) = delete;
   virtual ~Backend() = default;
 
+  static constexpr std::string_view host_memory = "host";
+
   [[nodiscard]] virtual std::string_view name() const = 0;
   /// Whether activations can have that type here.
   [[nodiscard]] virtual bool supports(DType dtype) const = 0;
@@ -141,10 +143,13 @@ class Backend {
   [[nodiscard]] virtual std::unique_ptr<Kernel> compile(const AnyOp& op,
                                                         const Signature& signature) const = 0;
 
-  /// Whether kernels work in the host's memory: then no copies are needed.
-  [[nodiscard]] virtual bool uses_host_memory() const { return true; }
-  /// Which memory that is: backends that give the same can share prepared weights.
-  [[nodiscard]] virtual std::string memory_name() const { return "host"; }
+  /// The memory in which kernels work. Backends that give the same name share prepared weights, so that each
+  /// device with memory of its own has its own name.
+  [[nodiscard]] virtual std::string memory_name() const { return std::string(host_memory); }
+  /// Whether that is the host's: then no copies are needed.
+  [[nodiscard]] bool uses_host_memory() const { return memory_name() == host_memory; }
+  /// What the tensors of a run are aligned to, bytes.
+  [[nodiscard]] virtual std::size_t memory_alignment() const { return HostBuffer::alignment; }
   /// Memory for kernels; throws OutOfMemory when there is not enough.
   [[nodiscard]] virtual Buffer allocate(std::size_t bytes) const { return HostBuffer(bytes); }
   /// Host memory from and to which streams copy without waiting.

@@ -19,7 +19,9 @@ class ReferenceBackend final : public Backend {
   [[nodiscard]] bool supports(const AnyOp&) const override { return true; }
   [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) const override;
   /// A layout of devices comes with memory of its own, as far as executors are concerned.
-  [[nodiscard]] bool uses_host_memory() const override { return channel_alignment_ == 1; }
+  [[nodiscard]] std::string memory_name() const override {
+    return channel_alignment_ == 1 ? std::string(host_memory) : "reference";
+  }
   [[nodiscard]] std::int64_t channel_alignment() const override { return channel_alignment_; }
   [[nodiscard]] bool writes_slices(const AnyOp&) const override { return channel_alignment_ > 1; }
   /// With an alignment of 8.

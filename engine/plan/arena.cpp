@@ -6,19 +6,14 @@
 namespace tpn {
 namespace {
 
-constexpr std::size_t alignment = 64;
-
-std::size_t align(std::size_t bytes) {
-  return (bytes + alignment - 1) / alignment * alignment;
-}
-
 bool meet(const Lifetime& a, const Lifetime& b) {
   return a.first <= b.last && b.first <= a.last;
 }
 
 }  // namespace
 
-ArenaLayout plan_arena(std::span<const Lifetime> tensors) {
+ArenaLayout plan_arena(std::span<const Lifetime> tensors, std::size_t alignment) {
+  const auto align = [&](std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; };
   std::vector<std::size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),

@@ -15,12 +15,12 @@ struct Lifetime {
 };
 
 struct ArenaLayout {
-  std::vector<std::size_t> offsets;  ///< of each tensor, multiples of 64
-  std::size_t bytes = 0;
+  std::vector<std::size_t> offsets;  ///< of each tensor, multiples of the alignment
+  std::size_t bytes = 0;             ///< likewise
 };
 
-/// Gives tensors whose lifetimes meet disjoint ranges. Greedy: large ones first, each at the lowest offset
-/// that fits.
-ArenaLayout plan_arena(std::span<const Lifetime> tensors);
+/// Gives tensors whose lifetimes meet disjoint ranges, each at a multiple of `alignment` bytes. Greedy: large
+/// ones first, each at the lowest offset that fits.
+ArenaLayout plan_arena(std::span<const Lifetime> tensors, std::size_t alignment);
 
 }  // namespace tpn

@@ -75,7 +75,7 @@ std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const B
 class Storage {
  public:
   Storage(const Layout& layout, const std::vector<std::unique_ptr<Kernel>>& kernels,
-          std::span<const std::pair<std::string, ValueId>> results)
+          std::span<const std::pair<std::string, ValueId>> results, std::size_t alignment)
       : values_(layout.values), lifetime_(layout.values.size(), -1) {
     const Graph& graph = layout.graph;
     const int end = static_cast<int>(graph.nodes().size());
@@ -91,10 +91,10 @@ class Storage {
     for (int step = 0; step < end; ++step) {
       const Node& node = graph.nodes()[at(step)];
       const int shared = kernels[at(step)]->in_place_input();
-      if (shared >= 0) share(node.inputs[at(shared)], node.outputs.front(), step);
+      if (shared >= 0) share(node, node.inputs[at(shared)], step);
       for (const ValueId id : node.outputs) begin(owner(id), step);
     }
-    layout_ = plan_arena(lifetimes_);
+    layout_ = plan_arena(lifetimes_, alignment);
   }
 
   [[nodiscard]] std::size_t offset(ValueId id) const {
@@ -117,9 +117,12 @@ class Storage {
     lifetimes_.push_back({values_[at(id)].bytes, step, std::max(last_[at(id)], step)});
   }
 
-  /// Lets `to`, computed in that step, take over the memory of `from`, if that is read for the last time.
-  void share(ValueId from, ValueId to, int step) {
+  /// Lets the output of a node, computed in that step, take over the memory of its input `from`, if that is
+  /// read for the last time, and only once: what the node reads elsewhere must not change under its hands.
+  void share(const Node& node, ValueId from, int step) {
+    const ValueId to = node.outputs.front();
     if (owner(from) != from || owner(to) != to || last_[at(from)] != step) return;
+    if (std::ranges::count(node.inputs, from) != 1) return;
     if (values_[at(from)].bytes != values_[at(to)].bytes) return;
     Lifetime& lifetime = lifetimes_[at(lifetime_[at(from)])];
     lifetime_[at(to)] = lifetime_[at(from)];
@@ -157,7 +160,7 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
 
   std::vector<std::unique_ptr<Kernel>> kernels = compile_nodes(layout, *backend_, weights, options.tf32);
   backend_->finish_compiling();
-  const Storage storage(layout, kernels, wanted);
+  const Storage storage(layout, kernels, wanted, backend_->memory_alignment());
   const auto slot = [&](ValueId id) {
     const Value& value = planned.value(id);
     if (is_constant(value)) return Slot{value.shape, DType::f32, true, 0, 0};

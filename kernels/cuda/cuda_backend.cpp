@@ -3,7 +3,6 @@
 #include "kernels/cuda/compile.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/make_views.h"
-#include "kernels/cuda/memory.h"
 #include "kernels/cuda/selection.h"
 #include "kernels/cuda/stream.h"
 #include "kernels/view_maker.h"
@@ -29,10 +28,14 @@ constexpr bool makes_activation =
 CudaBackend::CudaBackend(CudaOptions options)
     : options_(std::move(options)), device_(cuda::device_info(options_.device)) {
   if (!options_.trials) return;
-  const bool libraries = options_.libraries == CudaLibraries::automatic;
-  selector_ = std::make_unique<cuda::ConvSelector>(
-      cuda::SelectionContext{cuda::selection_identity(device_, libraries), libraries, options_.trial_seconds,
-                             options_.selections ? options_.selections : std::make_shared<SelectionStore>()});
+  constexpr double warm_seconds = 0.3;  // idle clocks are a fifth of the full ones, and take a while to rise
+  cuda::SelectionContext context;
+  if (options_.libraries == CudaLibraries::automatic) context.libraries = cuda::libraries();
+  context.identity = cuda::selection_identity(device_, context.libraries);
+  context.trial_seconds = options_.trial_seconds;
+  context.warm_seconds = device_.emulated ? 0 : warm_seconds;
+  context.store = options_.selections ? options_.selections : std::make_shared<SelectionStore>();
+  selector_ = std::make_unique<cuda::ConvSelector>(std::move(context));
 }
 
 CudaBackend::~CudaBackend() = default;
@@ -68,6 +71,10 @@ std::unique_ptr<Kernel> CudaBackend::compile(const AnyOp& op, const Signature& s
 
 void CudaBackend::finish_compiling() const {
   if (options_.on_compiled && options_.selections) options_.on_compiled(*options_.selections);
+}
+
+std::string CudaBackend::memory_name() const {
+  return "cuda:" + std::to_string(device_.index);
 }
 
 Buffer CudaBackend::allocate(std::size_t bytes) const {

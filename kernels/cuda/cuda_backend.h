@@ -3,6 +3,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/cuda/device_info.h"
+#include "kernels/cuda/memory.h"
 #include "kernels/selection_table.h"
 
 namespace tpn {
@@ -49,7 +50,10 @@ class CudaBackend final : public Backend {
 
   void finish_compiling() const override;
 
-  [[nodiscard]] bool uses_host_memory() const override { return false; }
+  /// The device's own: pointers into one device's memory mean nothing on another.
+  [[nodiscard]] std::string memory_name() const override;
+  /// What CUDA aligns allocations to.
+  [[nodiscard]] std::size_t memory_alignment() const override { return cuda::memory_alignment; }
   [[nodiscard]] Buffer allocate(std::size_t bytes) const override;
   [[nodiscard]] Buffer allocate_staging(std::size_t bytes) const override;
   [[nodiscard]] std::unique_ptr<Stream> make_stream() const override;

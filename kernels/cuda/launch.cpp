@@ -99,6 +99,14 @@ void check(cudaError_t status, const std::string& what) {
   throw Error(message);
 }
 
+void require_working_device(Stream& stream, const std::string& after) {
+  try {
+    stream.synchronize();
+  } catch (const Error& e) {
+    throw Error("The CUDA device cannot be used any more after " + after + ": " + e.what());
+  }
+}
+
 int current_device() {
   int device = 0;
   check(cudaGetDevice(&device), "asking for the current device");

@@ -16,6 +16,11 @@ namespace tpn::cuda {
 /// Throws Error, naming what was tried, unless it succeeded.
 void check(cudaError_t status, const std::string& what);
 
+/// Throws Error unless all work of the stream ends well. Some failures stay with CUDA's context: an illegal
+/// access or a trap makes every later call fail, so that whoever bears a failure has to ask. after: what may
+/// have caused it, for the message.
+void require_working_device(Stream& stream, const std::string& after);
+
 /// CUDA's number of the device that the calling thread works with.
 int current_device();
 int device_attribute(cudaDeviceAttr which, int device);

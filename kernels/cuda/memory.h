@@ -8,7 +8,10 @@
 
 namespace tpn::cuda {
 
-/// Memory of the current device, aligned to 256 bytes; no bytes: empty. Throws OutOfMemory, with what is
+/// What device memory is aligned to, bytes.
+inline constexpr std::size_t memory_alignment = 256;
+
+/// Memory of the current device, so aligned; no bytes: empty. Throws OutOfMemory, with what is
 /// free, when there is not enough.
 Buffer allocate_device(std::size_t bytes);
 

@@ -6,7 +6,6 @@
 
 #include "kernels/cuda/compile.h"
 #include "kernels/cuda/fused_conv3d.h"
-#include "kernels/cuda/libraries/libraries.h"
 #include "kernels/cuda/trial.h"
 #if __has_include("tpn_cuda_build_id.h")
 #include "tpn_cuda_build_id.h"
@@ -56,36 +55,23 @@ std::string text(const ops::Extent3& e) {
   return std::to_string(e[0]) + "," + std::to_string(e[1]) + "," + std::to_string(e[2]);
 }
 
-/// The library's kernels; where asking for them fails, the reason as a candidate that may not run.
-std::vector<std::unique_ptr<Kernel>> rivals(const ops::FusedConv3d& op, const Signature& signature,
-                                            std::vector<CandidateReport>& failures,
-                                            std::string_view only = {}) {
-  try {
-    return library_candidates(op, signature, only);
-  } catch (const OutOfMemory&) {
-    throw;
-  } catch (const Error& e) {
-    failures.push_back({.implementation = "libraries", .reason = e.what()});
-    return {};
-  }
-}
-
 /// The kernel of that implementation; null when there is none now. Of kernels that were not chosen no weights
 /// are packed.
-std::unique_ptr<Kernel> find_kernel(const ops::FusedConv3d& op, const Signature& signature,
-                                    std::string_view implementation) {
+std::unique_ptr<Kernel> find_kernel(std::span<const Library> libraries, const ops::FusedConv3d& op,
+                                    const Signature& signature, std::string_view implementation) {
   if (!is_library_kernel(implementation)) return compile_named(op, signature, implementation);
   std::vector<CandidateReport> failures;
-  auto found = rivals(op, signature, failures, implementation);
+  auto found = library_candidates(libraries, op, signature, failures, implementation);
   return found.empty() ? nullptr : std::move(found.front());
 }
 
 }  // namespace
 
-std::string selection_identity(const DeviceInfo& device, bool libraries) {
+std::string selection_identity(const DeviceInfo& device, std::span<const Library> libraries) {
   return device.name + " " + std::to_string(device.major) + "." + std::to_string(device.minor) + ", driver " +
          driver_version() + ", CUDA " + runtime_version() + ", kernels " + TPN_CUDA_BUILD_ID +
-         (libraries ? ", libraries " + library_versions() : std::string(", own kernels only"));
+         (libraries.empty() ? std::string(", own kernels only")
+                            : ", libraries " + library_versions(libraries));
 }
 
 std::string convolution_key(const ops::FusedConv3d& op, const Signature& signature) {
@@ -112,7 +98,7 @@ std::unique_ptr<Kernel> ConvSelector::select(const ops::FusedConv3d& op, const S
     const std::string& name = std::find_if(known->begin(), known->end(), [](const CandidateReport& c) {
                                 return c.chosen;
                               })->implementation;
-    if (auto kernel = find_kernel(op, signature, name)) {
+    if (auto kernel = find_kernel(context_.libraries, op, signature, name)) {
       return std::make_unique<SelectedKernel>(std::move(kernel), *std::move(known));
     }
   }
@@ -127,16 +113,21 @@ std::unique_ptr<Kernel> ConvSelector::select(const ops::FusedConv3d& op, const S
   return compile(op, signature);
 }
 
+double ConvSelector::warm_seconds() const {
+  constexpr std::chrono::seconds clocks_stay_up(1);
+  const bool idle = !last_trial_ || Clock::now() - *last_trial_ > clocks_stay_up;
+  return idle ? context_.warm_seconds : 0;
+}
+
 std::unique_ptr<Kernel> ConvSelector::try_all(const ops::FusedConv3d& op, const Signature& signature,
                                               const std::string& key) {
   std::vector<CandidateReport> failures;
   std::vector<std::unique_ptr<Kernel>> all = candidates(op, signature);
-  if (context_.libraries) {
-    auto others = rivals(op, signature, failures);
-    // Before the plain kernel, which is the last to be tried.
-    all.insert(all.end() - 1, std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
-  }
-  std::vector<CandidateReport> reports = try_candidates(op, signature, all);
+  auto others = library_candidates(context_.libraries, op, signature, failures);
+  // Before the plain kernel, which is the last to be tried.
+  all.insert(all.end() - 1, std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
+  std::vector<CandidateReport> reports = try_candidates(op, signature, all, warm_seconds());
+  last_trial_ = Clock::now();
   const auto winner =
       std::find_if(reports.begin(), reports.end(), [](const CandidateReport& c) { return c.chosen; });
   const bool found = winner != reports.end();

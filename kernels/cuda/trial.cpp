@@ -1,11 +1,14 @@
 #include "kernels/cuda/trial.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "kernels/cuda/fused_conv3d.h"
+#include "kernels/cuda/launch.h"
 #include "kernels/cuda/memory.h"
 #include "kernels/cuda/stream.h"
 #include "kernels/cuda/trial_kernels.h"
@@ -65,8 +68,9 @@ class FewerViews {
 
 class Trial {
  public:
-  Trial(const ops::FusedConv3d& op, const Signature& signature)
+  Trial(const ops::FusedConv3d& op, const Signature& signature, double warm_seconds)
       : stream_(make_stream()),
+        warm_seconds_(warm_seconds),
         tolerance_(trial_tolerance(signature.outputs[0].dtype, signature.tf32)),
         y_(signature.outputs[0]) {
     const std::int64_t views = signature.outputs[0].shape[0];
@@ -96,11 +100,15 @@ class Trial {
     try {
       scratch_ = allocate_device(kernel.scratch_bytes());
       check_output(kernel, report);
-      if (report.reason.empty()) report.seconds = time(kernel, best);
+      if (report.reason.empty()) {
+        warm_up(kernel);
+        report.seconds = time(kernel, best);
+      }
     } catch (const OutOfMemory&) {
       throw;
     } catch (const Error& e) {
       report.reason = e.what();
+      require_working_device(*stream_, "the trial of " + report.implementation + " (" + e.what() + ")");
     }
     return report;
   }
@@ -137,6 +145,16 @@ class Trial {
     }
   }
 
+  /// Before the first that is timed: an idle device's clocks are low.
+  void warm_up(const Kernel& kernel) {
+    using Clock = std::chrono::steady_clock;
+    const auto end = Clock::now() + std::chrono::duration<double>(std::exchange(warm_seconds_, 0.0));
+    while (Clock::now() < end) {
+      enqueue(kernel);
+      stream_->synchronize();
+    }
+  }
+
   double time(const Kernel& kernel, std::optional<double> best) {
     const auto measure = [&](int runs, const auto& work) {
       const auto before = stream_->mark();
@@ -159,6 +177,7 @@ class Trial {
   }
 
   std::unique_ptr<Stream> stream_;
+  double warm_seconds_;
   double tolerance_;
   OwnedTensor y_;
   std::vector<OwnedTensor> owned_;
@@ -183,8 +202,9 @@ double trial_tolerance(DType dtype, bool tf32) {
 }
 
 std::vector<CandidateReport> try_candidates(const ops::FusedConv3d& op, const Signature& signature,
-                                            std::span<const std::unique_ptr<Kernel>> candidates) {
-  Trial trial(op, signature);
+                                            std::span<const std::unique_ptr<Kernel>> candidates,
+                                            double warm_seconds) {
+  Trial trial(op, signature, warm_seconds);
   std::vector<CandidateReport> reports;
   std::optional<std::size_t> best;
   for (const auto& candidate : candidates) {

@@ -19,12 +19,14 @@ double trial_tolerance(DType dtype, bool tf32);
 
 /// Runs each candidate on the same random views and reports on each; the fastest of those that compute what
 /// the plain kernel does is chosen, none where none does. candidates: of that operation and signature, as
-/// cuda::candidates() gives them, perhaps with others. One that throws is reported with the reason. A
-/// candidate is timed as plans run it, recorded, over a millisecond or more; after one run it is given up if
-/// that took three times as long as the best. The plain kernel computes two views as reference, and views
-/// repeat after two. Needs device memory for the operation's tensors; throws OutOfMemory when there is not
-/// enough.
+/// cuda::candidates() gives them, perhaps with others. One that throws is reported with the reason, and
+/// if it has broken the device, which then fails whatever it is asked, Error names it. The first that is
+/// right runs for `warm_seconds` before it is timed, so that the device's clocks have risen. A candidate is
+/// timed as plans run it, recorded, over a millisecond or more; after one run it is given up if that took
+/// three times as long as the best. The plain kernel computes two views as reference, and views repeat after
+/// two. Needs device memory for the operation's tensors; throws OutOfMemory when there is not enough.
 std::vector<CandidateReport> try_candidates(const ops::FusedConv3d& op, const Signature& signature,
-                                            std::span<const std::unique_ptr<Kernel>> candidates);
+                                            std::span<const std::unique_ptr<Kernel>> candidates,
+                                            double warm_seconds = 0);
 
 }  // namespace tpn::cuda

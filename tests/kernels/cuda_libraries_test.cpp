@@ -94,7 +94,7 @@ TEST(DynamicLibrary, TellsWhatIsMissing) {
 }
 
 TEST(LibraryVersions, NameWhatCanBeUsed) {
-  const std::string versions = library_versions();
+  const std::string versions = library_versions(libraries());
   EXPECT_EQ(versions.find("cuDNN 9.") != std::string::npos, cudnn_api().ok()) << versions;
 }
 

@@ -4,11 +4,15 @@
 #include "kernels/cuda/compile.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/fused_conv3d.h"
+#include "kernels/cuda/launch.h"
 #include "kernels/cuda/memory.h"
 #include "kernels/cuda/selection.h"
 #include "kernels/cuda/trial.h"
 #include "kernels/cuda/trial_kernels.h"
 #include "tests/support/run_case.h"
+#ifdef CUDA_ON_CPU
+#include "tests/cuda_on_cpu/control.h"
+#endif
 
 namespace tpn::cuda {
 namespace {
@@ -134,7 +138,19 @@ TEST(TrialKernels, CompareCountsStraysAndSeesNaN) {
 }
 
 SelectionContext context(std::shared_ptr<SelectionStore> store, double seconds = 100) {
-  return {"a device", false, seconds, std::move(store)};
+  SelectionContext context;
+  context.identity = "a device";
+  context.trial_seconds = seconds;
+  context.store = std::move(store);
+  return context;
+}
+
+/// A library whose kernels are those of `make`.
+Library library(const std::string& name,
+                const std::function<Kernels(const ops::FusedConv3d&, const Signature&)>& make) {
+  return {name,
+          [make](const auto& op, const auto& signature, std::string_view) { return make(op, signature); },
+          [name] { return name + " 1.0"; }};
 }
 
 TEST(ConvSelector, TriesOnceAndRemembers) {
@@ -182,6 +198,131 @@ TEST(ConvSelector, EstimatesWhenItsTimeIsUp) {
                    EXPECT_TRUE(kernel->candidates().empty());
                    EXPECT_FALSE(store->take_changed());
                  });
+}
+
+TEST(ConvSelector, AFailingLibraryTakesNothingFromTheOthers) {
+  const auto fails = [](const auto&, const auto&) -> Kernels { throw Error("It is out of sorts."); };
+  const auto works = [](const ops::FusedConv3d& op, const Signature& signature) {
+    Kernels kernels;
+    kernels.push_back(
+        std::make_unique<Spoiled>(cuda::compile(op, signature), [](const TensorView&, Stream&) {}));
+    return kernels;
+  };
+  for (const bool first : {true, false}) {
+    with_signature(case_named("pointwise_norm_relu"), {.precision = DType::f32},
+                   [&](const ops::FusedConv3d& op, const Signature& signature) {
+                     SelectionContext with_both = context(std::make_shared<SelectionStore>());
+                     with_both.libraries = {library("one", fails), library("other", works)};
+                     if (!first) std::swap(with_both.libraries[0], with_both.libraries[1]);
+                     ConvSelector selector(std::move(with_both));
+                     const auto reports = selector.select(op, signature)->candidates();
+                     const auto named = [&](std::string_view name) {
+                       return std::ranges::find(reports, name, &CandidateReport::implementation);
+                     };
+                     ASSERT_NE(named("spoiled"), reports.end());
+                     EXPECT_EQ(named("spoiled")->reason, "");
+                     ASSERT_NE(named("one"), reports.end());
+                     EXPECT_EQ(named("one")->reason, "It is out of sorts.");
+                   });
+  }
+}
+
+#ifdef CUDA_ON_CPU
+/// The device's failures stay while it lives.
+class StayingFailures {
+ public:
+  StayingFailures() { cuda_on_cpu::set_failures_stay(true); }
+  StayingFailures(const StayingFailures&) = delete;
+  StayingFailures& operator=(const StayingFailures&) = delete;
+  ~StayingFailures() { cuda_on_cpu::set_failures_stay(false); }
+};
+
+TEST(ConvSelector, ATrialThatBreaksTheDeviceEndsThere) {
+  // Writes where no vector can be stored.
+  const auto breaks = [](const ops::FusedConv3d& op, const Signature& signature) {
+    class Breaking final : public Kernel {
+     public:
+      explicit Breaking(std::unique_ptr<Kernel> kernel) : kernel_(std::move(kernel)) {}
+      void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+               std::byte* scratch, Stream& stream) const override {
+        const TensorView misaligned{outputs[0].data + 4, outputs[0].dtype, outputs[0].shape};
+        kernel_->run(inputs, std::vector<TensorView>{misaligned}, scratch, stream);
+      }
+      [[nodiscard]] std::size_t scratch_bytes() const override { return kernel_->scratch_bytes(); }
+      [[nodiscard]] std::string implementation() const override { return "breaking"; }
+
+     private:
+      std::unique_ptr<Kernel> kernel_;
+    };
+    return std::make_unique<Breaking>(cuda::compile(op, signature));
+  };
+  with_signature(case_named("pointwise_norm_relu"), {.precision = DType::f32},
+                 [&](const ops::FusedConv3d& op, const Signature& signature) {
+                   Kernels all = candidates(op, signature);
+                   all.insert(all.begin(), breaks(op, signature));
+                   // A failure that goes away is the candidate's alone.
+                   const auto reports = try_candidates(op, signature, all);
+                   EXPECT_NE(reports[0].reason, "");
+                   EXPECT_EQ(reports[1].reason, "");
+
+                   const StayingFailures stay;
+                   try {
+                     (void)try_candidates(op, signature, all);
+                     ADD_FAILURE() << "The broken device was not noticed.";
+                   } catch (const Error& e) {
+                     const std::string message = e.what();
+                     EXPECT_TRUE(message.starts_with(
+                         "The CUDA device cannot be used any more after the trial of breaking "))
+                         << message;
+                   }
+                   // Likewise when a library is asked.
+                   SelectionContext asking = context(std::make_shared<SelectionStore>());
+                   asking.libraries = {library("a library", [](const auto&, const auto&) -> Kernels {
+                     throw Error("It is out of sorts.");
+                   })};
+                   EXPECT_THROW((void)ConvSelector(std::move(asking)).select(op, signature), Error);
+                 });
+  EXPECT_FALSE(cuda_on_cpu::take_findings().empty());
+}
+
+TEST(ConvSelector, WarmsAnIdleDeviceOnce) {
+  with_signature(case_named("pointwise_norm_relu"), {.precision = DType::f32},
+                 [&](const ops::FusedConv3d& op, const Signature& signature) {
+                   const auto kernels_of = [&](ConvSelector& selector) {
+                     const std::uint64_t before = cuda_on_cpu::kernels_run();
+                     (void)selector.select(op, signature);
+                     return cuda_on_cpu::kernels_run() - before;
+                   };
+                   SelectionContext cold = context(std::make_shared<SelectionStore>());
+                   SelectionContext warm = cold;
+                   warm.store = std::make_shared<SelectionStore>();
+                   warm.warm_seconds = 0.5;
+                   ConvSelector without(std::move(cold)), with(std::move(warm));
+                   EXPECT_GT(kernels_of(with), kernels_of(without) + 100);
+                 });
+}
+#endif
+
+TEST(SelectionIdentity, TellsLibrariesAndTheirVersionsApart) {
+  DeviceInfo device = device_info(0);
+  const auto identity = [&](std::vector<std::pair<std::string, std::string>> versions) {
+    std::vector<Library> libraries;
+    for (const auto& [name, version] : versions) {
+      libraries.push_back({name, {}, [version = version] { return version; }});
+    }
+    return selection_identity(device, libraries);
+  };
+  std::vector<std::string> all{identity({}), identity({{"cuDNN", "cuDNN 9.1.0"}}),
+                               identity({{"cuDNN", "cuDNN 9.2.0"}}), identity({{"cuDNN", ""}}),
+                               identity({{"cuDNN", "cuDNN 9.1.0"}, {"cuBLASLt", "cuBLASLt 13.1.0"}})};
+  device.name += " PCIe";
+  all.push_back(identity({}));
+  device.major = 8;
+  all.push_back(identity({}));
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) EXPECT_NE(all[i], all[j]);
+  }
+  EXPECT_NE(all[1].find("cuDNN 9.1.0"), std::string::npos);
 }
 
 TEST(ConvolutionKey, TellsConvolutionsApart) {

@@ -9,22 +9,23 @@ namespace tpn {
 namespace {
 
 /// The largest sum of bytes that are alive at one step: no layout can be smaller.
-std::size_t lower_bound(std::span<const Lifetime> tensors) {
+std::size_t lower_bound(std::span<const Lifetime> tensors, std::size_t alignment) {
   std::size_t worst = 0;
   for (const Lifetime& moment : tensors) {
     std::size_t alive = 0;
     for (const Lifetime& t : tensors) {
-      if (t.first <= moment.first && moment.first <= t.last) alive += (t.bytes + 63) / 64 * 64;
+      if (t.first <= moment.first && moment.first <= t.last)
+        alive += (t.bytes + alignment - 1) / alignment * alignment;
     }
     worst = std::max(worst, alive);
   }
   return worst;
 }
 
-void expect_valid(std::span<const Lifetime> tensors, const ArenaLayout& layout) {
+void expect_valid(std::span<const Lifetime> tensors, const ArenaLayout& layout, std::size_t alignment) {
   ASSERT_EQ(layout.offsets.size(), tensors.size());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    EXPECT_EQ(layout.offsets[i] % 64, 0U);
+    EXPECT_EQ(layout.offsets[i] % alignment, 0U);
     EXPECT_LE(layout.offsets[i] + tensors[i].bytes, layout.bytes);
     for (std::size_t j = 0; j < i; ++j) {
       if (tensors[i].first > tensors[j].last || tensors[j].first > tensors[i].last) continue;
@@ -37,8 +38,8 @@ void expect_valid(std::span<const Lifetime> tensors, const ArenaLayout& layout) 
 
 TEST(Arena, ReusesMemoryOfWhatIsNoLongerAlive) {
   const std::vector<Lifetime> chain{{1000, 0, 1}, {1000, 1, 2}, {1000, 2, 3}, {1000, 3, 4}};
-  const ArenaLayout layout = plan_arena(chain);
-  expect_valid(chain, layout);
+  const ArenaLayout layout = plan_arena(chain, 64);
+  expect_valid(chain, layout, 64);
   EXPECT_EQ(layout.bytes, 2U * 1024U);
 }
 
@@ -51,14 +52,16 @@ TEST(Arena, KeepsRandomLifetimesApart) {
       t.first = static_cast<int>(generator() % 40);
       t.last = t.first + static_cast<int>(generator() % 8);
     }
-    const ArenaLayout layout = plan_arena(tensors);
-    expect_valid(tensors, layout);
-    EXPECT_LE(layout.bytes, 2 * lower_bound(tensors));
+    for (const std::size_t alignment : {64, 256}) {
+      const ArenaLayout layout = plan_arena(tensors, alignment);
+      expect_valid(tensors, layout, alignment);
+      EXPECT_LE(layout.bytes, 2 * lower_bound(tensors, alignment));
+    }
   }
 }
 
 TEST(Arena, OfNothingIsEmpty) {
-  EXPECT_EQ(plan_arena({}).bytes, 0U);
+  EXPECT_EQ(plan_arena({}, 256).bytes, 0U);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "engine/plan/plan.h"
 
+#include <algorithm>
 #include <random>
 #include <thread>
 
@@ -118,6 +119,36 @@ TEST_F(PlanTest, RunsInSeveralThreadsAtOnce) {
   for (std::thread& thread : threads) thread.join();
   for (const std::vector<float>& logits : found)
     EXPECT_LE(relative_l2(logits, expected), test::network_f32_relative_l2);
+}
+
+/// y = w x + x: kernels would add in the memory of x, which they still read.
+TEST_F(PlanTest, DoesNotOverwriteAResidualThatIsReadElsewhere) {
+  const std::vector<ParameterSpec> specs = parameter_specs(config_);
+  const auto square = std::find_if(specs.begin(), specs.end(), [](const ParameterSpec& spec) {
+    const Shape& s = spec.shape;
+    return s.rank() == 5 && s[0] == s[1] && s[2] * s[3] * s[4] == 1;
+  });
+  ASSERT_NE(square, specs.end());
+  Graph graph;
+  const ValueId x = graph.add_input("x", {2, 8, 6, 7, square->shape[1]});
+  const ValueId w = graph.add_constant(square->name, square->shape, Role::parameter);
+  const ValueId conv = graph.apply(ops::Conv3d{}, {x, w}, "conv");
+  const ValueId sum = graph.apply(ops::Add{}, {conv, x}, "sum");
+  graph.set_role(sum, Role::output);
+  graph.add_feature("sum", sum);
+  const auto run_on = [&](std::shared_ptr<const Backend> backend) {
+    Executor executor(std::make_shared<Plan>(graph, std::move(backend), *weights_, PlanOptions{}));
+    EXPECT_EQ(executor.plan().steps().size(), 1U);
+    EXPECT_GE(executor.plan().steps()[0].kernel->in_place_input(), 0);
+    run(executor);
+    return executor.feature("sum").values;
+  };
+  const auto unfused =
+      std::make_shared<Plan>(graph, std::make_shared<CpuBackend>(1), *weights_, PlanOptions{.fuse = false});
+  Executor expected(unfused);
+  run(expected);
+  EXPECT_LE(relative_l2(run_on(std::make_shared<CpuBackend>(2)), expected.feature("sum").values),
+            test::network_f32_relative_l2);
 }
 
 TEST_F(PlanTest, RefusesWhatItCannotDo) {

@@ -185,11 +185,10 @@ class CublasLtKernel final : public Kernel {
            Stream& stream) const override {
     const void* residual = residual_ >= 0 ? inputs[static_cast<std::size_t>(residual_)].data : nullptr;
     product_->run(handle_.get(), algorithm_, weights_->weights.data(), inputs[0].data, residual,
-                  outputs[0].data, workspace_ > 0 ? workspace_in(scratch) : nullptr, workspace_,
-                  stream_of(stream));
+                  outputs[0].data, workspace_ > 0 ? scratch : nullptr, workspace_, stream_of(stream));
   }
 
-  [[nodiscard]] std::size_t scratch_bytes() const override { return scratch_for(workspace_); }
+  [[nodiscard]] std::size_t scratch_bytes() const override { return workspace_; }
   [[nodiscard]] std::string implementation() const override { return name_; }
   [[nodiscard]] KernelWork work() const override {
     const std::int64_t residual = shape_.residual ? shape_.rows * shape_.outputs : 0;

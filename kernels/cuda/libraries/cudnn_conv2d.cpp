@@ -84,7 +84,7 @@ class CudnnKernel final : public Kernel {
     bind(ConvTensor::y, outputs[0].data);
     if (shape_.bias) bind(ConvTensor::bias, weights_->bias.data());
     if (shape_.residual) bind(ConvTensor::residual, inputs.back().data);
-    const void* workspace = plan_.workspace > 0 ? workspace_in(scratch) : nullptr;
+    const void* workspace = plan_.workspace > 0 ? scratch : nullptr;
 
     CudnnDescriptor tensors(api_, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
     tensors.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, std::span<const std::int64_t>(numbers));
@@ -95,7 +95,7 @@ class CudnnKernel final : public Kernel {
     context_->execute(plan_.plan, tensors, stream_of(stream), plan_.name);
   }
 
-  [[nodiscard]] std::size_t scratch_bytes() const override { return scratch_for(plan_.workspace); }
+  [[nodiscard]] std::size_t scratch_bytes() const override { return plan_.workspace; }
   [[nodiscard]] std::string implementation() const override { return plan_.name; }
   [[nodiscard]] KernelWork work() const override { return work_; }
 

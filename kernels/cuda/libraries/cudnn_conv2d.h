@@ -10,7 +10,7 @@
 
 namespace tpn::cuda {
 
-/// As library_candidates().
+/// As Library::candidates.
 std::vector<std::unique_ptr<Kernel>> cudnn_candidates(const ops::FusedConv3d& op, const Signature& signature,
                                                       std::string_view only);
 

@@ -1,5 +1,9 @@
 #include "kernels/cuda/libraries/libraries.h"
 
+#include <iterator>
+
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/stream.h"
 #if defined(TPN_CUBLASLT)
 #include "kernels/cuda/libraries/cublaslt_gemm.h"
 #endif
@@ -9,33 +13,41 @@
 
 namespace tpn::cuda {
 
-std::vector<std::unique_ptr<Kernel>> library_candidates([[maybe_unused]] const ops::FusedConv3d& op,
-                                                        [[maybe_unused]] const Signature& signature,
-                                                        [[maybe_unused]] std::string_view only) {
-  std::vector<std::unique_ptr<Kernel>> all;
-  [[maybe_unused]] const auto append = [&](std::vector<std::unique_ptr<Kernel>> kernels) {
-    for (auto& kernel : kernels) all.push_back(std::move(kernel));
-  };
-#if defined(TPN_CUBLASLT)
-  append(cublaslt_candidates(op, signature, only));
-#endif
+std::vector<Library> libraries() {
+  return {
 #if defined(TPN_CUDNN)
-  append(cudnn_candidates(op, signature, only));
+    {"cuDNN", cudnn_candidates, cudnn_version},
 #endif
+#if defined(TPN_CUBLASLT)
+        {"cuBLASLt", cublaslt_candidates, cublaslt_version},
+#endif
+  };
+}
+
+Kernels library_candidates(std::span<const Library> libraries, const ops::FusedConv3d& op,
+                           const Signature& signature, std::vector<CandidateReport>& failures,
+                           std::string_view only) {
+  Kernels all;
+  for (const Library& library : libraries) {
+    try {
+      Kernels kernels = library.candidates(op, signature, only);
+      std::move(kernels.begin(), kernels.end(), std::back_inserter(all));
+    } catch (const OutOfMemory&) {
+      throw;
+    } catch (const Error& e) {
+      failures.push_back({.implementation = library.name, .reason = e.what()});
+      require_working_device(*make_stream(), "asking " + library.name + " for kernels (" + e.what() + ")");
+    }
+  }
   return all;
 }
 
-std::string library_versions() {
+std::string library_versions(std::span<const Library> libraries) {
   std::string versions;
-  [[maybe_unused]] const auto append = [&](const std::string& version) {
+  for (const Library& library : libraries) {
+    const std::string version = library.version();
     if (!version.empty()) versions += (versions.empty() ? "" : ", ") + version;
-  };
-#if defined(TPN_CUDNN)
-  append(cudnn_version());
-#endif
-#if defined(TPN_CUBLASLT)
-  append(cublaslt_version());
-#endif
+  }
   return versions;
 }
 

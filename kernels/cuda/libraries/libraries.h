@@ -1,7 +1,9 @@
 // Kernels of cuDNN and cuBLASLt, as rivals to the project's own.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,20 +12,34 @@
 
 namespace tpn::cuda {
 
-/// The libraries' kernels for a convolution on the current device, each library's best guess first: at most
-/// four of each. With `only`, no other than that of this implementation. Empty where the libraries are not
-/// there or do not run such a convolution. The libraries are loaded by the first call.
-std::vector<std::unique_ptr<Kernel>> library_candidates(const ops::FusedConv3d& op,
-                                                        const Signature& signature,
-                                                        std::string_view only = {});
+using Kernels = std::vector<std::unique_ptr<Kernel>>;
 
-/// Whether library_candidates() gives its kernels such names.
+struct Library {
+  std::string name;
+  /// Its kernels for a convolution on the current device, its best guess first, at most four. With `only`, no
+  /// other than that of this implementation. Empty where the library is not there or does not run such a
+  /// convolution. The first call loads it.
+  std::function<Kernels(const ops::FusedConv3d& op, const Signature& signature, std::string_view only)>
+      candidates;
+  /// For instance "cuDNN 9.19.0"; empty where it cannot be used. Loads it.
+  std::function<std::string()> version;
+};
+
+/// Those that this build knows.
+std::vector<Library> libraries();
+
+/// The candidates of all libraries. One that fails takes nothing from the others: it is reported with the
+/// reason among `failures`. Throws Error when it has broken the device, and OutOfMemory.
+Kernels library_candidates(std::span<const Library> libraries, const ops::FusedConv3d& op,
+                           const Signature& signature, std::vector<CandidateReport>& failures,
+                           std::string_view only = {});
+
+/// Whether libraries' candidates have such names.
 inline bool is_library_kernel(std::string_view implementation) {
   return implementation.starts_with("cudnn_") || implementation.starts_with("cublaslt_");
 }
 
-/// The versions of the libraries that can be used, for instance "cuDNN 9.19.0, cuBLASLt 13.1.0"; empty for
-/// none. Loads them.
-std::string library_versions();
+/// Of those that can be used, for instance "cuDNN 9.19.0, cuBLASLt 13.1.0"; empty for none. Loads them.
+std::string library_versions(std::span<const Library> libraries);
 
 }  // namespace tpn::cuda

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 
 #include "kernels/backend.h"
+#include "kernels/cuda/memory.h"
 
 namespace tpn::cuda {
 
@@ -19,16 +19,7 @@ std::shared_ptr<const LibraryWeights> library_weights(const ops::FusedConv3d& op
 
 /// Libraries get no more workspace than this, bytes.
 inline constexpr std::size_t max_workspace = std::size_t{64} << 20;
-/// They want it aligned to so many bytes, kernels' scratch is aligned to less.
-inline constexpr std::size_t workspace_alignment = 256;
-
-/// The scratch that a kernel asks for so as to have an aligned workspace in it, and where that begins.
-inline std::size_t scratch_for(std::size_t workspace) {
-  return workspace == 0 ? 0 : workspace + workspace_alignment;
-}
-inline std::byte* workspace_in(std::byte* scratch) {
-  const auto address = reinterpret_cast<std::uintptr_t>(scratch);
-  return scratch + (workspace_alignment - address % workspace_alignment) % workspace_alignment;
-}
+/// They want it aligned to 256 bytes, as kernels' scratch is.
+static_assert(memory_alignment % 256 == 0);
 
 }  // namespace tpn::cuda
