@@ -17,7 +17,7 @@ int tiles_of(int count, int tile) {
 
 /// The largest extent of a box in a direction that stays within the limits, for windows `stride` apart.
 int most_positions(int out, int stride) {
-  return std::min(out, (most_extent - 1) / stride + 1);
+  return std::min(out, most_extent / stride);
 }
 
 /// Calls with(extent) for the extents of boxes, at most `most`, that cut `out` positions differently, each
@@ -32,9 +32,10 @@ void for_each_extent(int out, int most, const With& with) {
   }
 }
 
-/// Pixels of x from the first to the last that so many windows read under one tap.
+/// Pixels of x that the box spans of which so many windows read one each under a tap: whole strides, as CUDA
+/// asks for.
 int pixels_of(int positions, int stride) {
-  return (positions - 1) * stride + 1;
+  return positions * stride;
 }
 
 }  // namespace

@@ -235,6 +235,27 @@ __device__ __forceinline__ void mma_block(float (&sum)[M][N][4], const std::uint
 
 // --- Hopper: barriers in shared memory that count arrivals and bytes
 
+/// Ends a kernel that waits for more than two seconds, in builds for checks (TPN_CUDA_WATCHDOG): it would
+/// wait for ever, and the program with it. The emulated device tells by itself when no thread can go on.
+class Watchdog {
+ public:
+  /// Called again and again by the thread that waits.
+  __device__ __forceinline__ void check() {
+#ifdef TPN_CUDA_WATCHDOG
+    constexpr std::uint64_t longest = 2'000'000'000;  // ns
+    std::uint64_t now;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+    if (start_ == 0) start_ = now;
+    if (now - start_ > longest) __trap();
+#endif
+  }
+
+ private:
+#ifdef TPN_CUDA_WATCHDOG
+  std::uint64_t start_ = 0;
+#endif
+};
+
 /// The address of shared memory that instructions take: an offset within the block's.
 __device__ __forceinline__ std::uint32_t shared_address(const void* shared) {
 #ifdef CUDA_ON_CPU
@@ -291,14 +312,17 @@ struct PhaseBarrier {
     cuda_on_cpu::barrier_wait(this, parity);
 #else
     const std::uint32_t address = shared_address(this);
-    std::uint32_t done;
-    do {
+    Watchdog watchdog;
+    for (;;) {
+      std::uint32_t done;
       asm volatile(
           "{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}"
           : "=r"(done)
           : "r"(address), "r"(parity)
           : "memory");
-    } while (done == 0);
+      if (done != 0) return;
+      watchdog.check();
+    }
 #endif
   }
 };
@@ -312,6 +336,15 @@ __device__ __forceinline__ void asynchronous_fence() {
 }
 
 // --- Hopper: copies of boxes of tensors (TMA)
+
+/// Fetches a map, a __grid_constant__ parameter of the kernel, ahead of the first copy with it.
+__device__ __forceinline__ void prefetch_map(const CUtensorMap& map) {
+#ifdef CUDA_ON_CPU
+  cuda_on_cpu::prefetch_map(map);
+#else
+  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
+#endif
+}
 
 /// Starts copying the box of the tensor whose first element has these coordinates, innermost first, to shared
 /// memory, aligned to 1024 bytes. Elements outside of the tensor are zeros. The map is a __grid_constant__

@@ -52,6 +52,10 @@ class SharedMemoryLimits {
     }
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
           "giving the kernel " + std::string(name) + " " + std::to_string(bytes) + " bytes of shared memory");
+    // By default a multiprocessor may keep so much of the memory as cache that fewer blocks fit.
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                               cudaSharedmemCarveoutMaxShared),
+          "giving the kernel " + std::string(name) + " all shared memory of a multiprocessor");
     allowed = bytes;
   }
 

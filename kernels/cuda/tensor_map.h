@@ -15,7 +15,7 @@ struct TensorAxis {
   std::int64_t extent = 1;  ///< elements
   std::int64_t stride =
       2;         ///< bytes from one to the next; a multiple of 16 but in the first axis, which is dense
-  int box = 1;   ///< elements from a box's first to its last, at most 256
+  int box = 1;   ///< elements that a box spans: `step` for each that is copied, at most 256
   int step = 1;  ///< every step-th of them is copied, at most every eighth
 };
 

@@ -169,6 +169,7 @@ __device__ __forceinline__ void fetch_steps(const Ring<Tile>& ring, const CUtens
   ConvStep step = *next;
   int depth = block.first_step * 64;
   RingPlace<Tile> place;
+#pragma unroll 1
   for (int i = 0; i < block.steps; ++i) {
     PhaseBarrier& full = ring.full(place.buffer);
     ring.empty(place.buffer).wait(place.phase ^ 1);
@@ -188,6 +189,7 @@ __device__ __forceinline__ void multiply_steps(const Ring<Tile>& ring, int steps
                                                Sums<Tile>& sum) {
   RingPlace<Tile> place;
   int previous = 0;
+#pragma unroll 1  // a step is long: several in a row only fill the cache of instructions
   for (int i = 0; i < steps; ++i) {
     ring.full(place.buffer).wait(place.phase);
     const unsigned char* x = ring.x(place.buffer) + first_row * Tile::depth_bytes;
@@ -241,7 +243,7 @@ __device__ __forceinline__ void store_sums(const ConvProblem& p, const ConvBoxes
     return Strip(p, block, block.column + i % across * 64, lane, positions);
   };
   Strip strip = strip_at(0);
-#pragma unroll
+#pragma unroll 1  // nothing here needs to be known to the compiler, and four copies are half of the kernel
   for (int i = 0; i < Tile::strips * across; ++i) {
     const Strip stored = strip;
     // The next one's loads are under way while this one is stored.
@@ -260,7 +262,11 @@ __global__ void __launch_bounds__(Tile::threads, Tile::resident)
   const ConvBlock block = conv_block<Tile::rows, Tile::columns>(p.schedule);
   const BoxOrigin origin = box_origin(boxes, block.row / Tile::rows);
 
-  if (thread == 0) ring.init();
+  if (thread == 0) {
+    prefetch_map(x);
+    prefetch_map(weights);
+    ring.init();
+  }
   ring.clear(thread, boxes.rows);
   __syncthreads();
 

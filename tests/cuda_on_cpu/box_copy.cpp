@@ -159,6 +159,14 @@ void BoxCopies::finish(const Copy& copy) {
   runner_.barriers().bytes_came(copy.barrier, copy.bytes());
 }
 
+void prefetch_map(const CUtensorMap_st& map) {
+  TensorMap decoded;
+  if (decode(map, decoded)) return;
+  BlockRunner& runner = *BlockRunner::current();
+  runner.report(FindingKind::box_copy_misuse, "prefetches what is no tensor map");
+  runner.abort();
+}
+
 void copy_box(void* shared, const CUtensorMap_st& map, void* barrier, const int* at, int rank) {
   BlockRunner::current()->box_copies().start(shared, map, barrier, at, rank, __builtin_return_address(0));
 }

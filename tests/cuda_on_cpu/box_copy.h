@@ -16,6 +16,9 @@ namespace tpn::cuda_on_cpu {
 /// holds NaN bytes, and the source is read only then.
 void copy_box(void* shared, const CUtensorMap_st& map, void* barrier, const int* at, int rank);
 
+/// As in kernels/cuda/device.cuh: nothing but a check that it is a map.
+void prefetch_map(const CUtensorMap_st& map);
+
 /// The unfinished ones of the running block.
 class BoxCopies {
  public:

@@ -53,6 +53,8 @@ struct Rows {
   [[nodiscard]] std::size_t to_extent() const { return (height - 1) * to_pitch + width; }
   [[nodiscard]] std::size_t from_extent() const { return (height - 1) * from_pitch + width; }
   void copy() const {
+    open_for_copy(to);
+    open_for_copy(from);
     for (std::size_t i = 0; i < height; ++i) {
       std::memmove(static_cast<std::byte*>(to) + i * to_pitch,
                    static_cast<const std::byte*>(from) + i * from_pitch, width);
@@ -100,6 +102,7 @@ cudaError_t fill(void* address, int value, std::size_t size, cudaStream_t stream
   const Place place = find_place(address, size);
   if (!place.valid || !(place.on_device || place.pinned)) return cudaErrorInvalidValue;
   return enqueue(stream, {[=] {
+                            open_for_copy(address);
                             std::memset(address, value, size);
                             return cudaSuccess;
                           },

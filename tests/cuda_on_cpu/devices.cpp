@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include <cuda_profiler_api.h>
+
 #include "tests/cuda_on_cpu/control.h"
 #include "tests/cuda_on_cpu/memory.h"
 #include "tests/cuda_on_cpu/shared_memory.h"
@@ -24,6 +26,7 @@ constinit thread_local cudaError_t last_error = cudaSuccess;
 struct KernelAttributes {
   std::mutex mutex;
   std::map<const void*, std::size_t> shared_bytes;
+  std::map<const void*, int> carveouts;  // percent of a multiprocessor's memory to be shared memory
 };
 
 KernelAttributes& kernel_attributes() {
@@ -242,13 +245,18 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
 }
 
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute which, int value) {
-  if (which == cudaFuncAttributePreferredSharedMemoryCarveout) return cudaSuccess;
+  KernelAttributes& all = kernel_attributes();
+  const std::lock_guard lock(all.mutex);
+  if (which == cudaFuncAttributePreferredSharedMemoryCarveout) {
+    if (value < cudaSharedmemCarveoutDefault || value > cudaSharedmemCarveoutMaxShared)
+      return remember(cudaErrorInvalidValue);
+    all.carveouts[kernel] = value;
+    return cudaSuccess;
+  }
   if (which != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 ||
       static_cast<std::size_t>(value) > SharedMemory::total_limit) {
     return remember(cudaErrorInvalidValue);
   }
-  KernelAttributes& all = kernel_attributes();
-  const std::lock_guard lock(all.mutex);
   all.shared_bytes[kernel] = static_cast<std::size_t>(value);
   return cudaSuccess;
 }
@@ -257,6 +265,13 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
   *attributes = cudaFuncAttributes{};
   attributes->maxThreadsPerBlock = attribute(cudaDevAttrMaxThreadsPerBlock);
   attributes->maxDynamicSharedSizeBytes = static_cast<int>(shared_limits(kernel).dynamic);
+  {
+    KernelAttributes& all = kernel_attributes();
+    const std::lock_guard lock(all.mutex);
+    const auto carveout = all.carveouts.find(kernel);
+    attributes->preferredShmemCarveout =
+        carveout == all.carveouts.end() ? cudaSharedmemCarveoutDefault : carveout->second;
+  }
   attributes->numRegs = 64;  // unknown here; a usual figure
   attributes->binaryVersion = attributes->ptxVersion = 90;
   return cudaSuccess;
@@ -292,4 +307,12 @@ cudaError_t cudaGetLastError() {
 }
 cudaError_t cudaPeekAtLastError() {
   return last_error;
+}
+
+// There is no profiler.
+cudaError_t cudaProfilerStart() {
+  return cudaSuccess;
+}
+cudaError_t cudaProfilerStop() {
+  return cudaSuccess;
 }

@@ -119,7 +119,7 @@ int worker_count() {
 
 bool run_grid(const Launch& launch) {
   static Workers workers;
-  const DeviceIsolation isolation(launch.device);
+  enter_device(launch.device);
   race::begin_launch();
   ++kernel_count;
   return workers.run(launch);

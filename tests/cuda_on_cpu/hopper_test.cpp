@@ -62,7 +62,7 @@ TEST(BoxCopy, FillsWithZerosOnEverySide) {
 TEST(BoxCopy, StepsOverPositions) {
   const std::vector<cuuint64_t> extents{8, 7, 6, 5, 4};
   const std::vector<cuuint32_t> steps{1, 2, 2, 1, 3};
-  const std::vector<cuuint32_t> box{8, 5, 4, 3, 4};  // ceil: 3, 2, 3, 2 positions
+  const std::vector<cuuint32_t> box{8, 6, 4, 3, 6};  // 3, 2, 3 and 2 positions
   const std::vector<int> counts{8, 3, 2, 3, 2};
   std::vector<cuuint64_t> strides;
   for (cuuint64_t bytes = 32, i = 0; i < 4; ++i, bytes *= extents[i]) strides.push_back(bytes);
@@ -117,6 +117,22 @@ TEST(BoxCopy, LeavesNanUntilItHasEnded) {
 }
 #endif
 
+#ifndef __SANITIZE_ADDRESS__
+TEST(BoxCopy, FromAnotherDeviceIsNamed) {
+  const DeviceVector<std::uint32_t> tensor = numbered(64);
+  const MapSpec spec{CU_TENSOR_MAP_DATA_TYPE_UINT32, tensor.data(), {8, 8}, {32}, {8, 8}};
+  set_device_count(2);
+  cudaSetDevice(1);
+  EXPECT_EQ(run_copy(spec, {{0, 0}}, 64).size(), 64U);
+  cudaSetDevice(0);
+  set_device_count(1);
+  const std::vector<Finding> findings = take_findings();
+  ASSERT_FALSE(findings.empty());
+  EXPECT_EQ(findings[0].kind, FindingKind::other_device_access);
+  EXPECT_EQ(findings[0].kernel, "copy_box");
+}
+#endif
+
 TEST(TensorMap, ObeysTheDocumentedLimits) {
   const DeviceVector<std::uint32_t> tensor(1024);
   const MapSpec good{
@@ -130,7 +146,11 @@ TEST(TensorMap, ObeysTheDocumentedLimits) {
   EXPECT_EQ(answer([](MapSpec&) {}), CUDA_SUCCESS);
   EXPECT_EQ(answer([](MapSpec& spec) { spec.swizzle = CU_TENSOR_MAP_SWIZZLE_128B; }), CUDA_SUCCESS);
   EXPECT_EQ(answer([](MapSpec& spec) { spec.extents[2] = cuuint64_t{1} << 32; }), CUDA_SUCCESS);
-  EXPECT_EQ(answer([](MapSpec& spec) { spec.steps = {1, 8, 3}; }), CUDA_SUCCESS);
+  EXPECT_EQ(answer([](MapSpec& spec) {
+              spec.steps = {3, 4, 8};
+              spec.box[2] = 16;
+            }),
+            CUDA_SUCCESS);
 
   EXPECT_EQ(answer([](MapSpec& spec) { spec.address = static_cast<char*>(spec.address) + 8; }),
             CUDA_ERROR_INVALID_VALUE);
@@ -140,6 +160,12 @@ TEST(TensorMap, ObeysTheDocumentedLimits) {
             CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(answer([](MapSpec& spec) { spec.strides[0] = 136; }), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(answer([](MapSpec& spec) { spec.strides[1] = cuuint64_t{1} << 40; }), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(answer([](MapSpec& spec) { spec.strides = {160, 1280}; }), CUDA_SUCCESS);  // with padding
+  EXPECT_EQ(answer([](MapSpec& spec) { spec.strides = {160, 1440}; }), CUDA_SUCCESS);  // of both
+  EXPECT_EQ(answer([](MapSpec& spec) { spec.strides[0] = 112; }), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(answer([](MapSpec& spec) { spec.strides[1] = 1040; }), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(answer([](MapSpec& spec) { spec.strides[1] = 896; }), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(answer([](MapSpec& spec) { spec.steps[1] = 3; }), CUDA_ERROR_INVALID_VALUE);  // of a box of 8
   EXPECT_EQ(answer([](MapSpec& spec) { spec.box[1] = 0; }), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(answer([](MapSpec& spec) { spec.box[1] = 257; }), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(answer([](MapSpec& spec) { spec.box[0] = 4; }), CUDA_ERROR_INVALID_VALUE);

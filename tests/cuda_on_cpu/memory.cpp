@@ -24,7 +24,6 @@ struct Table {
   std::map<const std::byte*, Allocation> allocations;
   std::array<std::size_t, max_devices> used{};
   std::size_t total = std::size_t{16} << 30;
-  std::optional<int> isolated;  // the device that runs a kernel
 };
 
 Table& table() {
@@ -33,8 +32,20 @@ Table& table() {
   return *instance;
 }
 
+void set_closed(Allocation& allocation, bool closed) {
+  if (allocation.kind != MemoryKind::device || allocation.closed == closed) return;
+  allocation.closed = closed;
+  (closed ? close_memory : open_memory)(allocation.begin, allocation.size);
+}
+
+bool holds(const Allocation* allocation, const void* address) {
+  return allocation != nullptr &&
+         static_cast<const std::byte*>(address) < allocation->begin + allocation->size;
+}
+
 /// The allocation with the greatest start at or below the address.
-const Allocation* at_or_below(const Table& all, const void* address) {
+template <class AnyTable>
+auto at_or_below(AnyTable& all, const void* address) -> decltype(&all.allocations.begin()->second) {
   auto found = all.allocations.upper_bound(static_cast<const std::byte*>(address));
   return found == all.allocations.begin() ? nullptr : &std::prev(found)->second;
 }
@@ -62,6 +73,7 @@ bool release(void* pointer, MemoryKind kind) {
   const std::lock_guard lock(all.mutex);
   const auto found = all.allocations.find(static_cast<const std::byte*>(pointer));
   if (found == all.allocations.end() || found->second.kind != kind) return false;
+  set_closed(found->second, false);
   const Allocation allocation = found->second;
   all.allocations.erase(found);
   if (kind == MemoryKind::device) {
@@ -76,8 +88,7 @@ std::optional<Allocation> find_allocation(const void* address) {
   const Table& all = table();
   const std::lock_guard lock(table().mutex);
   const Allocation* found = at_or_below(all, address);
-  if (found == nullptr || static_cast<const std::byte*>(address) >= found->begin + found->size)
-    return std::nullopt;
+  if (!holds(found, address)) return std::nullopt;
   return *found;
 }
 
@@ -92,31 +103,19 @@ std::string describe_device_address(const void* address) {
   return std::to_string(offset - found->size) + " bytes past the end of " + name + ", or in freed memory";
 }
 
-namespace {
-
-/// Calls visit(allocation) for the memory of the other devices.
-template <class Visit>
-void for_each_of_others(const Table& all, int device, const Visit& visit) {
-  for (const auto& [begin, allocation] : all.allocations) {
-    if (allocation.kind == MemoryKind::device && allocation.device != device) visit(allocation);
-  }
-}
-
-}  // namespace
-
-DeviceIsolation::DeviceIsolation(int device) : device_(device) {
+// What stays closed from one kernel to the next costs nothing.
+void enter_device(int device) {
   Table& all = table();
   const std::lock_guard lock(all.mutex);
   install_fault_handler();
-  for_each_of_others(all, device_, [](const Allocation& a) { close_memory(a.begin, a.size); });
-  all.isolated = device_;
+  for (auto& [begin, allocation] : all.allocations) set_closed(allocation, allocation.device != device);
 }
 
-DeviceIsolation::~DeviceIsolation() {
+void open_for_copy(const void* address) {
   Table& all = table();
   const std::lock_guard lock(all.mutex);
-  for_each_of_others(all, device_, [](const Allocation& a) { open_memory(a.begin, a.size); });
-  all.isolated.reset();
+  Allocation* const found = at_or_below(all, address);
+  if (holds(found, address)) set_closed(*found, false);
 }
 
 void end_misaligned(const void* address, std::size_t size) {
@@ -129,20 +128,20 @@ void end_misaligned(const void* address, std::size_t size) {
 }
 
 bool handle_touch_of_other_device(const std::byte* address) {
-  std::optional<Allocation> touched = find_allocation(address);
-  if (!touched || touched->kind != MemoryKind::device) return false;
+  BlockRunner* const runner = BlockRunner::current();
   int device = 0;
   {
     Table& all = table();
     const std::lock_guard lock(all.mutex);
-    if (!all.isolated || touched->device == *all.isolated) return false;
-    device = *all.isolated;
-    open_memory(touched->begin, touched->size);
+    Allocation* const found = at_or_below(all, address);
+    if (runner == nullptr || !holds(found, address)) return false;
+    if (!found->closed) return true;  // another block that touched it at the same time has told
+    set_closed(*found, false);
+    device = found->device;
   }
-  BlockRunner::current()->report_of_block(FindingKind::other_device_access,
-                                          "runs on device " + std::to_string(device) + " and touched " +
-                                              describe_device_address(address) + " of device " +
-                                              std::to_string(touched->device));
+  runner->report_of_block(FindingKind::other_device_access,
+                          "runs on device " + std::to_string(runner->launch().device) + " and touched " +
+                              describe_device_address(address) + " of device " + std::to_string(device));
   return true;
 }
 

@@ -14,6 +14,7 @@ struct Allocation {
   std::size_t size;
   MemoryKind kind;
   int device;
+  bool closed = false;  // to the device that runs kernels
 };
 
 inline constexpr int nan_byte = 0xff;
@@ -31,21 +32,16 @@ std::optional<Allocation> find_allocation(const void* address);
 /// "device memory + 12 of 4096 bytes", or how far it is past the nearest allocation below it.
 std::string describe_device_address(const void* address);
 
-/// While it lives a kernel runs on the device, and the memory of the others cannot be touched: there is no
-/// peer access. The first touch of an allocation is a finding (under the address sanitizer its error, which
-/// ends the program). One at a time.
-class DeviceIsolation {
- public:
-  explicit DeviceIsolation(int device);
-  DeviceIsolation(const DeviceIsolation&) = delete;
-  DeviceIsolation& operator=(const DeviceIsolation&) = delete;
-  ~DeviceIsolation();
+/// A kernel is about to run on the device. From now on memory of the others is closed, since there is no peer
+/// access: the first touch of an allocation is a finding (under the address sanitizer its error, which ends
+/// the program). Kernels run one at a time.
+void enter_device(int device);
 
- private:
-  int device_;
-};
+/// The host is about to copy to or from the memory at this address.
+void open_for_copy(const void* address);
 
-/// Whether the address is in memory that an isolation has closed: it is told and opened then.
+/// Whether a touch of the address may be repeated: memory that was closed to the running kernel is told and
+/// open then.
 bool handle_touch_of_other_device(const std::byte* address);
 
 std::size_t free_device_memory(int device);

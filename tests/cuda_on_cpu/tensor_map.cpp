@@ -50,6 +50,27 @@ bool all_within(std::span<const T> numbers, std::uint64_t most) {
   return std::all_of(numbers.begin(), numbers.end(), [most](T n) { return n != 0 && n <= most; });
 }
 
+/// Whether each dimension holds the one before it a whole number of times: "each following dimension stride
+/// includes the previous one".
+bool strides_are_nested(const cuuint64_t* extents, const cuuint64_t* strides, cuuint32_t rank,
+                        std::size_t element) {
+  for (cuuint32_t i = 0; i + 1 < rank; ++i) {
+    const std::uint64_t inner = i == 0 ? element : strides[i - 1];
+    if (inner == 0) continue;  // of a type that is not emulated
+    if (i > 0 && strides[i] % inner != 0) return false;
+    if (strides[i] / inner < extents[i]) return false;
+  }
+  return true;
+}
+
+/// "To load N elements, boxDim must be set to N * elementStrides." The innermost step is ignored.
+bool boxes_are_whole_steps(const cuuint32_t* box, const cuuint32_t* steps, cuuint32_t rank) {
+  for (cuuint32_t i = 1; i < rank; ++i) {
+    if (box[i] % steps[i] != 0) return false;
+  }
+  return true;
+}
+
 /// cuTensorMapEncodeTiled, with the checks that its documentation names.
 // NOLINTNEXTLINE(readability-non-const-parameter): the driver's type
 CUresult CUDAAPI encode_tiled(CUtensorMap* map, CUtensorMapDataType type, cuuint32_t rank, void* address,
@@ -73,6 +94,10 @@ CUresult CUDAAPI encode_tiled(CUtensorMap* map, CUtensorMapDataType type, cuuint
   }
   for (cuuint32_t i = 0; i + 1 < rank; ++i) {
     if (strides[i] % 16 != 0 || strides[i] >= std::uint64_t{1} << 40) return CUDA_ERROR_INVALID_VALUE;
+  }
+  if (!strides_are_nested(extents, strides, rank, element_bytes(type)) ||
+      !boxes_are_whole_steps(box, steps, rank)) {
+    return CUDA_ERROR_INVALID_VALUE;
   }
   const std::size_t element = element_bytes(type);
   const bool swizzled = swizzle == CU_TENSOR_MAP_SWIZZLE_128B;
@@ -101,7 +126,7 @@ CUresult CUDAAPI encode_tiled(CUtensorMap* map, CUtensorMapDataType type, cuuint
     const cuuint32_t step = i == 0 ? 1 : steps[i];  // the innermost is ignored
     encoded.extents[i] = extents[i];
     encoded.steps[i] = static_cast<std::uint8_t>(step);
-    encoded.counts[i] = static_cast<std::uint16_t>((box[i] + step - 1) / step);
+    encoded.counts[i] = static_cast<std::uint16_t>(box[i] / step);
     if (i > 0) encoded.strides[i] = strides[i - 1];
   }
   std::memset(map, 0, sizeof(*map));

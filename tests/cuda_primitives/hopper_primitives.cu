@@ -130,7 +130,7 @@ Primitive run_copy_box(const std::string& name, cuda::TensorAxes axes, const Pla
   for (cuda::TensorAxis& axis : axes) {
     axis.stride = bytes;
     bytes *= axis.extent;
-    box_words *= (axis.box + axis.step - 1) / axis.step;
+    box_words *= axis.box / axis.step;
   }
   box_words /= 2;
   const std::vector<uint32_t> in = drawn(static_cast<std::size_t>(bytes) / 4, any_bits, random);
@@ -150,9 +150,9 @@ std::vector<Primitive> run_hopper_primitives() {
   return {run_copy_box<2>("copy_box_2d", {{.extent = 96, .box = 64}, {.extent = 20, .box = 24}}, {{48, -3}}),
           run_copy_box<5>("copy_box_5d",
                           {{.extent = 128, .box = 64},
-                           {.extent = 5, .box = 7, .step = 2},
+                           {.extent = 5, .box = 8, .step = 2},
                            {.extent = 4, .box = 3},
-                           {.extent = 3, .box = 4, .step = 3},
+                           {.extent = 3, .box = 6, .step = 3},
                            {.extent = 2, .box = 2}},
                           {{64, -1, 2, -1, 1}}),
           run_warp_group<F16, 8>("f16"), run_warp_group<F16, 16>("f16"), run_warp_group<Bf16, 32>("bf16")};

@@ -86,7 +86,10 @@ TEST(ConvBoxes, CoverTheOutputAndFit) {
         const int in_space = b.tiles_w.divisor * b.tiles_h.divisor * b.tiles_t.divisor;
         ASSERT_EQ(tile_count(b) % in_space, 0);
         covers(tile_count(b) / in_space, b.views, y[0]);
-        for (const TensorAxis& axis : x_axes(s, b)) EXPECT_LE(axis.box, 256);
+        for (const TensorAxis& axis : x_axes(s, b)) {
+          EXPECT_LE(axis.box, 256);
+          EXPECT_EQ(axis.box % axis.step, 0);
+        }
       }
     }
   }
@@ -129,8 +132,8 @@ TEST(ConvBoxes, AxesAreThoseOfXAndTheWeights) {
     EXPECT_EQ(axis.step, step);
   };
   expect(x[0], 128, 2, 64, 1);
-  expect(x[1], 20, 272, (boxes.w.divisor - 1) * 3 + 1, 3);
-  expect(x[2], 8, 272 * 20, (boxes.h.divisor - 1) * 2 + 1, 2);
+  expect(x[1], 20, 272, boxes.w.divisor * 3, 3);
+  expect(x[2], 8, 272 * 20, boxes.h.divisor * 2, 2);
   expect(x[3], 4, 272 * 20 * 8, boxes.t.divisor, 1);
   expect(x[4], 5, 272 * 20 * 8 * 4, boxes.views, 1);
   const TensorAxes weights = weight_axes(s, 32);

@@ -32,6 +32,11 @@ TEST(ResidentBlocks, AreThoseThatTilesWereMadeFor) {
       // Devices with less shared memory than an H100 have room for fewer blocks of some tiles.
       const int expected = std::min(tile.resident, shared / (tile.shared_bytes + reserved));
       EXPECT_GE(resident_blocks(name.c_str(), kernel, tile.threads, bytes), expected) << name;
+      cudaFuncAttributes attributes{};
+      check(cudaFuncGetAttributes(&attributes, kernel), "asking for the attributes of " + name);
+      if (bytes > std::size_t{32} << 10) {  // otherwise several fit however the memory is divided
+        EXPECT_EQ(attributes.preferredShmemCarveout, cudaSharedmemCarveoutMaxShared) << name;
+      }
       ++checked;
     }
   }
