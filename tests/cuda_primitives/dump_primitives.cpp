@@ -1,4 +1,5 @@
-// dump_primitives FILE: writes what this machine's GPU gives, for tests/data/cuda_primitives.
+// dump_primitives FILE: writes what this machine's GPU gives, or the emulated device, for
+// tests/data/cuda_primitives.
 #include <exception>
 #include <iostream>
 

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <fstream>
+#include <string_view>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 
@@ -23,16 +26,37 @@ bool agree(std::uint32_t found, std::uint32_t expected, bool sums) {
   return std::abs(difference) <= sum_tolerance;
 }
 
+/// Eight digits for each word.
+std::string to_hex(const std::vector<std::uint32_t>& words) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(8 * words.size());
+  for (const std::uint32_t word : words) {
+    for (int shift = 28; shift >= 0; shift -= 4) text += digits[word >> shift & 15U];
+  }
+  return text;
+}
+
+std::vector<std::uint32_t> from_hex(std::string_view text) {
+  std::vector<std::uint32_t> words(text.size() / 8);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const char* const first = text.data() + 8 * i;
+    const auto parsed = std::from_chars(first, first + 8, words[i], 16);
+    if (parsed.ec != std::errc() || parsed.ptr != first + 8) throw Error("a word is no hexadecimal number");
+  }
+  return words;
+}
+
 }  // namespace
 
 void write_primitives(const std::vector<Primitive>& primitives, const std::string& device,
                       const std::filesystem::path& path) {
   json list = json::array();
   for (const Primitive& p : primitives) {
-    list.push_back({{"name", p.name}, {"sums", p.sums}, {"words", p.words}});
+    list.push_back({{"name", p.name}, {"sums", p.sums}, {"words", to_hex(p.words)}});
   }
   std::ofstream file(path);
-  file << json{{"device", device}, {"primitives", list}}.dump() << std::endl;
+  file << json{{"device", device}, {"primitives", list}}.dump(1) << std::endl;
   if (!file) throw Error("Cannot write " + path.string() + ".");
 }
 
@@ -42,10 +66,10 @@ std::vector<Primitive> read_primitives(const std::filesystem::path& path) {
     std::vector<Primitive> primitives;
     for (const json& p : dump.at("primitives")) {
       primitives.push_back({p.at("name").get<std::string>(), p.at("sums").get<bool>(),
-                            p.at("words").get<std::vector<std::uint32_t>>()});
+                            from_hex(p.at("words").get<std::string>())});
     }
     return primitives;
-  } catch (const json::exception& e) {
+  } catch (const std::exception& e) {
     throw Error(path.string() + " is no dump of primitives: " + e.what());
   }
 }

@@ -1,5 +1,6 @@
 // What the primitives of kernels/cuda/device.cuh and the warp collectives give in each lane for fixed random
-// inputs: on a GPU, to be written down once, and on the emulated device, to be compared with that.
+// inputs. What the emulated device gave is in tests/data/cuda_primitives, and what GPUs gave belongs there
+// too: each is held against all of them.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +18,16 @@ struct Primitive {
   bool sums = false;
   std::vector<std::uint32_t> words;  ///< lane after lane, equally many each
 
+  /// Whether only devices of compute capability 9.0 have it.
+  [[nodiscard]] bool of_hopper() const { return name.starts_with("copy_box") || name.starts_with("wgmma"); }
+
   bool operator==(const Primitive&) const = default;
 };
 
 /// Runs all of them on the current device. Throws Error.
 std::vector<Primitive> run_primitives();
 
-/// As JSON: {"device": ..., "primitives": [{"name", "sums", "words": [...]}]}.
+/// As JSON: {"device": ..., "primitives": [{"name", "sums", "words": hexadecimal digits}]}.
 void write_primitives(const std::vector<Primitive>& primitives, const std::string& device,
                       const std::filesystem::path& path);
 /// Throws Error naming the file when it is none.
