@@ -19,11 +19,9 @@ constexpr std::size_t most_candidates = 4;
 /// kernel takes microseconds.
 class CudnnContext {
  public:
-  CudnnContext(const CudnnApi& api, int device) : api_(api), device_(cudnn_device(api, device)) {
-    cudnnHandle_t handle = nullptr;
-    api.check(api.create(&handle), "starting");
-    handle_ = {handle, Destroy{api.destroy}};
-  }
+  /// On the current device.
+  explicit CudnnContext(const CudnnApi& api)
+      : api_(api), handle_(make_handle(api)), device_(cudnn_device(api, handle_.get())) {}
 
   [[nodiscard]] const CudnnDescriptor& device() const { return device_; }
 
@@ -39,11 +37,18 @@ class CudnnContext {
     decltype(CudnnApi::destroy) destroy;
     void operator()(cudnnContext* handle) const noexcept { static_cast<void>(destroy(handle)); }
   };
+  using OwnedHandle = std::unique_ptr<cudnnContext, Destroy>;
+
+  static OwnedHandle make_handle(const CudnnApi& api) {
+    cudnnHandle_t handle = nullptr;
+    api.check(api.create(&handle), "starting");
+    return {handle, Destroy{api.destroy}};
+  }
 
   const CudnnApi& api_;
+  OwnedHandle handle_;
   CudnnDescriptor device_;
   mutable std::mutex mutex_;
-  std::unique_ptr<cudnnContext, Destroy> handle_;
 };
 
 /// That of the current device; it lives as long as a kernel uses it.
@@ -55,7 +60,7 @@ std::shared_ptr<const CudnnContext> current_context(const CudnnApi& api) {
   const std::lock_guard lock(mutex);
   std::weak_ptr<const CudnnContext>& slot = contexts[device];
   std::shared_ptr<const CudnnContext> context = slot.lock();
-  if (!context) slot = context = std::make_shared<const CudnnContext>(api, device);
+  if (!context) slot = context = std::make_shared<const CudnnContext>(api);
   return context;
 }
 

@@ -224,9 +224,9 @@ std::vector<CudnnDescriptor> CudnnDescriptor::get_descriptors(cudnnBackendAttrib
   return descriptors;
 }
 
-CudnnDescriptor cudnn_device(const CudnnApi& api, int index) {
+CudnnDescriptor cudnn_device(const CudnnApi& api, cudnnHandle_t handle) {
   CudnnDescriptor device(api, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
-  device.set(CUDNN_ATTR_DEVICEPROP_DEVICE_ID, CUDNN_TYPE_INT32, std::int32_t{index});
+  device.set(CUDNN_ATTR_DEVICEPROP_HANDLE, CUDNN_TYPE_HANDLE, handle);
   device.finalize("asking for the device's properties");
   return device;
 }

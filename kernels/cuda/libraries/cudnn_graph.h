@@ -74,8 +74,8 @@ class CudnnDescriptor {
   std::unique_ptr<void, Destroy> handle_;
 };
 
-/// What plans are made for: a device of this machine, by CUDA's number ...
-CudnnDescriptor cudnn_device(const CudnnApi& api, int index);
+/// What plans are made for: the device of the handle that will run them ...
+CudnnDescriptor cudnn_device(const CudnnApi& api, cudnnHandle_t handle);
 /// ... or any device, by cuDNN's description of it in JSON, for which plans can be made but not run.
 CudnnDescriptor cudnn_device(const CudnnApi& api, std::string_view json);
 

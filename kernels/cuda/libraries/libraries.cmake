@@ -16,7 +16,8 @@ function(tpn_rival option header name library)
   endif()
   find_path(${option}_HEADERS ${header} HINTS ${CUDAToolkit_INCLUDE_DIRS} ENV CUDNN_ROOT ENV CUDNN_PATH
             PATH_SUFFIXES include)
-  find_library(${option}_LIBRARY ${library} HINTS ${CUDAToolkit_LIBRARY_DIR} ENV CUDNN_ROOT ENV CUDNN_PATH
+  # Python's packages have no file without a version.
+  find_library(${option}_LIBRARY NAMES ${library} lib${library}.so.9 lib${library}.so.13 lib${library}.so.12 HINTS ${CUDAToolkit_LIBRARY_DIR} ENV CUDNN_ROOT ENV CUDNN_PATH
                PATH_SUFFIXES lib64 lib)
   mark_as_advanced(${option}_HEADERS ${option}_LIBRARY)
   if(NOT ${option}_HEADERS)
