@@ -98,7 +98,7 @@ ExportReport export_pth(const std::filesystem::path& model_path, const std::file
   const ModelFile model = open_model_file(model_path);
   const auto entries = state_dict_entries(model, model_path);
   OutputFile file(out);
-  ZipWriter zip(file);
+  ZipWriter zip([&](std::span<const std::byte> bytes) { file.write(bytes); });
   const std::string root = "archive/";
   zip.begin_entry(root + "data.pkl");
   zip.write(make_pickle(model, entries));

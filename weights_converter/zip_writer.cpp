@@ -36,17 +36,22 @@ class Fields {
 
 }  // namespace
 
+void ZipWriter::put(std::span<const std::byte> bytes) {
+  position_ += bytes.size();
+  sink_(bytes);
+}
+
 void ZipWriter::begin_entry(const std::string& name) {
   end_entry();
-  entries_.push_back({name, file_.size()});
-  const std::uint64_t unpadded = file_.size() + local_header_bytes + name.size() + 4;
+  entries_.push_back({name, position_});
+  const std::uint64_t unpadded = position_ + local_header_bytes + name.size() + 4;
   const std::uint64_t padding = (data_alignment - unpadded % data_alignment) % data_alignment;
   Fields header;
   header.text("PK\3\4").u16(version_made).u16(flags).u16(0);  // stored
   header.u16(0).u16(0).u32(0).u32(0).u32(0);  // no time, no date; checksum and sizes follow the data
   header.u16(name.size()).u16(4 + padding).text(name);
   header.text("FB").u16(padding).text(std::string(padding, 'Z'));
-  file_.write(header.bytes());
+  put(header.bytes());
   open_ = true;
 }
 
@@ -55,19 +60,19 @@ void ZipWriter::write(std::span<const std::byte> bytes) {
   entry.size += bytes.size();
   entry.crc = crc32_of(bytes, entry.crc);
   if (entry.size >= elsewhere) throw Error("The archive's entry " + entry.name + " would reach 4 GiB.");
-  file_.write(bytes);
+  put(bytes);
 }
 
 void ZipWriter::end_entry() {
   if (!open_) return;
   const Entry& entry = entries_.back();
-  file_.write(Fields().text("PK\7\10").u32(entry.crc).u32(entry.size).u32(entry.size).bytes());
+  put(Fields().text("PK\7\10").u32(entry.crc).u32(entry.size).u32(entry.size).bytes());
   open_ = false;
 }
 
 void ZipWriter::finish() {
   end_entry();
-  const std::uint64_t directory = file_.size();
+  const std::uint64_t directory = position_;
   for (const Entry& entry : entries_) {
     const bool far = entry.offset >= elsewhere;
     Fields extra;
@@ -77,9 +82,9 @@ void ZipWriter::finish() {
     record.u16(0).u16(0).u32(entry.crc).u32(entry.size).u32(entry.size);
     record.u16(entry.name.size()).u16(extra.bytes().size()).u16(0);   // no comment
     record.u16(0).u16(0).u32(0).u32(far ? elsewhere : entry.offset);  // disk, attributes
-    file_.write(record.text(entry.name).text(extra.bytes()).bytes());
+    put(record.text(entry.name).text(extra.bytes()).bytes());
   }
-  const std::uint64_t end = file_.size();
+  const std::uint64_t end = position_;
   const std::uint64_t count = entries_.size();
   Fields tail;
   tail.text("PK\6\6").u64(44).u16(version_made).u16(version_made).u32(0).u32(0);
@@ -88,7 +93,7 @@ void ZipWriter::finish() {
   const bool many = count >= 0xffff;
   tail.text("PK\5\6").u16(0).u16(0).u16(many ? 0xffff : count).u16(many ? 0xffff : count);
   tail.u32(end - directory).u32(directory >= elsewhere ? elsewhere : directory).u16(0);
-  file_.write(tail.bytes());
+  put(tail.bytes());
 }
 
 }  // namespace tpn

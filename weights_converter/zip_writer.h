@@ -5,17 +5,21 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "engine/model/output_file.h"
+#include "weights_converter/stored_tensor.h"
 
 namespace tpn {
 
-/// Streams: nothing of an entry is kept but its name, size and checksum. Throws Error when the file cannot be
-/// written or an entry reaches 4 GiB.
+/// Streams: nothing of an entry is kept but its name, size and checksum. Throws Error when an entry reaches
+/// 4 GiB, and what the sink throws.
 class ZipWriter {
  public:
-  explicit ZipWriter(OutputFile& file) : file_(file) {}
+  /// `position`: where in the file the sink's first byte will stand; offsets in the archive count from the
+  /// file's beginning.
+  explicit ZipWriter(ByteSink sink, std::uint64_t position = 0)
+      : sink_(std::move(sink)), position_(position) {}
 
   /// Begins an entry and ends the one before.
   void begin_entry(const std::string& name);
@@ -34,8 +38,11 @@ class ZipWriter {
   };
 
   void end_entry();
+  void put(std::span<const std::byte> bytes);
+  void put(std::string_view text) { put(std::as_bytes(std::span(text))); }
 
-  OutputFile& file_;
+  ByteSink sink_;
+  std::uint64_t position_;
   std::vector<Entry> entries_;
   bool open_ = false;
 };

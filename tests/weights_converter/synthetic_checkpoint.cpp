@@ -219,7 +219,7 @@ void write_checkpoint(const Config& config, const std::filesystem::path& path, c
                                [&](const std::string& start) { return spec.name.starts_with(start); });
   });
   OutputFile file(path);
-  ZipWriter zip(file);
+  ZipWriter zip([&](std::span<const std::byte> bytes) { file.write(bytes); });
   zip.begin_entry("epoch_150/data.pkl");
   zip.write(make_pickle(specs, form));
   for (std::size_t i = 0; i < specs.size(); ++i) {
