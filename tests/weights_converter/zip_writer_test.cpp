@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 #include "kernels/error.h"
 #include "tests/support/checkpoint_builder.h"
 #include "tests/support/temporary_directory.h"
+#include "weights_converter/little_endian.h"
 #include "weights_converter/zip_archive.h"
 
 namespace tpn {
@@ -60,6 +62,29 @@ TEST(ZipWriter, OffsetsMayPassFourGibibytes) {
        {four_gib - 2, four_gib - 1, four_gib, four_gib - 130, 5 * four_gib + 7}) {
     EXPECT_EQ(written_and_read(position), "a/first=onetwo a/second= ") << position;
   }
+}
+
+/// The offset of the first entry as its record in the directory has it in 32 bits, and whether 64 bits
+/// follow.
+std::pair<std::uint32_t, bool> recorded_offset(std::uint64_t position) {
+  std::string written;
+  ZipWriter zip(
+      [&](std::span<const std::byte> bytes) {
+        written.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      },
+      position);
+  zip.begin_entry("a");
+  zip.finish();
+  const std::size_t record = written.find("PK\x01\x02");
+  const auto bytes = test::as_bytes(written);
+  return {little_endian<std::uint32_t>(bytes, record + 42),
+          little_endian<std::uint16_t>(bytes, record + 30) > 0};
+}
+
+TEST(ZipWriter, OffsetsOf32BitsStayShort) {
+  EXPECT_EQ(recorded_offset(four_gib - 2), std::pair(0xfffffffeU, false));
+  EXPECT_EQ(recorded_offset(four_gib - 1), std::pair(0xffffffffU, true));
+  EXPECT_EQ(recorded_offset(four_gib), std::pair(0xffffffffU, true));
 }
 
 TEST(ZipWriter, AnEntryOfFourGibibytesIsRefused) {
