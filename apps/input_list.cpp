@@ -1,76 +1,92 @@
 #include "apps/input_list.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 #include <string_view>
-#include <system_error>
+#include <utility>
 
-#include "engine/video/natural_order.h"
+#include "apps/video_folder.h"
+#include "engine/model/text_lines.h"
 #include "kernels/error.h"
 
 namespace tpn::app {
 namespace {
 
-namespace fs = std::filesystem;
+constexpr std::size_t longest_name = 4096;  // Linux's limit of a path
+constexpr std::size_t longest_url = 65536;
 
-bool is_video(const fs::path& path) {
-  static constexpr std::array<std::string_view, 18> extensions{
-      ".3gp",  ".avi", ".flv", ".h264", ".m2ts", ".m4v", ".mkv",  ".mov", ".mp4",
-      ".mpeg", ".mpg", ".mts", ".ogv",  ".ts",   ".vob", ".webm", ".wmv", ".y4m"};
-  std::string extension = path.extension().string();
-  for (char& c : extension) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return std::ranges::find(extensions, extension) != extensions.end();
-}
-
-/// Empty when `name` is no folder or holds no videos.
-std::vector<std::string> videos_in(const std::string& name) {
-  std::vector<std::string> videos;
-  std::error_code error;
-  for (fs::directory_iterator entry(name, error), end; !error && entry != end; entry.increment(error)) {
-    std::error_code ignored;
-    if (entry->is_regular_file(ignored) && is_video(entry->path())) videos.push_back(entry->path().string());
-  }
-  std::ranges::sort(videos, natural_less);
-  return videos;
-}
-
-void add(const std::string& name, std::vector<std::string>& inputs) {
-  const std::vector<std::string> videos = videos_in(name);
-  if (videos.empty()) {
-    inputs.push_back(name);
+/// The names in a list, which is called `list` in messages.
+std::vector<std::string> names_in(std::string_view text, const std::string& list, bool null_separated) {
+  std::vector<std::string> names;
+  if (null_separated) {
+    while (!text.empty()) {
+      const std::string_view name = text.substr(0, text.find('\0'));
+      text.remove_prefix(std::min(name.size() + 1, text.size()));
+      names.emplace_back(name);
+    }
   } else {
-    inputs.insert(inputs.end(), videos.begin(), videos.end());
+    if (text.find('\0') != std::string_view::npos && text.find('\n') == std::string_view::npos) {
+      throw Error(
+          list +
+          " has NUL bytes and no line ends in it; lists of names that end with NUL bytes need --null.");
+    }
+    names = text_lines(text, list, LineBytes::any);
   }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::size_t limit = names[i].find("://") == std::string::npos ? longest_name : longest_url;
+    if (names[i].size() > limit) {
+      throw Error(list + ", " + (null_separated ? "name " : "line ") + std::to_string(i + 1) + " has " +
+                  std::to_string(names[i].size()) + " bytes; no name of a video is that long.");
+    }
+  }
+  std::erase_if(names, [&](const std::string& name) {
+    return null_separated ? name.empty() : name.find_first_not_of(" \t") == std::string::npos;
+  });
+  return names;
 }
 
-void add_lines(std::istream& list, std::vector<std::string>& inputs) {
-  for (std::string line; std::getline(list, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.find_first_not_of(" \t") != std::string::npos) add(line, inputs);
+class Expansion {
+ public:
+  explicit Expansion(const InputOptions& options) : options_(options) {
+    if (!options.frames.empty()) pattern_.emplace(options.frames);
   }
-}
+
+  void add(const std::string& name) { expand_folder(name, pattern_, result_); }
+
+  void add_list(std::string_view text, const std::string& list) {
+    const std::vector<std::string> names = names_in(text, list, options_.null_separated);
+    if (names.empty()) result_.warnings.push_back(list + " names no videos.");
+    for (const std::string& name : names) add(name);
+  }
+
+  Inputs take() { return std::move(result_); }
+
+ private:
+  InputOptions options_;
+  std::optional<FramePattern> pattern_;
+  Inputs result_;
+};
 
 }  // namespace
 
-std::vector<std::string> expand_inputs(std::span<const std::string> names, std::istream& standard_input) {
-  std::vector<std::string> inputs;
+Inputs expand_inputs(std::span<const std::string> names, std::istream& standard_input,
+                     const InputOptions& options) {
+  if (std::ranges::count(names, "-") > 1) throw Error("Standard input (-) can be read only once.");
+  Expansion expansion(options);
   for (const std::string& name : names) {
     if (name == "-") {
-      add_lines(standard_input, inputs);
+      constexpr const char* list = "Standard input";
+      expansion.add_list(read_text(standard_input, list), list);
     } else if (name.starts_with('@')) {
-      const std::string path = name.substr(1);
-      std::ifstream list(path);
-      if (!list || fs::is_directory(path)) throw Error(path + ": the list of videos cannot be read.");
-      add_lines(list, inputs);
+      const std::string list = name.substr(1);
+      if (list.empty()) throw Error("After @ the name of a list is expected.");
+      expansion.add_list(read_text(std::filesystem::path(list)), list);
     } else {
-      add(name, inputs);
+      expansion.add(name);
     }
   }
-  return inputs;
+  return expansion.take();
 }
 
 }  // namespace tpn::app

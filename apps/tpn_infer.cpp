@@ -28,8 +28,11 @@ Give a model file (made by tpn_convert) or a checkpoint and videos; for each the
 constexpr const char* footer = R"(
 VIDEO may be
   a video file          anything that FFmpeg's libraries decode
-  a folder of videos    each of them (by the ends of their names), in natural order: 2.mp4 before 10.mp4
-  a folder of images    the frames of one video, in natural order of their names
+  a folder of videos    each of them and of those in folders below it (by the ends of their names), in natural
+                        order: 2.mp4 before 10.mp4
+  a folder of images    the frames of one video, in the order of their numbers; images beside them that are
+                        optical flow, depth or the like by name are left out
+  a folder of those     each of them is a video
   @LIST                 a text file with one name a line
   -                     names on standard input, one a line, read to its end first
   a URL                 with --allow-urls
@@ -56,6 +59,7 @@ struct Arguments {
   std::string model;
   std::vector<std::string> videos;
   std::string tensor;
+  InputOptions inputs;
   std::string device = "auto";
   std::string precision = "f32";
   std::string libraries = "auto";
@@ -153,10 +157,16 @@ void declare_options(CLI::App& app, Arguments& a) {
          "the decoders that the models were evaluated with")
       ->group("Videos");
   app.add_option_function<std::string>(
-         "--frames", [&a](const std::string& pattern) { a.recognizer.frames = FramePattern(pattern).text(); },
+         "--frames",
+         [&a](const std::string& pattern) {
+           a.inputs.frames = a.recognizer.frames = FramePattern(pattern).text();
+         },
          "What the frames in folders of images are called: 'img_%05d.jpg', 'img_{:05}.jpg' or 'img_*.jpg'; "
          "by default it is told from the names")
       ->type_name("PATTERN")
+      ->group("Videos");
+  app.add_flag("--null", a.inputs.null_separated,
+               "Names in lists end with a NUL byte instead of a line's end, as find -print0 writes them")
       ->group("Videos");
   app.add_flag("--allow-urls", a.recognizer.allow_urls,
                "Open URLs, and files that refer to other files (playlists)")
@@ -286,8 +296,10 @@ Model load_model(const std::string& given) {
 }
 
 int run(const Arguments& a) {
-  const std::vector<std::string> inputs =
-      a.tensor.empty() ? expand_inputs(a.videos, std::cin) : std::vector<std::string>{a.tensor};
+  const Inputs expanded =
+      a.tensor.empty() ? expand_inputs(a.videos, std::cin, a.inputs) : Inputs{{a.tensor}, {}};
+  for (const std::string& warning : expanded.warnings) Report::say("warning: " + warning);
+  const std::vector<std::string>& inputs = expanded.names;
   if (!a.dump.path.empty() && inputs.size() != 1) {
     throw Error("--save-tensors goes with a single input; there are " + std::to_string(inputs.size()) + ".");
   }
