@@ -235,27 +235,6 @@ __device__ __forceinline__ void mma_block(float (&sum)[M][N][4], const std::uint
 
 // --- Hopper: barriers in shared memory that count arrivals and bytes
 
-/// Ends a kernel that waits for more than two seconds, in builds for checks (TPN_CUDA_WATCHDOG): it would
-/// wait for ever, and the program with it. The emulated device tells by itself when no thread can go on.
-class Watchdog {
- public:
-  /// Called again and again by the thread that waits.
-  __device__ __forceinline__ void check() {
-#ifdef TPN_CUDA_WATCHDOG
-    constexpr std::uint64_t longest = 2'000'000'000;  // ns
-    std::uint64_t now;
-    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
-    if (start_ == 0) start_ = now;
-    if (now - start_ > longest) __trap();
-#endif
-  }
-
- private:
-#ifdef TPN_CUDA_WATCHDOG
-  std::uint64_t start_ = 0;
-#endif
-};
-
 /// The address of shared memory that instructions take: an offset within the block's.
 __device__ __forceinline__ std::uint32_t shared_address(const void* shared) {
 #ifdef CUDA_ON_CPU
@@ -311,20 +290,43 @@ struct PhaseBarrier {
 #ifdef CUDA_ON_CPU
     cuda_on_cpu::barrier_wait(this, parity);
 #else
-    const std::uint32_t address = shared_address(this);
-    Watchdog watchdog;
-    for (;;) {
-      std::uint32_t done;
-      asm volatile(
-          "{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}"
-          : "=r"(done)
-          : "r"(address), "r"(parity)
-          : "memory");
-      if (done != 0) return;
-      watchdog.check();
+    while (!has_ended(parity)) {
     }
 #endif
   }
+  /// The same, but in builds for checks (TPN_CUDA_WATCHDOG) a wait of more than two seconds ends the kernel,
+  /// which would hang for ever, and the program with it. For threads that have registers to spare. (The
+  /// emulated device tells by itself when no thread can go on.)
+  __device__ __forceinline__ void wait_watched(int parity) {
+#if defined(TPN_CUDA_WATCHDOG) && !defined(CUDA_ON_CPU)
+    constexpr std::uint64_t longest = 2'000'000'000;  // ns
+    const std::uint64_t start = nanoseconds();
+    while (!has_ended(parity)) {
+      if (nanoseconds() - start > longest) __trap();
+    }
+#else
+    wait(parity);
+#endif
+  }
+
+#ifndef CUDA_ON_CPU
+ private:
+  /// Waits for a while that the device chooses.
+  __device__ __forceinline__ bool has_ended(int parity) {
+    std::uint32_t done;
+    asm volatile(
+        "{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}"
+        : "=r"(done)
+        : "r"(shared_address(this)), "r"(parity)
+        : "memory");
+    return done != 0;
+  }
+  __device__ static __forceinline__ std::uint64_t nanoseconds() {
+    std::uint64_t now;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+    return now;
+  }
+#endif
 };
 
 /// Lets asynchronous copies and products see what the calling thread wrote to shared memory, after a barrier

@@ -172,7 +172,7 @@ __device__ __forceinline__ void fetch_steps(const Ring<Tile>& ring, const CUtens
 #pragma unroll 1
   for (int i = 0; i < block.steps; ++i) {
     PhaseBarrier& full = ring.full(place.buffer);
-    ring.empty(place.buffer).wait(place.phase ^ 1);
+    ring.empty(place.buffer).wait_watched(place.phase ^ 1);
     full.arrive_expecting(bytes);
     copy_box(ring.x(place.buffer), x, full, {step.channel, w + step.w, h + step.h, t + step.t, origin.n});
     copy_box(ring.weights(place.buffer), weights, full, {depth, block.column});
@@ -180,6 +180,9 @@ __device__ __forceinline__ void fetch_steps(const Ring<Tile>& ring, const CUtens
     depth += 64;
     place.advance();
   }
+#ifdef TPN_CUDA_WATCHDOG  // this thread also watches over those that multiply
+  ring.finished().wait_watched(0);
+#endif
 }
 
 /// Sums the products of a block's steps for a warp group's rows, which begin at first_row. When it returns,

@@ -30,16 +30,27 @@ endfunction()
 # Programs of the tests labelled `threads` and not `slow`: all that the thread sanitizer's build needs.
 add_custom_target(tests_threads)
 
-# tpn_test(NAME SOURCES ... LINKS ... [LABELS ...]): a GoogleTest program, one ctest entry per program.
+# tpn_test(NAME SOURCES ... LINKS ... [LABELS ...] [SHARDS N]): a GoogleTest program, one ctest entry per program; with
+# SHARDS as many, NAME_1 and so on, each of which runs a part of its tests and leaves a report in test_reports.
 # Labels with a meaning: `slow` (left out under sanitizers), `threads` (run under the thread sanitizer too), `package`.
 function(tpn_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINKS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "SHARDS" "SOURCES;LINKS;LABELS")
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} tpn_flags GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE TPN_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
                                              TPN_SHARED_DATA="${TPN_SHARED_DATA}")
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  if(ARG_SHARDS)
+    foreach(shard RANGE 1 ${ARG_SHARDS})
+      math(EXPR index "${shard} - 1")
+      add_test(NAME ${name}_${shard}
+               COMMAND ${name} --gtest_output=xml:${PROJECT_BINARY_DIR}/test_reports/${name}_${shard}.xml)
+      set_tests_properties(${name}_${shard} PROPERTIES LABELS "${ARG_LABELS}"
+                           ENVIRONMENT "GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
+    endforeach()
+  else()
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  endif()
   if("threads" IN_LIST ARG_LABELS AND NOT "slow" IN_LIST ARG_LABELS)
     add_dependencies(tests_threads ${name})
   endif()
@@ -48,15 +59,18 @@ endfunction()
 # tpn_cuda_test(NAME SOURCES ... LINKS ... [LABELS ...]): tests of what runs on a CUDA device, like tpn_test.
 # Test NAME runs them on the emulated device and is labelled `emulated`; with the label `race` among LABELS, NAME_race
 # runs them under the emulation's race checker (and nothing else). Where TPN_GPU_ONLY is on, NAME runs them on the
-# machine's GPU and is labelled `gpu`. tests/CMakeLists.txt lists the programs in files, by which scripts/test tells
+# machine's GPU, in four parts labelled `gpu`, whose kernels trap when they wait too long. tests/CMakeLists.txt lists the programs in files, by which scripts/test tells
 # whether all of their tests ran.
 function(tpn_cuda_test name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINKS;LABELS")
   set(labels ${ARG_LABELS})
   list(REMOVE_ITEM labels race)
   if(TPN_GPU_ONLY)
-    tpn_test(${name} SOURCES ${ARG_SOURCES} LINKS tpn_cuda_device ${ARG_LINKS} LABELS gpu ${labels})
-    set_tests_properties(${name} PROPERTIES RESOURCE_LOCK gpu)
+    # In parts that a device does in seconds, several at once: a part that hangs is soon known.
+    tpn_test(${name} SOURCES ${ARG_SOURCES} LINKS tpn_cuda_device ${ARG_LINKS} LABELS gpu ${labels} SHARDS 4)
+    if(TARGET tpn_cuda_hopper_watched)  # before those of the library
+      target_sources(${name} PRIVATE $<TARGET_OBJECTS:tpn_cuda_hopper_watched>)
+    endif()
     add_dependencies(tpn_gpu ${name})
     return()
   endif()

@@ -84,7 +84,7 @@ __global__ void copy_box_kernel(const __grid_constant__ CUtensorMap map, Place<A
     cuda::copy_box(shared, map, *arrived, place.at);
   }
   __syncthreads();
-  arrived->wait(0);
+  arrived->wait_watched(0);
   for (int i = static_cast<int>(threadIdx.x); i < words; i += 32) {
     out[i] = reinterpret_cast<const uint32_t*>(shared)[i];
   }
