@@ -1,49 +1,58 @@
-// Times a model with random weights on this machine's GPU: see usage.
+// Times a model with random weights on this machine's GPU: see help.
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <CLI/CLI.hpp>
 #include <cuda_profiler_api.h>
 
 #include "benchmarks/gpu/gpu_report.h"
 #include "benchmarks/temporary_model.h"
 #include "benchmarks/time.h"
 #include "engine/exec/executor.h"
+#include "engine/exec/selection_file.h"
+#include "engine/model/output_file.h"
 #include "engine/model/weights.h"
 #include "kernels/convert.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/libraries/libraries.h"
 #include "tests/support/tolerance.h"
 
 namespace tpn::benchmarks {
 namespace {
 
-constexpr std::string_view usage =
-    "Usage: gpu_benchmark [--config NAME] [--precision LIST] [--batch LIST] [--size PIXELS] [--runs N]\n"
-    "                     [--libraries none|auto] [--steps] [--json FILE]\n"
-    "       gpu_benchmark --profile [OPTION...] | --save-model FILE [--config NAME] | --devices\n\n"
-    "Times a built-in configuration (default: tpn-slowonly-r50-8x8) with random weights, in each of the\n"
-    "precisions (f32, tf32, f16, bf16; default: bf16) with each number of views (default: 1,30). Its logits\n"
-    "are first compared with those of an unfused plan in f32. --steps prints the time of every operation.\n"
-    "--profile only runs the first combination, kernel by kernel, inside the range that profilers watch.\n"
-    "--save-model writes the model with its random weights, --devices prints what GPUs there are.\n"
-    "Exit status: 0; 1 when logits are wrong or the model cannot be run.\n";
+constexpr std::string_view help = R"(Times a built-in configuration with random weights on this machine's GPU.
+
+Every combination of a precision and a number of views is a line; its logits are compared with those of an unfused
+plan in f32 before and after it is timed, and --json is written anew after each, so that what was found stays when the
+program is interrupted. What trials of kernels find out is kept where tpn_infer keeps it (TPN_CACHE_DIR).
+
+Exit status: 0; 1 when logits are wrong, the model cannot be run, or the command line is wrong.)";
+
+const std::array<Precision, 4>& precisions() {
+  static const std::array<Precision, 4> all{{{"f32", DType::f32, false, test::network_f32_relative_l2},
+                                             {"tf32", DType::f32, true, test::unfused_f16_relative_l2},
+                                             {"f16", DType::f16, false, test::unfused_f16_relative_l2},
+                                             {"bf16", DType::bf16, false, test::unfused_bf16_relative_l2}}};
+  return all;
+}
 
 struct Options {
   std::string config = "tpn-slowonly-r50-8x8";
-  std::vector<Precision> precisions;
-  std::vector<std::int64_t> batches;
+  std::vector<std::string> precisions{"bf16"};
+  std::vector<std::int64_t> batches{30, 1};
   std::int64_t side = 256;
   std::int64_t runs = 20;
-  CudaLibraries libraries = CudaLibraries::automatic;
+  std::string libraries = "auto";
+  double trial_seconds = 60;
   bool steps = false;
   bool profile = false;
   bool devices = false;
@@ -51,80 +60,61 @@ struct Options {
   std::string save_model;
 };
 
+void declare(CLI::App& app, Options& o) {
+  std::vector<std::string> names;
+  for (const Precision& p : precisions()) names.emplace_back(p.name);
+  app.add_option("--config", o.config, "The configuration")->capture_default_str();
+  app.add_option("--precision", o.precisions,
+                 "f32, tf32, f16, bf16, or a list, in the order of the runs (default: bf16)")
+      ->delimiter(',')
+      ->check(CLI::IsMember(names));
+  app.add_option("--batch", o.batches, "Views per run, a list, in the order of the runs (default: 30,1)")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--size", o.side, "Height and width of a view, pixels")
+      ->capture_default_str()
+      ->check(CLI::Range(32, 1024));
+  app.add_option("--runs", o.runs, "Timed runs of each combination")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  app.add_option(
+         "--libraries", o.libraries,
+         "auto lets kernels of cuDNN and cuBLASLt take the place of slower ones of TPN, none does not")
+      ->check(CLI::IsMember({"none", "auto"}))
+      ->capture_default_str();
+  app.add_option("--trial-seconds", o.trial_seconds, "For trying kernels, of each combination")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--steps", o.steps, "Print the time of every operation too");
+  app.add_option("--json", o.json, "Write all numbers to this file");
+  auto* other = app.add_option_group("Instead", "Something else than timing");
+  other->add_flag("--profile", o.profile,
+                  "Only run the first combination, kernel by kernel, inside the range that profilers watch");
+  other->add_flag("--devices", o.devices, "Print what GPUs and libraries there are");
+  other->add_option("--save-model", o.save_model, "Write the model with its random weights to this file");
+  other->require_option(0, 1);
+}
+
 Precision precision_named(std::string_view name) {
-  const std::array<Precision, 4> all{{{"f32", DType::f32, false, test::network_f32_relative_l2},
-                                      {"tf32", DType::f32, true, test::unfused_f16_relative_l2},
-                                      {"f16", DType::f16, false, test::unfused_f16_relative_l2},
-                                      {"bf16", DType::bf16, false, test::unfused_bf16_relative_l2}}};
-  const auto found = std::find_if(all.begin(), all.end(), [&](const Precision& p) { return p.name == name; });
-  if (found == all.end()) throw Error("There is no precision '" + std::string(name) + "'.");
-  return *found;
+  return *std::ranges::find(precisions(), name, &Precision::name);
 }
 
-std::int64_t positive(std::string_view text) {
-  std::int64_t value = 0;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec != std::errc() || result.ptr != text.data() + text.size() || value < 1) {
-    throw Error("'" + std::string(text) + "' is no positive number.");
+/// trial_seconds: 0 for none.
+std::shared_ptr<const CudaBackend> make_backend(CudaLibraries libraries, double trial_seconds) {
+  CudaOptions options{.libraries = libraries, .trials = trial_seconds > 0, .trial_seconds = trial_seconds};
+  if (const auto file = selection_file(); file && options.trials) {
+    options.selections = std::make_shared<SelectionStore>(load_selections(*file));
+    options.on_compiled = [file = *file](SelectionStore& store) { save_selections(file, store); };
   }
-  return value;
-}
-
-/// Calls take(part) for every part of a comma-separated list.
-template <class Take>
-void each(std::string_view list, const Take& take) {
-  for (std::size_t comma = 0; comma != std::string_view::npos;) {
-    comma = list.find(',');
-    take(list.substr(0, comma));
-    list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
-  }
-}
-
-/// Nothing where the help was asked for.
-std::optional<Options> parse(int argc, char** argv) {
-  Options o;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view option = argv[i];
-    if (option == "--help") return std::nullopt;
-    bool* const flag = option == "--steps"     ? &o.steps
-                       : option == "--profile" ? &o.profile
-                       : option == "--devices" ? &o.devices
-                                               : nullptr;
-    if (flag != nullptr) {
-      *flag = true;
-      continue;
-    }
-    if (i + 1 == argc) throw Error(std::string(option) + " is unknown or lacks its value (see --help).");
-    const std::string_view value = argv[++i];
-    if (option == "--config") {
-      o.config = value;
-    } else if (option == "--precision") {
-      each(value, [&](std::string_view name) { o.precisions.push_back(precision_named(name)); });
-    } else if (option == "--batch") {
-      each(value, [&](std::string_view views) { o.batches.push_back(positive(views)); });
-    } else if (option == "--size") {
-      o.side = positive(value);
-    } else if (option == "--runs") {
-      o.runs = positive(value);
-    } else if (option == "--libraries" && (value == "none" || value == "auto")) {
-      o.libraries = value == "none" ? CudaLibraries::none : CudaLibraries::automatic;
-    } else if (option == "--json") {
-      o.json = value;
-    } else if (option == "--save-model") {
-      o.save_model = value;
-    } else {
-      throw Error("'" + std::string(option) + " " + std::string(value) + "' is unknown (see --help).");
-    }
-  }
-  if (o.precisions.empty()) o.precisions.push_back(precision_named("bf16"));
-  if (o.batches.empty()) o.batches = {1, 30};
-  return o;
-}
-
-std::shared_ptr<const CudaBackend> make_backend(const Options& o) {
-  auto backend = std::make_shared<const CudaBackend>(CudaOptions{.libraries = o.libraries, .trials = true});
+  auto backend = std::make_shared<const CudaBackend>(std::move(options));
   backend->enter_thread();
   return backend;
+}
+
+/// One for each plan, which then has all the time for its trials.
+std::shared_ptr<const CudaBackend> make_backend(const Options& o) {
+  return make_backend(o.libraries == "none" ? CudaLibraries::none : CudaLibraries::automatic,
+                      o.trial_seconds);
 }
 
 std::shared_ptr<const Plan> make_plan(const std::filesystem::path& model, const InputSize& size,
@@ -156,6 +146,47 @@ std::vector<GpuStep> time_steps(Executor& executor, std::int64_t runs) {
   return steps;
 }
 
+/// The executor's input as the device wants it.
+Buffer staged_input(const Executor& executor) {
+  const Slot& slot = executor.plan().input();
+  Buffer staging = executor.plan().backend().allocate_staging(slot.bytes());
+  std::fill_n(staging.data(), staging.bytes(), std::byte{0});
+  spread_pixels(executor.input(), slot.stride(), staging.data());
+  return staging;
+}
+
+/// Times runs of the plan. The input is uploaded before each, outside of what is timed: a run overwrites it.
+void time_runs(Executor& executor, std::int64_t runs, GpuTiming& timing) {
+  const Buffer input = staged_input(executor);
+  std::vector<double> device_seconds, wall_seconds;
+  constexpr std::int64_t warmup = 3;
+  for (std::int64_t run = 0; run < runs + warmup; ++run) {
+    std::unique_ptr<Mark> begin;
+    std::chrono::steady_clock::time_point start;
+    executor.enqueue([&](const TensorView& to, Stream& stream) {
+      stream.upload(to.data, input.data(), input.bytes());
+      stream.synchronize();
+      start = std::chrono::steady_clock::now();
+      begin = stream.mark();
+    });
+    const std::unique_ptr<Mark> end = executor.stream().mark();
+    executor.stream().synchronize();
+    const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+    if (run < warmup) continue;
+    wall_seconds.push_back(wall.count());
+    device_seconds.push_back(end->seconds_since(*begin));
+  }
+  timing.device_seconds = summarize(std::move(device_seconds));
+  timing.wall_seconds = summarize(std::move(wall_seconds));
+}
+
+Verification verify(const Executor& executor, const Precision& precision, std::span<const float> reference) {
+  const std::vector<float> logits = to_floats(executor.result("logits"));
+  const std::size_t compared = std::min(logits.size(), reference.size());
+  return {.deviation = test::relative_l2(std::span(logits).first(compared), reference),
+          .tolerance = precision.tolerance};
+}
+
 GpuTiming time_model(const std::filesystem::path& model, const InputSize& size, const Precision& precision,
                      const std::shared_ptr<const CudaBackend>& backend, std::span<const float> reference,
                      std::int64_t runs) {
@@ -169,43 +200,42 @@ GpuTiming time_model(const std::filesystem::path& model, const InputSize& size, 
   Executor executor(plan);
   fill_views(executor.input());
   timing.first_seconds = time_of([&] { executor.run(); });
-  const std::vector<float> logits = to_floats(executor.result("logits"));
-  const std::size_t compared = std::min(logits.size(), reference.size());
-  timing.verification = {.deviation = test::relative_l2(std::span(logits).first(compared), reference),
-                         .tolerance = precision.tolerance};
+  timing.verification = verify(executor, precision, reference);
   timing.device_bytes = free_before - std::min(free_before, backend->free_memory());
   if (!timing.verification.passed()) return timing;
-
-  // The input is there already: what is timed is the plan.
-  std::vector<double> device_seconds;
-  std::vector<double> wall_seconds;
-  for (std::int64_t run = 0; run < runs + 3; ++run) {
-    const std::unique_ptr<Mark> begin = executor.stream().mark();
-    const double wall = time_of([&] { executor.run([](const TensorView&, Stream&) {}); });
-    const double device = executor.stream().mark()->seconds_since(*begin);
-    if (run < 3) continue;  // the clock of the device is still rising
-    wall_seconds.push_back(wall);
-    device_seconds.push_back(device);
-  }
-  timing.device_seconds = summarize(std::move(device_seconds));
-  timing.wall_seconds = summarize(std::move(wall_seconds));
+  time_runs(executor, runs, timing);
+  timing.verification = verify(executor, precision, reference);  // of the last of them
   timing.steps = time_steps(executor, std::min<std::int64_t>(runs, 5));
   return timing;
 }
 
+void write_json(const GpuReport& report, const std::string& path) {
+  OutputFile file(path);
+  file.write(to_json(report));
+  file.commit();
+}
+
 GpuReport run(const Options& o) {
-  const auto backend = make_backend(o);
-  GpuReport report;
-  report.device = backend->device();
-  report.libraries = backend->libraries();
-  report.config = o.config;
   const TemporaryModel model(o.config);
   InputSize size = size_of(model.path(), o.side);
-  const std::vector<float> reference = reference_logits(model.path(), size, backend);
-  for (const Precision& precision : o.precisions) {
+  GpuReport report;
+  report.config = o.config;
+  {
+    const auto backend = make_backend(o);
+    report.device = backend->device();
+    report.libraries = backend->libraries();
+  }
+  print_heading(report, std::cout);
+  const std::vector<float> reference =
+      reference_logits(model.path(), size, make_backend(CudaLibraries::none, 0));
+  for (const std::string& precision : o.precisions) {
     for (const std::int64_t views : o.batches) {
       size.views = views;
-      report.timings.push_back(time_model(model.path(), size, precision, backend, reference, o.runs));
+      report.timings.push_back(
+          time_model(model.path(), size, precision_named(precision), make_backend(o), reference, o.runs));
+      print(report, report.timings.back(), o.steps, std::cout);
+      std::cout.flush();
+      if (!o.json.empty()) write_json(report, o.json);
     }
   }
   return report;
@@ -216,7 +246,7 @@ void profile(const Options& o) {
   const TemporaryModel model(o.config);
   InputSize size = size_of(model.path(), o.side);
   size.views = o.batches.front();
-  Executor executor(make_plan(model.path(), size, o.precisions.front(), make_backend(o)));
+  Executor executor(make_plan(model.path(), size, precision_named(o.precisions.front()), make_backend(o)));
   fill_views(executor.input());
   executor.run_timed();
   cuda::check(cudaProfilerStart(), "starting the profiler");
@@ -230,6 +260,8 @@ void print_devices() {
               << d.multiprocessors << " multiprocessors, " << d.memory_bytes / (1U << 20U) << " MiB, driver "
               << cuda::driver_version() << ", runtime " << cuda::runtime_version() << '\n';
   }
+  const std::string versions = cuda::library_versions(cuda::libraries());
+  std::cout << "libraries: " << (versions.empty() ? "none" : versions) << '\n';
 }
 
 void save_model(const Options& o) {
@@ -238,30 +270,33 @@ void save_model(const Options& o) {
 }
 
 int main_with(const Options& o) {
-  if (o.devices || o.profile || !o.save_model.empty()) {
-    if (o.devices) print_devices();
-    if (!o.save_model.empty()) save_model(o);
-    if (o.profile) profile(o);
-    return 0;
+  if (o.devices) {
+    print_devices();
+  } else if (!o.save_model.empty()) {
+    save_model(o);
+  } else if (o.profile) {
+    profile(o);
+  } else if (!run(o).correct()) {
+    std::cerr << "gpu_benchmark: the logits are wrong.\n";
+    return 1;
   }
-  const GpuReport report = run(o);
-  print(report, o.steps, std::cout);
-  if (!o.json.empty()) {
-    std::ofstream file(o.json);
-    if (!(file << to_json(report) << std::flush)) throw Error("'" + o.json + "' could not be written.");
-  }
-  if (!report.correct()) std::cerr << "gpu_benchmark: the logits are wrong.\n";
-  return report.correct() ? 0 : 1;
+  return 0;
 }
 
 }  // namespace
 }  // namespace tpn::benchmarks
 
 int main(int argc, char** argv) {
+  tpn::benchmarks::Options options;
+  CLI::App app{std::string(tpn::benchmarks::help)};
+  tpn::benchmarks::declare(app, options);
   try {
-    const auto options = tpn::benchmarks::parse(argc, argv);
-    if (options) return tpn::benchmarks::main_with(*options);
-    std::cout << tpn::benchmarks::usage;
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 1;
+  }
+  try {
+    return tpn::benchmarks::main_with(options);
   } catch (const std::exception& e) {
     std::cerr << "gpu_benchmark: " << e.what() << '\n';
     return 1;

@@ -98,23 +98,24 @@ std::string to_json(const GpuReport& report) {
          "\n";
 }
 
-void print(const GpuReport& report, bool steps, std::ostream& out) {
+void print_heading(const GpuReport& report, std::ostream& out) {
   out << report.config << " on " << report.libraries << '\n' << std::fixed << std::setprecision(1);
-  for (const GpuTiming& t : report.timings) {
-    out << std::setw(5) << t.precision.name << std::setw(4) << t.views << " views";
-    if (!t.verification.passed()) {
-      out << ": WRONG, the logits deviate by " << std::scientific << t.verification.deviation << std::fixed
-          << '\n';
-      continue;
-    }
-    const double seconds = t.device_seconds.median;
-    out << std::setw(9) << seconds * 1e3 << " ms " << std::setw(8) << static_cast<double>(t.views) / seconds
-        << " views/s " << std::setw(5) << percent(report.device, t.precision, t.multiply_adds, seconds)
-        << " % of peak; host adds " << (t.wall_seconds.median - seconds) * 1e6 << " us; plan "
-        << t.plan_seconds * 1e3 << " ms, first run " << t.first_seconds * 1e3 << " ms, "
-        << static_cast<double>(t.device_bytes) * 1e-6 << " MB\n";
-    if (steps) print_steps(t, report.device, out);
+}
+
+void print(const GpuReport& report, const GpuTiming& t, bool steps, std::ostream& out) {
+  out << std::setw(5) << t.precision.name << std::setw(4) << t.views << " views";
+  if (!t.verification.passed()) {
+    out << ": WRONG, the logits deviate by " << std::scientific << t.verification.deviation << std::fixed
+        << '\n';
+    return;
   }
+  const double seconds = t.device_seconds.median;
+  out << std::setw(9) << seconds * 1e3 << " ms " << std::setw(8) << static_cast<double>(t.views) / seconds
+      << " views/s " << std::setw(5) << percent(report.device, t.precision, t.multiply_adds, seconds)
+      << " % of peak; host adds " << (t.wall_seconds.median - seconds) * 1e6 << " us; plan "
+      << t.plan_seconds * 1e3 << " ms, first run " << t.first_seconds * 1e3 << " ms, "
+      << static_cast<double>(t.device_bytes) * 1e-6 << " MB\n";
+  if (steps) print_steps(t, report.device, out);
 }
 
 }  // namespace tpn::benchmarks

@@ -61,7 +61,8 @@ double share_of_peak(const cuda::DeviceInfo& device, const Precision& precision,
                      double seconds);
 
 std::string to_json(const GpuReport& report);
-/// steps: one line for each operation too.
-void print(const GpuReport& report, bool steps, std::ostream& out);
+void print_heading(const GpuReport& report, std::ostream& out);
+/// A timing of the report. steps: one line for each operation too.
+void print(const GpuReport& report, const GpuTiming& timing, bool steps, std::ostream& out);
 
 }  // namespace tpn::benchmarks
