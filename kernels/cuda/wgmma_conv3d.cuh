@@ -180,7 +180,7 @@ __device__ __forceinline__ void fetch_steps(const Ring<Tile>& ring, const CUtens
     depth += 64;
     place.advance();
   }
-#ifdef TPN_CUDA_WATCHDOG  // this thread also watches over those that multiply
+#ifdef TPN_CUDA_WATCHDOG            // this thread also watches over those that multiply
   ring.finished().wait_watched(0);  // on a GPU only
 #endif
 }
