@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "engine/video/byte_order.h"
 
@@ -18,22 +19,17 @@ constexpr std::array<Orientation, 8> orientations{{{false, false, false},
                                                    {true, true, true},
                                                    {true, false, true}}};
 
-bool begins_with(std::span<const std::byte> block, std::span<const char> text) {
-  return block.size() >= text.size() && std::ranges::equal(block.first(text.size()), text, {}, {},
-                                                           [](char c) { return static_cast<std::byte>(c); });
-}
-
 }  // namespace
 
 Orientation exif_orientation(std::span<const std::byte> block) {
-  constexpr std::array<char, 6> marker{'E', 'x', 'i', 'f', 0, 0};
-  constexpr std::array<char, 4> little{'I', 'I', 42, 0};
-  constexpr std::array<char, 4> big{'M', 'M', 0, 42};
-  if (begins_with(block, marker)) block = block.subspan(marker.size());
+  constexpr std::string_view marker("Exif\0\0", 6);
+  constexpr std::string_view little("II*\0", 4);
+  constexpr std::string_view big("MM\0*", 4);
+  if (has_letters(block, 0, marker)) block = block.subspan(marker.size());
   ByteOrder order = ByteOrder::little;
-  if (begins_with(block, big)) {
+  if (has_letters(block, 0, big)) {
     order = ByteOrder::big;
-  } else if (!begins_with(block, little)) {
+  } else if (!has_letters(block, 0, little)) {
     return {};
   }
   const auto short_at = [&](std::size_t at) { return load<std::uint16_t>(block, at, order); };

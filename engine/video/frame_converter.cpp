@@ -13,14 +13,10 @@ extern "C" {
 #include "kernels/error.h"
 
 namespace tpn {
-namespace {
 
-// swscale's vector code works on whole groups of pixels and may write beyond the end of a row.
 std::ptrdiff_t padded_stride(int width) {
   return (std::ptrdiff_t{3} * width + 63) / 64 * 64 + 64;
 }
-
-}  // namespace
 
 ImageSize turned_size(const AVFrame& frame, const Orientation& orientation) {
   if (orientation.transpose) return {frame.height, frame.width};

@@ -1,11 +1,17 @@
 // Decoded frames to RGB images.
 #pragma once
 
+#include <cstddef>
+
 #include "engine/video/ffmpeg.h"
 #include "engine/video/orientation.h"
 #include "kernels/image.h"
 
 namespace tpn {
+
+/// Bytes from one row of RGB pixels to the next where swscale reads or writes them: its vector code works on
+/// whole groups of pixels and may go beyond the end of a row.
+std::ptrdiff_t padded_stride(int width);
 
 /// Size of a frame after turning it.
 ImageSize turned_size(const AVFrame& frame, const Orientation& orientation);

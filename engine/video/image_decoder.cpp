@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/video/frame_converter.h"
 #include "engine/video/webp.h"
 
 namespace tpn {
@@ -59,8 +60,7 @@ Result<ImageSize> ImageDecoder::within_limit(ImageSize size) const {
 }
 
 MutableImageView ImageDecoder::make_room(ImageSize size) {
-  // swscale's vector code reads and writes whole groups of pixels.
-  const std::ptrdiff_t stride = (std::ptrdiff_t{3} * size.width + 63) / 64 * 64 + 64;
+  const std::ptrdiff_t stride = padded_stride(size.width);
   const std::size_t bytes = static_cast<std::size_t>(stride) * static_cast<std::size_t>(size.height);
   if (pixels_.bytes() < bytes) pixels_ = HostBuffer(bytes);
   auto* const pixels = reinterpret_cast<std::uint8_t*>(pixels_.data());

@@ -236,6 +236,26 @@ void add_series(const std::vector<const Name*>& names, std::size_t number, std::
   for (auto& [key, part] : parts) all.push_back(std::move(part));
 }
 
+/// Adds images of one shape.
+void add_group(const std::vector<const Name*>& group, std::vector<Series>& all) {
+  if (const auto number = counting_number(group)) {
+    add_series(group, *number, all);
+    return;
+  }
+  // The last number that differs counts, the others tell the series apart.
+  const Name& first = *group.front();
+  std::size_t last = first.numbers.size() - 1;
+  const auto is_the_same = [&](const Name* name) { return name->numbers[last] == first.numbers[last]; };
+  while (std::ranges::all_of(group, is_the_same)) --last;
+  std::map<std::vector<std::string>, std::vector<const Name*>> parts;
+  for (const Name* name : group) {
+    std::vector<std::string> rest = name->numbers;
+    rest[last].clear();
+    parts[rest].push_back(name);
+  }
+  for (const auto& [rest, part] : parts) add_series(part, last, all);
+}
+
 std::vector<Series> find_series(const std::vector<Name>& names) {
   std::map<std::string, std::vector<const Name*>> by_shape;
   std::vector<Series> all;
@@ -246,27 +266,7 @@ std::vector<Series> find_series(const std::vector<Name>& names) {
       by_shape[name.shape].push_back(&name);
     }
   }
-  for (const auto& [shape, group] : by_shape) {
-    if (const auto number = counting_number(group)) {
-      add_series(group, *number, all);
-      continue;
-    }
-    // The last number that differs counts, the others tell the series apart.
-    const std::size_t numbers = group.front()->numbers.size();
-    std::size_t last = numbers - 1;
-    const auto differs = [&](std::size_t n) {
-      return std::ranges::any_of(
-          group, [&](const Name* name) { return name->numbers[n] != group.front()->numbers[n]; });
-    };
-    while (!differs(last)) --last;
-    std::map<std::vector<std::string>, std::vector<const Name*>> parts;
-    for (const Name* name : group) {
-      std::vector<std::string> rest = name->numbers;
-      rest[last].clear();
-      parts[rest].push_back(name);
-    }
-    for (const auto& [rest, part] : parts) add_series(part, last, all);
-  }
+  for (const auto& [shape, group] : by_shape) add_group(group, all);
   for (Series& series : all) find_role(series);
   find_flow_pairs(all);
   std::ranges::sort(all, [](const Series& a, const Series& b) {

@@ -1,10 +1,10 @@
 #include "engine/video/jpeg.h"
 
-#include <algorithm>
 #include <array>
 #include <csetjmp>
 #include <cstdint>
 #include <cstdio>
+#include <string_view>
 
 #include <jerror.h>
 #include <jpeglib.h>
@@ -152,8 +152,8 @@ Result<std::string> JpegDecoder::check() {
   // In a scan's data no FF is followed by D9 but in the marker at its end.
   const std::span<const std::byte> rest = state.bytes.last(state.info.src->bytes_in_buffer);
   if (!State::run(state, State::start_if_cheap)) return Failure{state.message.data()};
-  constexpr std::array<std::byte, 2> end{std::byte{0xff}, std::byte{0xd9}};
-  if (std::ranges::find_end(rest, end).empty()) return std::string("its end is missing");
+  const std::string_view text(reinterpret_cast<const char*>(rest.data()), rest.size());
+  if (text.rfind("\xff\xd9") == std::string_view::npos) return std::string("its end is missing");
   return std::string();
 }
 

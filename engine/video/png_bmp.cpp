@@ -4,7 +4,6 @@ extern "C" {
 #include <libavutil/crc.h>
 }
 
-#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -16,10 +15,6 @@ namespace tpn {
 namespace {
 
 constexpr std::string_view png_signature = "\x89PNG\r\n\x1a\n";
-
-bool has_letters(std::span<const std::byte> bytes, std::size_t at, std::string_view letters) {
-  return std::ranges::equal(bytes.subspan(at, letters.size()), std::as_bytes(std::span(letters)));
-}
 
 /// The format with eight bits of each of a format's channels of sixteen; none for other formats.
 AVPixelFormat reduced_format(int format) {
@@ -53,11 +48,11 @@ int channels_of(AVPixelFormat reduced) {
 }  // namespace
 
 bool is_png(std::span<const std::byte> bytes) {
-  return bytes.size() >= png_signature.size() && has_letters(bytes, 0, png_signature);
+  return has_letters(bytes, 0, png_signature);
 }
 
 bool is_bmp(std::span<const std::byte> bytes) {
-  return bytes.size() >= 2 && has_letters(bytes, 0, "BM");
+  return has_letters(bytes, 0, "BM");
 }
 
 Result<PngHeader> read_png_header(std::span<const std::byte> bytes) {

@@ -1,6 +1,5 @@
 #include "engine/video/webp.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -14,10 +13,6 @@ namespace {
 
 constexpr std::size_t chunk_header = 8;  // four letters and a size
 constexpr std::size_t file_header = 12;  // a chunk header and "WEBP"
-
-bool has_letters(std::span<const std::byte> bytes, std::size_t at, std::string_view letters) {
-  return std::ranges::equal(bytes.subspan(at, letters.size()), std::as_bytes(std::span(letters)));
-}
 
 const std::uint8_t* data_of(std::span<const std::byte> bytes) {
   return reinterpret_cast<const std::uint8_t*>(bytes.data());
@@ -38,7 +33,7 @@ Orientation find_orientation(std::span<const std::byte> bytes) {
 }  // namespace
 
 bool is_webp(std::span<const std::byte> bytes) {
-  return bytes.size() >= file_header && has_letters(bytes, 0, "RIFF") && has_letters(bytes, 8, "WEBP");
+  return has_letters(bytes, 0, "RIFF") && has_letters(bytes, 8, "WEBP");
 }
 
 Result<WebpHeader> read_webp_header(std::span<const std::byte> bytes) {
