@@ -1,0 +1,70 @@
+#include "engine/model/weights.h"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/temporary_directory.h"
+
+namespace tpn {
+namespace {
+
+/// The weights of a model file that holds a matrix and a counter.
+class WeightsTest : public testing::Test {
+ protected:
+  WeightsTest() {
+    const auto bytes_of = [](const auto& values) {
+      return [&values](const auto& sink) { sink(std::as_bytes(std::span(values))); };
+    };
+    const std::vector<SafetensorsOutput> tensors{{"matrix", DType::f32, {2, 3}, bytes_of(matrix_)},
+                                                 {"count", DType::i64, {2}, bytes_of(count_)}};
+    const Config config = builtin_config("tpn-slowonly-r50-8x8");
+    write_safetensors(folder_ / "m", {{"tpn.config", to_json(config)}}, tensors);
+    weights_ = Weights::load(folder_ / "m");
+  }
+
+  void expect_refused(const std::string& name, const Shape& shape, const std::string& part) const {
+    try {
+      (void)weights_->constant(name, shape);
+      FAIL() << name << " of shape " << to_string(shape) << " was given";
+    } catch (const Error& error) {
+      const std::string sentence = error.what();
+      EXPECT_NE(sentence.find((folder_ / "m").string() + ": the tensor '" + name + "' "), std::string::npos)
+          << sentence;
+      EXPECT_NE(sentence.find(part), std::string::npos) << sentence;
+    }
+  }
+
+  test::TemporaryDirectory folder_;
+  std::vector<float> matrix_{1, 2, 3, 4, 5, 6};
+  std::vector<std::int64_t> count_{7, 8};
+  std::shared_ptr<const Weights> weights_;
+};
+
+TEST_F(WeightsTest, GiveConstantsOfTheShapeThatIsExpected) {
+  const Constant constant = weights_->constant("matrix", {2, 3});
+  EXPECT_EQ(constant.name, "matrix");
+  const float* values = elements<float>(constant.view);
+  EXPECT_EQ(std::vector<float>(values, values + 6), matrix_);
+  constant.release();
+  EXPECT_EQ(std::vector<float>(values, values + 6), matrix_) << "pages that were given back are read again";
+  expect_refused("matrix", {3, 2}, "expected (3, 2)");
+  expect_refused("matrix", {6}, "has shape (2, 3)");
+  expect_refused("absent", {2, 3}, "is missing");
+  expect_refused("count", {2}, "floating-point");
+}
+
+TEST_F(WeightsTest, ArePreparedOnceForEachMemory) {
+  int made = 0;
+  const auto prepare = [&](const std::string& memory, const std::string& key) {
+    return weights_->prepared(memory).get<int>(key, [&] { return std::make_shared<const int>(++made); });
+  };
+  const auto host = prepare("host", "a");
+  EXPECT_EQ(prepare("host", "a"), host);
+  EXPECT_NE(prepare("cuda 0", "a"), host);
+  EXPECT_NE(prepare("host", "b"), host);
+  EXPECT_EQ(made, 3);
+}
+
+}  // namespace
+}  // namespace tpn
