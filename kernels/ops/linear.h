@@ -39,7 +39,9 @@ struct Linear {
   }
 
   static std::vector<Case<Linear>> cases() {
-    return {{"small", {}, {{3, 20}, {7, 20}, {7}}}, {"vectors", {}, {{2, 64}, {33, 64}, {33}}}};
+    return {{"small", {}, {{3, 20}, {7, 20}, {7}}},
+            {"vectors", {}, {{2, 64}, {33, 64}, {33}}},
+            {"shared_out", {}, {{2, 1000}, {40, 1000}, {40}}}};
   }
 };
 

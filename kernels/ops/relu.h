@@ -30,6 +30,7 @@ struct Relu {
   static std::vector<Case<Relu>> cases() {
     return {{"vectors", {}, {{2, 3, 4, 5, 32}}},
             {"tail", {}, {{1, 1, 3, 5, 7}}},
+            {"shared_out", {}, {{1, 2, 17, 33, 33}}},
             {"res2", {}, {{1, 8, 64, 64, 256}}, {}, true}};
   }
 };

@@ -47,6 +47,7 @@ struct TemporalShift {
             {"no_fold", {.fold = 0}, {{1, 4, 2, 2, 6}}},
             {"odd_fold", {.fold = 3}, {{1, 5, 2, 3, 13}}},
             {"one_frame", {.fold = 2}, {{2, 1, 2, 2, 8}}},
+            {"shared_out", {.fold = 4}, {{1, 4, 16, 17, 32}}},
             {"res2", {.fold = 32}, {{1, 8, 64, 64, 256}}, {}, true}};
   }
 };

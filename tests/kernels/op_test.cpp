@@ -151,6 +151,14 @@ TEST(CpuBackend, ComputesInBf16OnlyWithItsVectors) {
   EXPECT_FALSE(backend.supports(DType::f16));
 }
 
+TEST(CpuBackend, ConvolvesOverTimeWithoutPadding) {
+  const ops::Case<ops::Conv3d> c("valid", ops::Conv3d{}, {{2, 5, 3, 4, 8}, {6, 8, 3, 1, 1}});
+  const CpuBackend backend(1);
+  BoundCase bound(c, backend, DType::f32);
+  bound.run();
+  EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), test::op_f32_relative_l2);
+}
+
 TEST(CpuBackend, RefusesAConvolutionOverSpaceAndTimeAtOnce) {
   const ops::Case<ops::Conv3d> both("both", ops::Conv3d{.padding = {1, 1, 1}},
                                     {{1, 4, 4, 4, 8}, {8, 8, 3, 3, 3}});

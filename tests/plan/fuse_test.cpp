@@ -279,6 +279,19 @@ TEST(FuseLevelFusion, LeavesAPoolOfOverlappingWindows) {
   }
 }
 
+TEST(FuseLevelFusion, LeavesAPoolThatOthersRead) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", {1, 4, 2, 2, 16});
+  const ValueId w = graph.add_constant("w", {8, 4, 1, 1, 1}, Role::parameter);
+  const ValueId pooled = graph.apply(ops::MaxPool3d{.kernel = {2, 1, 1}, .stride = {2, 1, 1}}, {x}, "pool");
+  const ValueId y = graph.apply(ops::Conv3d{.groups = 4}, {pooled, w}, "conv");
+  const ValueId other = graph.apply(ops::Relu{}, {pooled}, "other");
+  const std::vector<Node> nodes = after(fuse_level_fusion, graph, {y, other});
+  ASSERT_EQ(nodes.size(), 3U);
+  EXPECT_TRUE(std::holds_alternative<ops::MaxPool3d>(nodes[0].op));
+  EXPECT_EQ(nodes[1].inputs.front(), pooled);
+}
+
 TEST(FuseClassifier, TakesThePoolBeforeTheMatrix) {
   Graph graph;
   const ValueId x = graph.add_input("x", {2, 5, 2, 2, 16});

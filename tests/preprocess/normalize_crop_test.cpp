@@ -88,7 +88,12 @@ TEST(NormalizeCrop, RefusesWhatDoesNotFit) {
   };
   EXPECT_NO_THROW(run(0, 0, view({1, 8, 8, 3})));
   EXPECT_THROW(run(1, 0, view({1, 8, 8, 3})), Error);
+  EXPECT_THROW(run(0, 1, view({1, 8, 8, 3})), Error);
   EXPECT_THROW(run(0, -1, view({1, 4, 4, 3})), Error);
+  EXPECT_THROW(run(-1, 0, view({1, 4, 4, 3})), Error);
+  EXPECT_NO_THROW(run(4, 4, view({1, 4, 4, 3})));
+  EXPECT_THROW(run(5, 4, view({1, 4, 4, 3})), Error);
+  EXPECT_THROW(run(4, 5, view({1, 4, 4, 3})), Error);
   EXPECT_THROW(run(0, 0, view({2, 4, 4, 3})), Error);
   EXPECT_THROW(run(0, 0, view({1, 4, 4, 2})), Error);
   EXPECT_THROW(run(0, 0, view({1, 4, 4, 3}, DType::i16)), Error);
