@@ -225,6 +225,24 @@ TEST(Config, NamesTheFieldThatIsWrong) {
   }
 }
 
+TEST(Config, LevelsMustMeet) {
+  // Levels of 4, 2 and 1 frames; the last window of a pool may be shorter than the others.
+  const json config = json::parse(to_json(builtin_config("tpn-slowonly-r50-8x8-3level")));
+  for (const Spoilt& spoilt : std::vector<Spoilt>{
+           {"/sampling/clip_len", 9, "brings 6 frames to a level that has 5"},
+           {"/model/neck/temporal_modulation_cfg/downsample_scales", {2, 4, 4}, "brings 4 frames"},
+           {"/model/neck/level_fusion_cfg/downsample_scales", json::parse("[[4,1,1],[1,1,1],[1,1,1]]"),
+            "level 1 differs"},
+           {"/model/neck/level_fusion_cfg/downsample_scales", json::parse("[[4,1,1],[2,1,1],[1,1,2]]"),
+            "level 2 differs"},
+       }) {
+    expect_refused(config, spoilt);
+  }
+  json seven = config;
+  seven["sampling"]["clip_len"] = 7;
+  EXPECT_EQ(refusal(seven.dump()), "") << "windows of 2, 2, 2 and 1 frames";
+}
+
 TEST(Config, NamesTheFieldThatIsMissing) {
   for (const char* path :
        {"/model", "/model/backbone", "/model/neck/in_channels", "/model/neck/level_fusion_cfg",

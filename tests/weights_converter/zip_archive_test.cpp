@@ -75,6 +75,37 @@ TEST_F(ZipArchiveTest, ReadsZip64) {
   EXPECT_EQ(kind_of_failure(with(changed(zip64_end, 48, std::string(8, '\xff')), locator)), "corrupt_zip");
 }
 
+TEST_F(ZipArchiveTest, ReadsZip64FieldsInTheOrderOfTheFormat) {
+  // An extra field with the sizes and the offset of the third entry, all of which the record leaves to it.
+  const std::size_t third = file_.rfind("PK\x01\x02"), offset = file_.find("r/c") - 30;
+  const auto with = [&](const std::string& values) {
+    const std::string extra = le(0x7075, 2) + le(1, 2) + "?" + le(1, 2) + le(values.size(), 2) + values;
+    std::string file = changed(file_, third + 20, std::string(8, '\xff'));
+    file = changed(changed(file, third + 42, std::string(4, '\xff')), third + 30, le(extra.size(), 2));
+    file = changed(file, end_ + 12, le(end_ - directory_ + extra.size(), 4));
+    return file.insert(third + 46 + 3, extra);
+  };
+  const std::string size = le(1000, 8), at = le(offset, 8);
+  const std::string file = with(size + size + at);
+  const auto archive = ZipArchive::parse(as_bytes(file)).value_or_throw();
+  EXPECT_EQ(archive.find("r/c")->data.size(), 1000U);
+  EXPECT_EQ(archive.find("r/c")->data.data(), as_bytes(file).data() + file.find("ccc"));
+  EXPECT_EQ(kind_of_failure(with(at + size + size)), "corrupt_zip");
+  EXPECT_EQ(kind_of_failure(with(size + at + size)), "corrupt_zip");
+  EXPECT_EQ(kind_of_failure(with(size + size)), "corrupt_zip") << "the offset is missing";
+}
+
+TEST_F(ZipArchiveTest, DataMayNotPassTheDirectory) {
+  const std::size_t third = file_.rfind("PK\x01\x02");
+  const std::size_t room = directory_ - file_.find("ccc");
+  const auto with = [&](std::size_t size) {
+    return kind_of_failure(changed(file_, third + 20, le(size, 4) + le(size, 4)));
+  };
+  EXPECT_EQ(with(room), "ok") << "what follows the data is not looked at";
+  EXPECT_EQ(with(room + 1), "corrupt_zip");
+  EXPECT_EQ(with(directory_ - 1), "corrupt_zip");
+}
+
 TEST_F(ZipArchiveTest, RefusesContradictions) {
   const std::size_t local = 0;
   EXPECT_EQ(kind_of_failure(changed(file_, end_ + 8, le(2, 2) + le(2, 2))), "corrupt_zip")
