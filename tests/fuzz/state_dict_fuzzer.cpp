@@ -22,6 +22,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto id = tpn::parse_storage_id(value);
     if (id) storages.try_emplace(id->key, tpn::StorageBytes{contents, std::nullopt});
   }
+  for (const char* wanted : {"state_dict_ema", "model/ema"}) {
+    const auto chosen = tpn::read_state_dict(pickle->root(), storages, max_bytes, wanted);
+    require(!chosen || chosen->found_under.starts_with(wanted));
+  }
   const auto found = tpn::read_state_dict(pickle->root(), storages, max_bytes);
   if (!found) {
     require(!found.failure().message.empty() && found.failure().message.size() < 1000);
