@@ -45,6 +45,21 @@ std::string error_text(int code) {
   return text.data();
 }
 
+const std::int32_t* display_matrix(const AVStream& stream) {
+  constexpr std::size_t bytes = 9 * sizeof(std::int32_t);
+#if LIBAVCODEC_VERSION_INT < AV_VERSION_INT(60, 31, 0)  // FFmpeg 6.1
+  std::size_t size = 0;
+  const std::uint8_t* data = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+#else
+  const AVCodecParameters& parameters = *stream.codecpar;
+  const AVPacketSideData* found = av_packet_side_data_get(
+      parameters.coded_side_data, parameters.nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+  const std::uint8_t* data = found != nullptr ? found->data : nullptr;
+  const std::size_t size = found != nullptr ? found->size : 0;
+#endif
+  return data != nullptr && size >= bytes ? reinterpret_cast<const std::int32_t*>(data) : nullptr;
+}
+
 LogCapture::LogCapture() : outer_(active_capture) {
   static std::once_flag installed;
   std::call_once(installed, [] { av_log_set_callback(receive); });

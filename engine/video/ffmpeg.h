@@ -9,6 +9,7 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -50,6 +51,10 @@ class Options {
 
 /// What a negative return code means, in FFmpeg's words.
 std::string error_text(int code);
+
+/// How the container says that a stream's pictures are turned for display (nine numbers); null where it does
+/// not. The stream owns it.
+const std::int32_t* display_matrix(const AVStream& stream);
 
 /// While it lives, the first error that FFmpeg logs on this thread is kept here instead of being printed. The
 /// first capture of a process replaces FFmpeg's log callback for good: messages outside captures, and those

@@ -139,8 +139,7 @@ void FramePass::open_decoder(const AVCodecParameters& parameters) {
   if (code >= 0) code = avcodec_open2(codec_.get(), decoder, nullptr);
   if (code < 0)
     fail("the decoder for its codec " + name + " cannot be started (" + ffmpeg::error_text(code) + ")");
-  const std::uint8_t* matrix = av_stream_get_side_data(&stream(), AV_PKT_DATA_DISPLAYMATRIX, nullptr);
-  if (matrix != nullptr) display_ = parse_display_matrix(reinterpret_cast<const std::int32_t*>(matrix));
+  if (const std::int32_t* matrix = ffmpeg::display_matrix(stream())) display_ = parse_display_matrix(matrix);
 }
 
 bool FramePass::read_packet() {

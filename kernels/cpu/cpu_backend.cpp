@@ -1,44 +1,18 @@
 #include "kernels/cpu/cpu_backend.h"
 
-#include <dnnl.hpp>
 #include <omp.h>
 
 #include "kernels/cpu/compile.h"
+#include "kernels/cpu/onednn_api.h"
 
 namespace tpn {
-namespace {
-
-std::string_view name_of(dnnl::cpu_isa isa) {
-  switch (isa) {
-    case dnnl::cpu_isa::sse41:
-      return "sse41";
-    case dnnl::cpu_isa::avx:
-      return "avx";
-    case dnnl::cpu_isa::avx2:
-      return "avx2";
-    case dnnl::cpu_isa::avx2_vnni:
-      return "avx2_vnni";
-    case dnnl::cpu_isa::avx512_core:
-      return "avx512_core";
-    case dnnl::cpu_isa::avx512_core_vnni:
-      return "avx512_core_vnni";
-    case dnnl::cpu_isa::avx512_core_bf16:
-      return "avx512_core_bf16";
-    case dnnl::cpu_isa::avx512_core_amx:
-      return "avx512_core_amx";
-    default:
-      return "other instruction set";
-  }
-}
-
-}  // namespace
-
 CpuBackend::CpuBackend(int threads) : threads_(threads > 0 ? threads : omp_get_num_procs()) {}
 
 bool CpuBackend::supports(DType dtype) const {
   if (dtype == DType::f32) return true;
-  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
-  return dtype == DType::bf16 && isa >= dnnl::cpu_isa::avx512_core && isa != dnnl::cpu_isa::avx2_vnni;
+  // A set's bits are those of all sets that it includes.
+  constexpr auto needed = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+  return dtype == DType::bf16 && (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
 }
 
 namespace {
@@ -74,7 +48,8 @@ std::unique_ptr<Kernel> CpuBackend::compile(const AnyOp& op, const Signature& si
 std::string CpuBackend::libraries() const {
   const dnnl::version_t* version = dnnl::version();
   return "oneDNN " + std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
-         std::to_string(version->patch) + " (" + std::string(name_of(dnnl::get_effective_cpu_isa())) + ")";
+         std::to_string(version->patch) + " (" + std::string(cpu::name_of(dnnl::get_effective_cpu_isa())) +
+         ")";
 }
 
 void CpuBackend::enter_thread() const {

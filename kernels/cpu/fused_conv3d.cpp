@@ -14,28 +14,29 @@ namespace {
 
 using dnnl::memory;
 
-/// A 3D convolution seen as a 2D one. `weight` describes the stored (O,I,kt,kh,kw) weight in that view, in
-/// f32.
+/// The stored (O,I,kt,kh,kw) weight, or one tap of it, as a convolution in two dimensions reads it.
+struct StoredWeight {
+  memory::dims shape;
+  memory::dims strides;  ///< elements
+};
+
+/// A 3D convolution seen as a 2D one.
 struct Form {
   memory::dims source;  ///< N, C, H, W
   memory::dims target;
   memory::dims stride;
   memory::dims padding;
-  memory::desc weight;
+  StoredWeight weight;
   std::int64_t weight_offset = 0;  ///< elements
 };
 
 /// Reads the weight (O,I,kt,kh,kw) as (G, O/G, I, rows, columns), `step` elements between consecutive input
 /// channels.
-memory::desc stored_weight(std::int64_t groups, const Shape& weight, std::int64_t rows, std::int64_t columns,
+StoredWeight stored_weight(std::int64_t groups, const Shape& weight, std::int64_t rows, std::int64_t columns,
                            std::int64_t step) {
   const std::int64_t out = weight[0] / groups, in = weight[1];
-  if (groups == 1) {
-    return {{out, in, rows, columns}, memory::data_type::f32, memory::dims{in * step, step, columns, 1}};
-  }
-  return {{groups, out, in, rows, columns},
-          memory::data_type::f32,
-          memory::dims{out * in * step, in * step, step, columns, 1}};
+  if (groups == 1) return {{out, in, rows, columns}, {in * step, step, columns, 1}};
+  return {{groups, out, in, rows, columns}, {out * in * step, in * step, step, columns, 1}};
 }
 
 Form make_form(const ops::Conv3d& conv, const Shape& x, const Shape& weight, const Shape& y) {
@@ -74,18 +75,19 @@ Form make_form(const ops::Conv3d& conv, const Shape& x, const Shape& weight, con
               std::to_string(st) + " in time.");
 }
 
-/// Takes oneDNN's first proposal but for two faults of version 2.6 in pointwise convolutions that add to
-/// their output: brgconv, proposed first, is slower by a fifth to a third than the direct kernels proposed
-/// next; and jit_bf16_1x1 computes wrong sums where channels do not fill a vector of 16.
-void choose(dnnl::convolution_forward::primitive_desc& proposal, bool pointwise_sum, bool full_vectors) {
-  if (!pointwise_sum) return;
-  const std::string_view unwanted = full_vectors ? "brgconv" : "jit_bf16_1x1";
-  dnnl::convolution_forward::primitive_desc candidate = proposal;
-  while (std::string_view(candidate.impl_info_str()).starts_with(unwanted)) {
-    if (!candidate.next_impl()) return;
-  }
-  const bool direct = std::string_view(candidate.impl_info_str()).starts_with("jit");
-  if (direct || !full_vectors) proposal = candidate;
+/// oneDNN's first proposal but for two faults in pointwise convolutions that add to their output: brgconv,
+/// proposed first, is slower by a fifth to a third than the direct kernels proposed next; and jit_bf16_1x1
+/// computes wrong sums where channels do not fill a vector of 16. (Versions 2.6 and 3.7.)
+ConvolutionProposals::Proposal choose(const ConvolutionTask& task, bool pointwise_sum, bool full_vectors) {
+  ConvolutionProposals proposals(task, cpu_engine());
+  if (!pointwise_sum) return proposals.current();
+  const auto wanted = [full_vectors](std::string_view implementation) {
+    return full_vectors ? implementation.starts_with("jit") : !implementation.starts_with("jit_bf16_1x1");
+  };
+  do {
+    if (wanted(proposals.current().impl_info_str())) return proposals.current();
+  } while (proposals.next());
+  return ConvolutionProposals(task, cpu_engine()).current();
 }
 
 class ConvolutionKernel final : public OnednnKernel {
@@ -93,25 +95,19 @@ class ConvolutionKernel final : public OnednnKernel {
   ConvolutionKernel(const ops::FusedConv3d& op, const Signature& s) : OnednnKernel(op) {
     const Form form = make_form(op.conv, s.inputs[0].shape, s.inputs[1].shape, s.outputs[0].shape);
     const memory::data_type type = onednn_type(s.outputs[0].dtype);
-    const memory::desc source(form.source, type, memory::format_tag::nhwc);
-    const memory::desc target(form.target, type, memory::format_tag::nhwc);
-    const memory::desc weight(form.weight.dims(), type, memory::format_tag::any);
-    const memory::desc bias({s.outputs[0].shape[4]}, memory::data_type::f32, memory::format_tag::x);
+    ConvolutionTask task{.source = {form.source, type, memory::format_tag::nhwc},
+                         .weight = {form.weight.shape, type, memory::format_tag::any},
+                         .bias = {},
+                         .target = {form.target, type, memory::format_tag::nhwc},
+                         .stride = form.stride,
+                         .padding = form.padding,
+                         .attributes = epilogue(op)};
+    if (op.norm) task.bias = {{s.outputs[0].shape[4]}, memory::data_type::f32, memory::format_tag::x};
+    adopt<dnnl::convolution_forward>(choose(task, op.residual && form.weight.shape.back() == 1,
+                                            form.source[1] % 16 == 0 && form.target[1] % 16 == 0));
 
-    using Convolution = dnnl::convolution_forward;
-    constexpr auto inference = dnnl::prop_kind::forward_inference;
-    constexpr auto direct = dnnl::algorithm::convolution_direct;
-    const Convolution::desc desc = op.norm
-                                       ? Convolution::desc(inference, direct, source, weight, bias, target,
-                                                           form.stride, form.padding, form.padding)
-                                       : Convolution::desc(inference, direct, source, weight, target,
-                                                           form.stride, form.padding, form.padding);
-    Convolution::primitive_desc chosen(desc, epilogue(op), cpu_engine());
-    choose(chosen, op.residual && form.weight.dims().back() == 1,
-           form.source[1] % 16 == 0 && form.target[1] % 16 == 0);
-    adopt<Convolution>(chosen);
-
-    const std::vector<PackPart> whole{{form.weight, form.weight_offset, weight_desc()}};
+    const memory::desc stored(form.weight.shape, memory::data_type::f32, form.weight.strides);
+    const std::vector<PackPart> whole{{stored, form.weight_offset, weight_desc()}};
     const int output_mask = op.conv.groups == 1 ? 1 << 0 : 1 << 0 | 1 << 1;  // (O,...) or (G,O/G,...)
     prepare(op, s, "convolution at " + std::to_string(form.weight_offset), whole, output_mask);
   }

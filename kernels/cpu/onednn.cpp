@@ -22,20 +22,6 @@ memory bound_memory(const memory::desc& desc, const std::byte* data) {
   return {desc, cpu_engine(), const_cast<std::byte*>(data)};
 }
 
-/// Names a packed layout: two primitives that ask for the same one share their weights.
-std::string layout_key(const memory::desc& desc) {
-  const dnnl_memory_desc_t& d = desc.data;
-  const dnnl_blocking_desc_t& b = d.format_desc.blocking;
-  std::string key = std::to_string(d.data_type);
-  for (int i = 0; i < d.ndims; ++i) {
-    key += ',' + std::to_string(d.padded_dims[i]) + ':' + std::to_string(b.strides[i]);
-  }
-  for (int i = 0; i < b.inner_nblks; ++i) {
-    key += ';' + std::to_string(b.inner_blks[i]) + '@' + std::to_string(b.inner_idxs[i]);
-  }
-  return key;
-}
-
 /// Reorders a stored weight into `bytes` bytes, scaled per output channel by the batch norm where there is
 /// one.
 std::shared_ptr<const PackedWeights> pack_weights(std::span<const PackPart> parts, std::size_t bytes,
@@ -51,9 +37,7 @@ std::shared_ptr<const PackedWeights> pack_weights(std::span<const PackPart> part
     convert(source, weight.view.dtype, widened.data(), DType::f32, count);
     source = widened.data();
   }
-  dnnl::primitive_attr attributes;
   if (norm) {
-    attributes.set_output_scales(output_mask, norm->scale);
     packed->bias = HostBuffer(norm->shift.size() * sizeof(float));
     std::memcpy(packed->bias.data(), norm->shift.data(), packed->bias.bytes());
   }
@@ -61,9 +45,7 @@ std::shared_ptr<const PackedWeights> pack_weights(std::span<const PackPart> part
   for (const PackPart& part : parts) {
     memory from = bound_memory(part.source, source + part.offset * static_cast<std::int64_t>(sizeof(float)));
     memory to = bound_memory(part.target, packed->weight.data());
-    dnnl::reorder(
-        dnnl::reorder::primitive_desc(cpu_engine(), part.source, cpu_engine(), part.target, attributes))
-        .execute(stream, from, to);
+    reorder_scaled(stream, from, to, output_mask, norm ? norm->scale : std::vector<float>());
   }
   stream.wait();
   if (weight.release) weight.release();
@@ -93,7 +75,9 @@ void OnednnKernel::prepare(const ops::FusedConv3d& op, const Signature& signatur
   const std::span<const Operand> inputs = signature.inputs;
   const Constant& weight = *inputs[1].constant;
   const std::string norm_name = op.norm ? inputs[2].constant->name : "";
-  const std::string key = form + "|" + weight.name + "|" + norm_name + "|" + layout_key(weight_);
+  const std::string key =
+      form + "|" + weight.name + "|" + norm_name + "|" +
+      layout_key(weight_);  // two primitives that ask for the same layout share their weights
   packed_ = signature.prepared.get<PackedWeights>(key, [&] {
     std::optional<FoldedNorm> norm;
     if (op.norm) norm = fold_batch_norm(inputs.subspan(2, 4), op.eps);

@@ -9,6 +9,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/cpu/compile.h"
+#include "kernels/cpu/onednn_api.h"
 #include "kernels/memory.h"
 #include "kernels/ops/fused_conv3d.h"
 

@@ -29,10 +29,9 @@ class PatchKernel final : public OnednnKernel {
     const memory::desc patches({pixels, taps * in}, type, memory::format_tag::ab);
     const memory::desc target({pixels, out}, type, memory::format_tag::ab);
     const memory::desc weight({taps * in, out}, type, memory::format_tag::any);
-    const memory::desc bias({1, out}, memory::data_type::f32, memory::format_tag::ab);
-    const dnnl::matmul::desc product = op.norm ? dnnl::matmul::desc(patches, weight, bias, target)
-                                               : dnnl::matmul::desc(patches, weight, target);
-    adopt<dnnl::matmul>({product, epilogue(op), cpu_engine()});
+    memory::desc bias;
+    if (op.norm) bias = {{1, out}, memory::data_type::f32, memory::format_tag::ab};
+    adopt<dnnl::matmul>(propose_product(patches, weight, bias, target, epilogue(op), cpu_engine()));
 
     std::vector<PackPart> parts;  // tap by tap: (I,O) of the stored (O,I,1,kh,kw)
     for (std::int64_t tap = 0; tap < taps; ++tap) {
