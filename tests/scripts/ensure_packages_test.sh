@@ -8,7 +8,7 @@ failures=0
 
 # The only programs that the function sees: real tools, and these five.
 mkdir "$work/bin"
-for tool in bash basename cat cut dirname env grep mkdir nproc sed sort tail; do
+for tool in bash basename cat cut dirname env grep mkdir nproc sed sleep sort tail; do
   ln -s "$(command -v "$tool")" "$work/bin/$tool"
 done
 fake() {
@@ -22,9 +22,21 @@ fake apt-cache <<<'if [[ -e $STATE/lists ]]; then echo "  Candidate: 1.0"; else 
 fake apt-get <<'END'
 echo "apt-get $*" >>"$STATE/calls"
 [[ $DEBIAN_FRONTEND == noninteractive ]] || exit 9
+[[ $LC_ALL == C ]] || exit 9
+if [[ -s $STATE/locked ]]; then # as often as the file has lines
+  sed -i 1d "$STATE/locked"
+  echo "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt-get)" >&2
+  exit 100
+fi
 case $1 in
   update) echo fresh >"$STATE/lists" ;;
-  install) [[ ! -e $STATE/broken && $(cat "$STATE/lists") == fresh ]] || { echo "E: unable to fetch" >&2; exit 100; } ;;
+  install)
+    if [[ -e $STATE/broken ]]; then
+      cat "$STATE/broken" >&2
+      exit 100
+    fi
+    [[ $(cat "$STATE/lists") == fresh ]] || { echo "E: Unable to locate package" >&2; exit 100; }
+    ;;
 esac
 END
 
@@ -43,7 +55,7 @@ start() {
 expect() {
   local name=$1 status=$2 calls=$3 pattern=$4 found=0 output
   shift 4
-  output=$(PATH=$work/bin bash -c 'source "$1"; root=$2; shift 2; ensure_packages "$@"' demo \
+  output=$(PATH=$work/bin bash -c 'source "$1"; root=$2; apt_patience=2; shift 2; ensure_packages "$@"' demo \
     "$here/../../scripts/lib.sh" "$work/root" "$@" 2>&1) || found=$?
   if [[ $found != "$status" || $(cat "$STATE/calls") != "$calls" || ! $output =~ $pattern ]]; then
     printf 'FAILED %s\n  status %s, expected %s\n  calls:\n%s\n  output:\n%s\n' "$name" "$found" "$status" \
@@ -70,15 +82,37 @@ echo stale >"$STATE/lists"
 expect "lists are older than the archive" 0 "$install cmake"$'\n'"apt-get update -qq"$'\n'"$install cmake" \
   '^== installing cmake$' cmake
 
+tries="$install cmake"$'\n'"apt-get update -qq"$'\n'"$install cmake"
+# broken SENTENCE-OF-APT: a machine whose package lists are fine and where installing fails.
+broken() {
+  start
+  echo "$1" >"$STATE/broken"
+}
+
+broken "E: Failed to fetch http://deb.debian.org/debian/pool/main/c/cmake/cmake.deb"
+expect "the archive cannot be reached" 1 "$tries" \
+  'Failed to fetch.*the archive cannot be reached.*by hand, as root: apt-get install -y cmake' cmake
+
+broken "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem."
+expect "an installation was cut off" 1 "$tries" '== an earlier .* cut off half way; as root, run dpkg --configure -a' cmake
+
+broken "E: You don't have enough free space in /var/cache/apt/archives/."
+expect "the disk is full" 1 "$tries" '== there is no space left on the disk' cmake
+
 start
-touch "$STATE/broken"
-expect "the archive cannot be reached" 1 "$install cmake"$'\n'"apt-get update -qq"$'\n'"$install cmake" \
-  'unable to fetch.*by hand: apt-get install -y cmake' cmake
+printf '1\n' >"$STATE/locked"
+expect "another process uses apt for a while" 0 "$install cmake"$'\n'"$install cmake" \
+  '^== installing cmake.== waiting for another process that installs packages$' cmake
+
+start
+printf '1\n2\n3\n4\n' >"$STATE/locked"
+expect "another process uses apt for too long" 1 "$install cmake"$'\n'"$install cmake" \
+  'another process has been installing packages for 2 seconds; try again' cmake
 
 start
 echo 1000 >"$STATE/uid"
 expect "another user than root, with sudo" 0 \
-  "sudo env DEBIAN_FRONTEND=noninteractive $install cmake"$'\n'"$install cmake" '^== installing cmake$' cmake
+  "sudo env DEBIAN_FRONTEND=noninteractive LC_ALL=C $install cmake"$'\n'"$install cmake" '^== installing cmake$' cmake
 
 start
 echo 1000 >"$STATE/uid"
@@ -89,4 +123,4 @@ start
 rm "$work/bin/apt-get"
 expect "another system" 0 "" 'not a Debian system.*: g\+\+ cmake$' g++ cmake
 
-((failures == 0)) && echo "8 cases passed"
+((failures == 0)) && echo "12 cases passed"

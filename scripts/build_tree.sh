@@ -1,0 +1,53 @@
+# Folders of builds: whether one can be made, and when what is in one is of no use any more; sourced by lib.sh.
+
+# Fails with a sentence where nothing can be built: in folders that cannot be written to, or whose programs do not run.
+ensure_build_folder() {
+  local probe=$root/build/log/probe.$$
+  if ! mkdir -p "$root/build/log" 2>/dev/null || ! printf '#!/bin/sh\n' 2>/dev/null >"$probe"; then
+    rm -f "$probe" 2>/dev/null || true
+    die "$root/build cannot be written to: it belongs to another user, its file system is read-only, or the disk is full"
+  fi
+  chmod +x "$probe"
+  if ! "$probe" 2>/dev/null; then
+    rm -f "$probe"
+    die "programs in $root/build cannot be run (its file system is mounted noexec): copy the sources to another place"
+  fi
+  rm -f "$probe"
+}
+
+# What a build depends on and neither CMake nor ninja notices when it changes: the place of the sources, the system, the
+# compilers, the GPUs.
+build_identity() {
+  local program
+  echo "$root"
+  sed -n -E 's/^(ID|VERSION_ID)=//p' /etc/os-release 2>/dev/null || true
+  for program in c++ clang++ nvcc; do
+    command -v "$program" || continue
+    "$program" --version || true
+  done
+  nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null || true
+}
+
+# is_configured BUILD: the last configuration came to its end, and with what is here now. Not so that BUILD/CMakeCache.txt
+# exists, which CMake also leaves behind when it fails.
+is_configured() { [[ -e $1/configured_with && $(<"$1/configured_with") == "$(build_identity)" ]]; }
+
+# configure_tree BUILD LOG ARGUMENT...: cmake -S root -B BUILD ARGUMENT...; begins anew where BUILD was made with something
+# else, and where CMake refuses what is there (a cache that was cut off, or that belongs to another folder).
+configure_tree() {
+  local build=$1 log=$2
+  shift 2
+  local command=(cmake -S "$root" -B "$build" "$@")
+  if [[ -e $build/configured_with ]] && ! is_configured "$build"; then
+    say "the compiler, the system or the place of the sources has changed: building anew in $build"
+    find "$build" -mindepth 1 -delete
+  fi
+  rm -f "$build/configured_with"
+  if [[ ! -e $build/CMakeCache.txt ]]; then
+    quietly "$log" "${command[@]}" || return
+  elif ! "${command[@]}" >"$log" 2>&1; then
+    rm -rf "$build/CMakeCache.txt" "$build/CMakeFiles"
+    quietly "$log" "${command[@]}" || return
+  fi
+  build_identity >"$build/configured_with"
+}
