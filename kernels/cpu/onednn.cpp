@@ -65,7 +65,7 @@ dnnl::primitive_attr epilogue(const ops::FusedConv3d& op) {
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   dnnl::post_ops after;
   if (op.residual) after.append_sum(1.0F);
-  if (op.relu) after.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+  if (op.relu) append_relu(after);
   attributes.set_post_ops(after);
   return attributes;
 }

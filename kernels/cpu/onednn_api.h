@@ -67,6 +67,15 @@ inline dnnl::matmul::primitive_desc propose_product(
 #endif
 }
 
+/// Zeroes what is negative, after what is in `after` already.
+inline void append_relu(dnnl::post_ops& after) {
+#if DNNL_VERSION_MAJOR < 3
+  after.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+#else
+  after.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+#endif
+}
+
 /// Copies `from` to `to` in its layout and type, multiplied by the factor of its place in the dimensions of
 /// `mask`. No factors: 1.
 inline void reorder_scaled(const dnnl::stream& stream, dnnl::memory& from, dnnl::memory& to, int mask,
