@@ -1,6 +1,7 @@
 // 8-bit RGB images: what video decoders give and what preprocessing works on.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -28,7 +29,8 @@ struct BasicImageView {
   [[nodiscard]] Byte* row(int y) const { return data + y * stride; }
 
   // NOLINTNEXTLINE(google-explicit-constructor): every mutable view is a read-only one
-  operator BasicImageView<const Byte>() const requires(!std::is_const_v<Byte>) {
+  template <std::same_as<const Byte> Other>
+  operator BasicImageView<Other>() const {
     return {data, size, stride};
   }
 };

@@ -46,10 +46,10 @@ using AnyOp = std::variant<ops::Conv3d,              //
 /// Calls visit(std::type_identity<Op>{}) for every operation of the list.
 template <class Visit>
 void for_each_op(const Visit& visit) {
-  [&]<std::size_t... I>(std::index_sequence<I...>) {
+  const auto visit_all = [&]<std::size_t... I>(std::index_sequence<I...>) {
     (visit(std::type_identity<std::variant_alternative_t<I, AnyOp>>{}), ...);
-  }
-  (std::make_index_sequence<std::variant_size_v<AnyOp>>{});
+  };
+  visit_all(std::make_index_sequence<std::variant_size_v<AnyOp>>{});
 }
 
 inline std::string_view name_of(const AnyOp& op) {

@@ -37,8 +37,8 @@ std::optional<Number> parse_number(std::string_view text, Format... format) {
 
 /// A field as it may stand in a line.
 std::string field(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' '; };
+  std::replace_if(text.begin(), text.end(), is_control, ' ');
   return text;
 }
 

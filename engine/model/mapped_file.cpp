@@ -39,7 +39,7 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   const auto system_error = [&] { return refuse(std::generic_category().message(errno)); };
   const Descriptor file(path);
   if (file.get() < 0) return system_error();
-  struct ::stat status {};
+  struct ::stat status = {};
   if (::fstat(file.get(), &status) != 0) return system_error();
   if (S_ISDIR(status.st_mode)) return refuse("it is a folder");
   if (!S_ISREG(status.st_mode)) return refuse("it is not a regular file");

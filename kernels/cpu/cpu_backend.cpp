@@ -19,8 +19,8 @@ namespace {
 
 /// Whether the CPU has code for operations of that type.
 template <class Op>
-constexpr bool has_kernel = requires(const Op& op, const Signature& signature) {
-  cpu::compile(op, signature);
+concept HasKernel = requires(const Op& op, const Signature& signature) {
+  cpu::compile(op, signature);  // declared in compile.h
 };
 
 }  // namespace
@@ -29,14 +29,14 @@ bool CpuBackend::supports(const AnyOp& op) const {
   if (const auto* conv = std::get_if<ops::FusedConv3d>(&op)) {
     return conv->shift_fold == 0 && !conv->one_frame_residual;
   }
-  return std::visit([]<class Op>(const Op&) { return has_kernel<Op>; }, op);
+  return std::visit([]<class Op>(const Op&) { return HasKernel<Op>; }, op);
 }
 
 std::unique_ptr<Kernel> CpuBackend::compile(const AnyOp& op, const Signature& signature) const {
   enter_thread();  // what is compiled depends on the number of threads
   return std::visit(
       [&]<class Op>(const Op& o) -> std::unique_ptr<Kernel> {
-        if constexpr (has_kernel<Op>) {
+        if constexpr (HasKernel<Op>) {
           if (supports(op)) return cpu::compile(o, signature);
         }
         throw Error("The device 'cpu' does not run this form of the operation " + std::string(Op::name) +

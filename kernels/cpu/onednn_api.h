@@ -2,11 +2,10 @@
 // Nothing else asks for its version.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <unordered_map>
 #include <vector>
 
 #include <dnnl.hpp>
@@ -25,29 +24,15 @@ class ConvolutionProposals {
  public:
   using Proposal = dnnl::convolution_forward::primitive_desc;
 
-  ConvolutionProposals(const ConvolutionTask& task, const dnnl::engine& engine)
-#if DNNL_VERSION_MAJOR < 3
-      : operation_(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, task.source,
-                   task.weight, task.bias, task.target, task.stride, task.padding, task.padding),
-        current_(operation_, task.attributes, engine){}
-#else
-      : current_(engine, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, task.source,
-                 task.weight, task.bias, task.target, task.stride, task.padding, task.padding,
-                 task.attributes) {
-  }
-#endif
-        ConvolutionProposals(const ConvolutionProposals&) = delete;
+  ConvolutionProposals(const ConvolutionTask& task, const dnnl::engine& engine);
+  ConvolutionProposals(const ConvolutionProposals&) = delete;
   ConvolutionProposals& operator=(const ConvolutionProposals&) = delete;
 
-  /// Oversees no copies: oneDNN 3 changes a proposal in place when it goes on.
-  [[nodiscard]] const Proposal& current() const {
-    return current_;
-  }
+  /// A copy does not outlive next(): oneDNN 3 changes the proposal in place.
+  [[nodiscard]] const Proposal& current() const { return current_; }
 
   /// Goes on to the next proposal; false, and nothing changes, after the last.
-  bool next() {
-    return current_.next_impl();
-  }
+  bool next() { return current_.next_impl(); }
 
  private:
 #if DNNL_VERSION_MAJOR < 3
@@ -55,6 +40,18 @@ class ConvolutionProposals {
 #endif
   Proposal current_;
 };
+
+#if DNNL_VERSION_MAJOR < 3
+inline ConvolutionProposals::ConvolutionProposals(const ConvolutionTask& task, const dnnl::engine& engine)
+    : operation_(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, task.source,
+                 task.weight, task.bias, task.target, task.stride, task.padding, task.padding),
+      current_(operation_, task.attributes, engine) {}
+#else
+inline ConvolutionProposals::ConvolutionProposals(const ConvolutionTask& task, const dnnl::engine& engine)
+    : current_(engine, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, task.source,
+               task.weight, task.bias, task.target, task.stride, task.padding, task.padding,
+               task.attributes) {}
+#endif
 
 /// The product of matrices, source by weight. Without a bias, `bias` is empty.
 inline dnnl::matmul::primitive_desc propose_product(
@@ -123,20 +120,34 @@ inline std::string layout_key(const dnnl::memory::desc& desc) {
 /// Instruction sets that oneDNN tells apart, as it names them.
 inline std::string_view name_of(dnnl::cpu_isa isa) {
   using dnnl::cpu_isa;
-  static constexpr std::pair<cpu_isa, std::string_view> names[] {
-    {cpu_isa::sse41, "sse41"}, {cpu_isa::avx, "avx"}, {cpu_isa::avx2, "avx2"},
-        {cpu_isa::avx2_vnni, "avx2_vnni"}, {cpu_isa::avx512_core, "avx512_core"},
-        {cpu_isa::avx512_core_vnni, "avx512_core_vnni"}, {cpu_isa::avx512_core_bf16, "avx512_core_bf16"},
-        {cpu_isa::avx512_core_amx, "avx512_core_amx"},
+  switch (isa) {
+    case cpu_isa::sse41:
+      return "sse41";
+    case cpu_isa::avx:
+      return "avx";
+    case cpu_isa::avx2:
+      return "avx2";
+    case cpu_isa::avx2_vnni:
+      return "avx2_vnni";
+    case cpu_isa::avx512_core:
+      return "avx512_core";
+    case cpu_isa::avx512_core_vnni:
+      return "avx512_core_vnni";
+    case cpu_isa::avx512_core_bf16:
+      return "avx512_core_bf16";
+    case cpu_isa::avx512_core_amx:
+      return "avx512_core_amx";
 #if DNNL_VERSION_MAJOR >= 3
-        {cpu_isa::avx2_vnni_2, "avx2_vnni_2"}, {cpu_isa::avx512_core_fp16, "avx512_core_fp16"},
-        {cpu_isa::avx512_core_amx_fp16, "avx512_core_amx_fp16"},
+    case cpu_isa::avx2_vnni_2:
+      return "avx2_vnni_2";
+    case cpu_isa::avx512_core_fp16:
+      return "avx512_core_fp16";
+    case cpu_isa::avx512_core_amx_fp16:
+      return "avx512_core_amx_fp16";
 #endif
-  };
-  for (const auto& [value, name] : names) {
-    if (value == isa) return name;
+    default:
+      return "other instruction set";
   }
-  return "other instruction set";
 }
 
 }  // namespace tpn::cpu

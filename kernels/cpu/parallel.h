@@ -32,7 +32,8 @@ void parallel_for(std::int64_t count, std::int64_t grain, const Body& body) {
   char fork = 0, join = 0;
   __tsan_release(&fork);
 #endif
-#pragma omp parallel for schedule(static) num_threads(static_cast <int>(parts))
+  const int threads = static_cast<int>(parts);
+#pragma omp parallel for schedule(static) num_threads(threads)
   for (std::int64_t part = 0; part < parts; ++part) {
 #ifdef __SANITIZE_THREAD__
     __tsan_acquire(&fork);

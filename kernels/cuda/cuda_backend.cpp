@@ -12,8 +12,8 @@ namespace {
 
 /// Whether CUDA has code for operations of that type.
 template <class Op>
-constexpr bool has_kernel = requires(const Op& op, const Signature& signature) {
-  cuda::compile(op, signature);
+concept HasKernel = requires(const Op& op, const Signature& signature) {
+  cuda::compile(op, signature);  // declared in compile.h
 };
 
 /// Whether an operation's output is an activation, (N,T,H,W,C), and no dense matrix: (N,C) or (N,K).
@@ -45,11 +45,11 @@ bool CudaBackend::supports(DType dtype) const {
 }
 
 bool CudaBackend::supports(const AnyOp& op) const {
-  return std::visit([]<class Op>(const Op&) { return has_kernel<Op>; }, op);
+  return std::visit([]<class Op>(const Op&) { return HasKernel<Op>; }, op);
 }
 
 bool CudaBackend::writes_slices(const AnyOp& op) const {
-  return std::visit([]<class Op>(const Op&) { return has_kernel<Op> && makes_activation<Op>; }, op);
+  return std::visit([]<class Op>(const Op&) { return HasKernel<Op> && makes_activation<Op>; }, op);
 }
 
 std::unique_ptr<Kernel> CudaBackend::compile(const AnyOp& op, const Signature& signature) const {
@@ -60,7 +60,7 @@ std::unique_ptr<Kernel> CudaBackend::compile(const AnyOp& op, const Signature& s
           return selector_ ? selector_->select(o, signature) : cuda::compile(o, signature);
         } else if constexpr (std::is_same_v<Op, ops::Conv3d>) {
           return selector_ ? selector_->select({.conv = o}, signature) : cuda::compile(o, signature);
-        } else if constexpr (has_kernel<Op>) {
+        } else if constexpr (HasKernel<Op>) {
           return cuda::compile(o, signature);
         } else {
           throw Error("The device 'cuda' does not run the operation " + std::string(Op::name) + ".");

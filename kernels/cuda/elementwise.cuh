@@ -49,7 +49,7 @@ struct Floats {
     for (int i = 0; i < Count / 4; ++i) part[i] = load_vector<4>(from + 4 * i);
   }
   __device__ __forceinline__ float operator[](int i) const {
-    return part[i / 4][i % 4];
+    return part[i / 4][i % 4];  // a register: i is known once loops are unrolled
   }
 };
 

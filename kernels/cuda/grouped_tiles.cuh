@@ -81,15 +81,15 @@ class FmaTile {
     }
   }
 
-  __device__ __forceinline__ static TilePlace place(int i) {
+  [[nodiscard]] __device__ __forceinline__ static TilePlace place(int i) {
     return {warp() * runs + i, lane()};
   }
 
  private:
-  __device__ __forceinline__ static int lane() {
+  [[nodiscard]] __device__ __forceinline__ static int lane() {
     return static_cast<int>(threadIdx.x) % warp_size;
   }
-  __device__ __forceinline__ static int warp() {
+  [[nodiscard]] __device__ __forceinline__ static int warp() {
     return static_cast<int>(threadIdx.x) / warp_size;
   }
 

@@ -151,8 +151,8 @@ __global__ void __launch_bounds__(Tile::threads, Tile::resident) mma_conv3d(cons
   float sum[Tile::warp_rows / 16][Tile::warp_columns / 8][4] = {};
 
   {
-    Loader loader(
-        p, block, thread, [](int row) { return row; }, Loader::pass_rows);
+    const auto same_row = [](int row) { return row; };
+    Loader loader(p, block, thread, same_row, Loader::pass_rows);
     const MmaReader<Tile, Loader> reader(lane, warp_row, warp_column);
     MmaFragments<Tile> fragments[2];
 

@@ -99,7 +99,7 @@ class Ring {
   }
   /// A phase of it ends when the buffer's step has come...
   [[nodiscard]] __device__ __forceinline__ PhaseBarrier& full(int buffer) const {
-    return barriers_[buffer];
+    return barriers_[buffer];  // the first Tile::stages of them
   }
   /// ... and when all warps are done with it.
   [[nodiscard]] __device__ __forceinline__ PhaseBarrier& empty(int buffer) const {

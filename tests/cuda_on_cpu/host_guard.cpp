@@ -70,7 +70,7 @@ void on_fault(int signal, siginfo_t* info, void* context) {
 
 void install_fault_handler() {
   static const bool installed = [] {
-    struct sigaction action {};
+    struct sigaction action = {};
     action.sa_sigaction = &on_fault;
     action.sa_flags = SA_SIGINFO | SA_NODEFER;
     return sigaction(SIGSEGV, &action, &previous_action) == 0;

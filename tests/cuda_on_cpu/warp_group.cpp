@@ -246,7 +246,7 @@ void WarpGroups::compute(Group& group, std::uint64_t end) {
       ++count;
     }
     const std::size_t depth = count * slice_elements;
-    const auto gather = [&](std::vector<std::uint16_t>& elements, Matrix Product::*matrix, int row_count) {
+    const auto gather = [&](std::vector<std::uint16_t>& elements, auto matrix, int row_count) {
       const auto rows = static_cast<std::size_t>(row_count);
       elements.resize(rows * depth);
       for (std::size_t i = 0; i < count; ++i) {

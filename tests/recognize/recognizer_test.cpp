@@ -230,14 +230,9 @@ TEST(Recognizer, NamesWhatIsWrong) {
   expect_mentions(error_of([&] { recognizer.classify(FrameSequence{}); }), "frames");
   const std::vector<float> values(96);
   expect_mentions(error_of([&] { recognizer.classify(ViewTensor{values, {1, 3, 4, 4, 4}}); }), "96");
-  expect_mentions(error_of([&] {
-                    recognizer.classify(ViewTensor{values, {1, 2, 3, 4, 4}});
-                  }),
-                  "(views, 3, T, H, W)");
-  expect_mentions(error_of([&] {
-                    recognizer.classify(ViewTensor{{}, {0, 3, 4, 4, 4}});
-                  }),
-                  "(views, 3, T, H, W)");
+  const ViewTensor channels_first{values, {1, 2, 3, 4, 4}}, no_views{{}, {0, 3, 4, 4, 4}};
+  expect_mentions(error_of([&] { recognizer.classify(channels_first); }), "(views, 3, T, H, W)");
+  expect_mentions(error_of([&] { recognizer.classify(no_views); }), "(views, 3, T, H, W)");
   const std::vector<float> six_segments(std::size_t{3} * 6 * 32 * 32);
   expect_mentions(error_of([&] {
                     Recognizer(Model::load(tsm.path()), test::one_thread())
@@ -283,11 +278,8 @@ TEST(Recognizer, EndsWhenTheCallerThrows) {
   const std::vector<std::string> inputs(4, videos + "gray.mp4");
   const auto refuse = [](auto&&) { throw std::runtime_error("enough"); };
   EXPECT_EQ(error_of([&] { recognizer.classify_all(inputs, refuse); }), "enough");
-  EXPECT_EQ(error_of([&] {
-              recognizer.classify_all(
-                  inputs, [](Outcome&&) {}, refuse);
-            }),
-            "enough");
+  const auto accept = [](Outcome&&) {};
+  EXPECT_EQ(error_of([&] { recognizer.classify_all(inputs, accept, refuse); }), "enough");
   EXPECT_EQ(recognizer.classify(inputs[0]).views(), 9);
 }
 
