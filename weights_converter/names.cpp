@@ -61,7 +61,7 @@ std::size_t match(std::string_view text, std::string_view pattern, std::string_v
   return at;
 }
 
-std::string apply(const Rule& rule, const std::string& name) {
+std::string renamed(const Rule& rule, const std::string& name) {
   for (std::size_t start = 0; start < name.size(); ++start) {
     std::string_view digits;
     const std::size_t length = match(std::string_view(name).substr(start), rule.from, digits);
@@ -81,7 +81,7 @@ std::string apply(const Rule& rule, const std::string& name) {
 
 std::string apply_all(std::span<const Rule> rules, std::string_view name) {
   std::string result(name);
-  for (const Rule& rule : rules) result = apply(rule, result);
+  for (const Rule& rule : rules) result = renamed(rule, result);
   return result;
 }
 
