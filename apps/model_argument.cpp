@@ -28,7 +28,7 @@ bool is_checkpoint(const std::filesystem::path& file) {
 }
 
 std::optional<struct ::stat> status_of(const std::filesystem::path& file) {
-  struct ::stat status {};
+  struct ::stat status = {};
   return ::stat(file.c_str(), &status) == 0 ? std::optional(status) : std::nullopt;
 }
 

@@ -63,7 +63,10 @@ TEST_F(CountedPool, KeepsTheLastThree) {
 
 TEST_F(CountedPool, GivesUpWhatIsUnusedWhenMemoryRunsOut) {
   most_ = 2;
-  { const auto a = pool_->take(10), b = pool_->take(10); }
+  {
+    const auto a = pool_->take(10);
+    const auto b = pool_->take(10);
+  }
   EXPECT_EQ(alive_, 2);
   const auto large = pool_->take(1000);
   EXPECT_EQ(large->bytes(), 1000U);

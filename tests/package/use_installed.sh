@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Usage: use_installed.sh BUILD_DIR CMAKE CXX VERSION LIBDIR
+# Usage: use_installed.sh BUILD_DIR CMAKE CXX VERSION LIBDIR GENERATOR
 # Installs BUILD_DIR, moves the result elsewhere (so that no path of the first place may matter), builds the program in
 # consumer/ against it once through the CMake package and once through pkg-config, and runs both on a model.
 set -euo pipefail
-build=$1 cmake=$2 cxx=$3 version=$4 libdir=$5
+build=$1 cmake=$2 cxx=$3 version=$4 libdir=$5 generator=$6
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -30,7 +30,7 @@ fi
 
 "$prefix/bin/tpn_convert" --random "$here/tiny.json" --seed 1 "$work/tiny.safetensors" >"$work/convert.log"
 
-"$cmake" -S "$here/consumer" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_COMPILER="$cxx" \
+"$cmake" -S "$here/consumer" -B "$work/build" -G "$generator" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_COMPILER="$cxx" \
   -DCMAKE_BUILD_TYPE=Release >"$work/configure.log"
 "$cmake" --build "$work/build" >"$work/build.log" || { cat "$work/build.log" >&2; exit 1; }
 from_cmake=$("$work/build/consumer" "$work/tiny.safetensors")

@@ -67,9 +67,8 @@ TEST(FrameConverter, KnowsWhatRangeLumaHas) {
 // A step of chroma lies between rows 15 and 16, and so the transition is symmetric about it.
 TEST(FrameConverter, TakesChromaToLieHalfwayBetweenRows) {
   const auto step = [](int row) { return row < RowsOfColor::side / 4 ? 108 : 148; };
-  const auto red = RowsOfColor(
-                       AVCOL_RANGE_MPEG, [](int) { return 126; }, step)
-                       .red(true);
+  const auto gray = [](int) { return 126; };
+  const auto red = RowsOfColor(AVCOL_RANGE_MPEG, gray, step).red(true);
   EXPECT_NEAR(red.back() - red.front(), 40 * 1.596, 3);
   for (std::size_t i = 0; i < 16; ++i) {
     EXPECT_NEAR(red[15 - i] + red[16 + i], red.front() + red.back(), 3) << i << " rows from the step";

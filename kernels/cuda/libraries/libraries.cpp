@@ -14,14 +14,14 @@
 namespace tpn::cuda {
 
 std::vector<Library> libraries() {
-  return {
+  std::vector<Library> found;
 #if defined(TPN_CUDNN)
-    {"cuDNN", cudnn_candidates, cudnn_version},
+  found.push_back({"cuDNN", cudnn_candidates, cudnn_version});
 #endif
 #if defined(TPN_CUBLASLT)
-        {"cuBLASLt", cublaslt_candidates, cublaslt_version},
+  found.push_back({"cuBLASLt", cublaslt_candidates, cublaslt_version});
 #endif
-  };
+  return found;
 }
 
 Kernels library_candidates(std::span<const Library> libraries, const ops::FusedConv3d& op,
