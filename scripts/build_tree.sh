@@ -32,12 +32,12 @@ build_identity() {
 # exists, which CMake also leaves behind when it fails.
 is_configured() { [[ -e $1/configured_with && $(<"$1/configured_with") == "$(build_identity)" ]]; }
 
-# configure_tree BUILD LOG ARGUMENT...: cmake -S root -B BUILD ARGUMENT...; begins anew where BUILD was made with something
-# else, and where CMake refuses what is there (a cache that was cut off, or that belongs to another folder).
+# configure_tree SOURCE BUILD LOG ARGUMENT...: cmake -S SOURCE -B BUILD ARGUMENT...; begins anew where BUILD was made with
+# something else, and where CMake refuses what is there (a cache that was cut off, or that belongs to another folder).
 configure_tree() {
-  local build=$1 log=$2
-  shift 2
-  local command=(cmake -S "$root" -B "$build" "$@")
+  local source=$1 build=$2 log=$3
+  shift 3
+  local command=(cmake -S "$source" -B "$build" "$@")
   if [[ -e $build/configured_with ]] && ! is_configured "$build"; then
     say "the compiler, the system or the place of the sources has changed: building anew in $build"
     find "$build" -mindepth 1 -delete
