@@ -1,9 +1,8 @@
 #include "engine/video/image_decoder.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <memory>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
@@ -11,18 +10,6 @@
 #include "engine/video/webp.h"
 
 namespace tpn {
-namespace {
-
-struct CloseFile {
-  void operator()(std::FILE* file) const noexcept { std::fclose(file); }
-};
-
-std::string reason() {
-  return std::generic_category().message(errno);
-}
-
-}  // namespace
-
 ImageDecoder::ImageDecoder(std::int64_t max_pixels)
     : max_pixels_(max_pixels), png_(AV_CODEC_ID_PNG), bmp_(AV_CODEC_ID_BMP) {}
 
@@ -37,18 +24,21 @@ ImageDecoder::Kind ImageDecoder::kind_of(std::span<const std::byte> bytes) {
 }
 
 Result<std::span<const std::byte>> ImageDecoder::read(const std::filesystem::path& path) {
-  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rb"));
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Failure{std::generic_category().message(errno != 0 ? errno : EIO)};
   std::error_code error;
   const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (!file || error) return Failure{file ? error.message() : reason()};
+  if (error) return Failure{error.message()};
   if (size == 0) return Failure{"the file is empty"};
   // No more than pictures of eight bytes a pixel that are not compressed, and what goes with them.
   const std::uintmax_t most = static_cast<std::uintmax_t>(max_pixels_) * 8 + (std::uintmax_t{16} << 20);
   if (size > most) return Failure{"the file is larger than any image within the limit of pixels"};
   const auto bytes = static_cast<std::size_t>(size);
   if (file_.bytes() < bytes + padding) file_ = HostBuffer(bytes + padding + bytes / 4);
-  const std::size_t got = std::fread(file_.data(), 1, bytes, file.get());
-  if (std::ferror(file.get()) != 0) return Failure{reason()};
+  file.read(reinterpret_cast<char*>(file_.data()), static_cast<std::streamsize>(bytes));
+  if (file.bad()) return Failure{"the file cannot be read"};
+  const auto got = static_cast<std::size_t>(file.gcount());
   std::memset(file_.data() + got, 0, padding);
   return std::span<const std::byte>(file_.data(), got);
 }

@@ -1,7 +1,6 @@
 #include "engine/video/image_series.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -9,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/video/image_kind.h"
 #include "engine/video/media_names.h"
 #include "engine/video/natural_order.h"
 #include "kernels/error.h"
@@ -59,14 +59,11 @@ std::optional<std::uint64_t> value_of(const std::string& digits) {
   return std::stoull(digits);
 }
 
-enum class Role : std::uint8_t { unknown, frames, other };
-
 struct Series {
   std::vector<const Name*> images;  // in order
   std::size_t number = 0;           // which number of the names counts the frames
   bool numbered = false;
-  Role role = Role::unknown;
-  std::string what;  // "optical flow"
+  std::string kind;  // "optical flow"; empty for what may be frames
 
   [[nodiscard]] std::size_t size() const { return images.size(); }
   [[nodiscard]] const std::string& digits(std::size_t i) const { return images[i]->numbers[number]; }
@@ -85,59 +82,6 @@ struct Series {
     return text.replace(first.begins[number], digits(0).size(), conversion);
   }
 };
-
-/// Lower-case words of a shape: letters without anything between them.
-std::set<std::string> words_of(std::string_view shape) {
-  std::set<std::string> words;
-  std::string word;
-  for (const char c : std::string(shape) + place) {
-    const char low = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    if (low >= 'a' && low <= 'z') {
-      word += low;
-    } else if (!word.empty()) {
-      words.insert(std::exchange(word, {}));
-    }
-  }
-  return words;
-}
-
-constexpr std::array<std::string_view, 8> frame_words{"img",    "image", "images", "frame",
-                                                      "frames", "rgb",   "color",  "colour"};
-constexpr std::array<std::pair<std::string_view, std::string_view>, 25> other_words{{
-    {"depth", "depth"},          {"disp", "disparity"},
-    {"disparity", "disparity"},  {"mask", "masks"},
-    {"masks", "masks"},          {"matte", "masks"},
-    {"alpha", "masks"},          {"seg", "segments"},
-    {"segm", "segments"},        {"segmentation", "segments"},
-    {"label", "labels"},         {"labels", "labels"},
-    {"annotation", "labels"},    {"normal", "normals"},
-    {"normals", "normals"},      {"ir", "infrared"},
-    {"infrared", "infrared"},    {"thermal", "infrared"},
-    {"heatmap", "heat maps"},    {"pose", "poses"},
-    {"skeleton", "poses"},       {"edge", "edges"},
-    {"edges", "edges"},          {"thumb", "thumbnails"},
-    {"thumbnail", "thumbnails"},
-}};
-
-void find_role(Series& series) {
-  const std::set<std::string> words = words_of(series.images.front()->shape);
-  const auto has = [&](std::string_view word) { return words.contains(std::string(word)); };
-  const bool flow =
-      std::ranges::any_of(words, [](const std::string& word) { return word.find("flow") != word.npos; });
-  if (flow) {
-    // dense_flow calls the image that goes with flow_x and flow_y flow_i.
-    series.role = has("i") || has("img") || has("image") ? Role::frames : Role::other;
-    series.what = "optical flow";
-    return;
-  }
-  for (const auto& [word, what] : other_words) {
-    if (!has(word)) continue;
-    series.role = Role::other;
-    series.what = what;
-    return;
-  }
-  if (std::ranges::any_of(frame_words, has)) series.role = Role::frames;
-}
 
 /// x and y, or u and v, alone in otherwise equal names are the two parts of optical flow.
 void find_flow_pairs(std::span<Series> all) {
@@ -161,10 +105,7 @@ void find_flow_pairs(std::span<Series> all) {
       for (Series& b : all) {
         if (wanted.empty() || b.images.front()->shape != wanted || b.size() != a.size() || a.size() < 2)
           continue;
-        for (Series* series : {&a, &b}) {
-          series->role = Role::other;
-          series->what = "optical flow";
-        }
+        a.kind = b.kind = "optical flow";
       }
     }
   }
@@ -261,13 +202,13 @@ std::vector<Series> find_series(const std::vector<Name>& names) {
   std::vector<Series> all;
   for (const Name& name : names) {
     if (name.numbers.empty()) {
-      all.push_back({{&name}, 0, false, Role::unknown, {}});
+      all.push_back({{&name}, 0, false, {}});
     } else {
       by_shape[name.shape].push_back(&name);
     }
   }
   for (const auto& [shape, group] : by_shape) add_group(group, all);
-  for (Series& series : all) find_role(series);
+  for (Series& series : all) series.kind = kind_by_words(series.images.front()->shape);
   find_flow_pairs(all);
   std::ranges::sort(all, [](const Series& a, const Series& b) {
     return natural_less(a.images.front()->text, b.images.front()->text);
@@ -378,7 +319,7 @@ FrameNames choose_frames(std::vector<std::string> names, const std::string& fold
   std::vector<const Series*> singles;  // images without a series
   std::vector<const Series*> long_ones;
   for (const Series& series : all) {
-    if (all.size() > 1 && series.role == Role::other) {
+    if (all.size() > 1 && !series.kind.empty()) {
       others.push_back(&series);
     } else {
       (series.size() == 1 ? singles : long_ones).push_back(&series);
@@ -388,7 +329,11 @@ FrameNames choose_frames(std::vector<std::string> names, const std::string& fold
     return Error(folder + ": it holds several series of images, and it is not clear which is the video: " +
                  list_of(which, true) + "; say which with --frames '" + which.front()->pattern() + "'.");
   };
-  if (long_ones.empty() && singles.empty() && !others.empty()) throw unclear(others);
+  const auto is_long = [](const Series* series) { return series->size() > 1; };
+  if (long_ones.empty() && (singles.empty() || std::ranges::any_of(others, is_long)) && !others.empty()) {
+    others.insert(others.end(), singles.begin(), singles.end());
+    throw unclear(others);
+  }
   if (long_ones.size() > 1) throw unclear(long_ones);
   if (long_ones.size() == 1 && long_ones.front()->size() <= singles.size()) {
     std::vector<const Series*> both = long_ones;
@@ -408,10 +353,10 @@ FrameNames choose_frames(std::vector<std::string> names, const std::string& fold
     singles.clear();
   }
   if (!others.empty()) {
-    std::set<std::string> whats;
-    for (const Series* series : others) whats.insert(series->what);
+    std::set<std::string> kinds;
+    for (const Series* series : others) kinds.insert(series->kind);
     std::string text;
-    for (const std::string& what : whats) text += (text.empty() ? "" : ", ") + what;
+    for (const std::string& kind : kinds) text += (text.empty() ? "" : ", ") + kind;
     result.warnings.push_back(
         folder + ": " + text + " (" + list_of(others, false) + ") was left out; the frames are " +
         (long_ones.empty() ? result.names.front() : long_ones.front()->pattern()) + ".");

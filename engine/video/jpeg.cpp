@@ -1,9 +1,10 @@
 #include "engine/video/jpeg.h"
 
+#include <algorithm>
 #include <array>
 #include <csetjmp>
 #include <cstdint>
-#include <cstdio>
+#include <cstdio>  // jpeglib.h needs it
 #include <string_view>
 
 #include <jerror.h>
@@ -29,7 +30,7 @@ struct JpegDecoder::State {
   [[noreturn]] static void fail(j_common_ptr info) {
     State& state = of(info);
     info->err->format_message(info, state.message.data());
-    std::longjmp(state.home, 1);
+    std::longjmp(state.home, 1);  // NOLINT(cert-err52-cpp): as libjpeg demands
   }
   static void note(j_common_ptr info, int level) {
     State& state = of(info);
@@ -43,8 +44,11 @@ struct JpegDecoder::State {
     constexpr int most_scans = 1000;
     State& state = of(info);
     if (state.info.input_scan_number <= most_scans) return;
-    std::snprintf(state.message.data(), state.message.size(), "it has more than %d scans", most_scans);
-    std::longjmp(state.home, 1);
+    constexpr std::string_view reason = "it has more than 1000 scans";
+    static_assert(reason.size() < std::tuple_size_v<decltype(state.message)>);
+    std::ranges::copy(reason, state.message.data());
+    state.message[reason.size()] = '\0';
+    std::longjmp(state.home, 1);  // NOLINT(cert-err52-cpp): as libjpeg demands
   }
 
   static bool costs_pixels(const jpeg_error_mgr& errors) {
