@@ -164,7 +164,28 @@ TEST_F(Infer, KeepsUnusualNamesApart) {
   EXPECT_EQ(r.status, 1);
   const std::vector<json> lines = lines_of(r.out);
   ASSERT_EQ(lines.size(), 1U);
-  EXPECT_TRUE(contains(lines[0].at("input"), "a \"b\"\n"));
+  // JSON holds UTF-8 only; where people read, the name is as it was given.
+  EXPECT_TRUE(contains(lines[0].at("input"), "a \"b\"\n\xef\xbf\xbd.mp4")) << lines[0];
+  EXPECT_TRUE(contains(r.error, name)) << r.error;
+}
+
+TEST_F(Infer, ReadsListsAndNamesOfFrames) {
+  const test::ProgramResult empty = run({"@/dev/null"});
+  EXPECT_EQ(empty.status, 0);
+  EXPECT_EQ(empty.out, "");
+  EXPECT_EQ(empty.error, "tpn_infer: warning: /dev/null names no videos.\n");
+  const std::string with_nul =
+      videos + std::string("gray.mp4\0", 9) + videos + std::string("frames/png\0", 11);
+  const test::ProgramResult r = run({"-", "--null", "--frames", "img_%d.png", "--views", "1x1"}, with_nul);
+  EXPECT_EQ(r.status, 0) << r.error;
+  ASSERT_EQ(lines_of(r.out).size(), 2U);
+  EXPECT_EQ(lines_of(r.out)[1].at("frames"), 12);
+  const test::ProgramResult absent = run({videos + "frames/png", "--frames", "frame_%05d.png"});
+  EXPECT_EQ(absent.status, 1);
+  EXPECT_TRUE(contains(absent.error, "none of its 12 files is named like frame_%05d.png.")) << absent.error;
+  const test::ProgramResult nonsense = run({videos + "frames/png", "--frames", "img_%s.png"});
+  EXPECT_EQ(nonsense.status, 2);
+  EXPECT_TRUE(contains(nonsense.error, "img_%05d.jpg")) << nonsense.error;
 }
 
 TEST_F(Infer, TellsUsageErrors) {

@@ -111,6 +111,7 @@ TEST(FrameNames, SeveralSeriesAreUnclear) {
       refusal(series("img_%04d.jpg", 1, 3) + series("img_%04d.png", 1, 3)),
       "clip: it holds several series of images, and it is not clear which is the video: img_%04d.jpg (3), "
       "img_%04d.png (3); say which with --frames 'img_%04d.jpg'.");
+  EXPECT_NE(refusal(series("flow_x_%d.jpg", 1, 5) + Names{"cover.jpg"}), "taken") << "the cover is no video";
   EXPECT_NE(refusal(series("a%d.jpg", 1, 9) + series("a%02d.jpg", 1, 9)), "taken") << "a1.jpg and a01.jpg";
   EXPECT_NE(refusal(series("a%d.jpg", 1, 2) + Names{"x.jpg", "y.jpg", "z.jpg"}), "taken") << "more singles";
   std::string many = refusal(series("a%d.jpg", 1, 2) + series("b%d.jpg", 1, 2) + series("c%d.jpg", 1, 2) +
