@@ -103,16 +103,25 @@ DecodeReport read_frames(const FrameSource& source, LoadedClips& clips, const Cl
   });
 }
 
+/// As plan_views(); an Error names the video.
+ViewPlan plan_of(std::int64_t frames, const std::string& name, ImageSize size, const SamplingConfig& sampling,
+                 const std::optional<ViewCounts>& counts) {
+  try {
+    return plan_views(frames, size, sampling, counts);
+  } catch (const Error& error) {
+    throw Error(name + ": " + error.what());
+  }
+}
+
 /// `opening_ms` is what opening the source took.
 std::shared_ptr<const LoadedClips> load(const FrameSource& source, const std::string& name,
                                         const SamplingConfig& sampling,
                                         const std::optional<ViewCounts>& counts, const ClipEvents& events,
                                         const FrameKeeping& keeping, double opening_ms) {
-  // A pass that finds fewer frames than expected is repeated with what it found; damage that makes the count
-  // change from pass to pass does not deserve more patience than this.
+  // A pass that finds another number of frames than expected is repeated with what it found; damage that
+  // makes the count change from pass to pass does not deserve more patience than this.
   constexpr int most_passes = 3;
   std::int64_t frames = source.info.frames;
-  std::vector<std::string> corrections;
   double decode_ms = opening_ms;
   double convert_ms = 0;
   double resize_ms = 0;
@@ -120,23 +129,20 @@ std::shared_ptr<const LoadedClips> load(const FrameSource& source, const std::st
     const auto clips = std::make_shared<LoadedClips>();
     clips->info = source.info;
     clips->info.frames = frames;
-    clips->plan = plan_views(frames, clips->info.size, sampling, counts);
+    clips->plan = plan_of(frames, name, source.info.size, sampling, counts);
     clips->frames = make_store(source, clips->plan, keeping);
     if (events.planned) events.planned(clips);
     DecodeReport report = read_frames(source, *clips, events);
     decode_ms += report.decode_ms;
     convert_ms += report.convert_ms;
     resize_ms += clips->resize_ms;
-    if (report.frames >= frames) {
+    if (report.frames == frames) {
       clips->warnings = std::move(report.warnings);
-      clips->warnings.insert(clips->warnings.end(), corrections.begin(), corrections.end());
       clips->decode_ms = decode_ms;
       clips->convert_ms = convert_ms;
       clips->resize_ms = resize_ms;
       return clips;
     }
-    corrections.push_back(name + ": " + std::to_string(frames) + " frames were expected but " +
-                          std::to_string(report.frames) + " could be decoded; clips are taken from these.");
     frames = report.frames;
   }
   throw Error(name + ": its frames cannot be decoded reliably.");

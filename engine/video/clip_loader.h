@@ -41,8 +41,8 @@ struct FrameKeeping {
 
 /// Tells what is ready while the rest is still being decoded. Called on the thread that loads.
 struct ClipEvents {
-  /// Comes first, and once more if fewer frames can be decoded than the file announced: clips that were
-  /// reported before are then void, and `clips` is another object.
+  /// Comes first, and once more if there turn out to be more or fewer frames than the file's data let expect:
+  /// clips that were reported before are then void, and `clips` is another object.
   std::function<void(const std::shared_ptr<const LoadedClips>& clips)> planned;
   /// All frames of a clip are there, so that its views can be filled. Every clip is reported once, in the
   /// order in which they become ready. Until loading returns, only `plan`, `info` and the frames of ready

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/video/container.h"
 #include "engine/video/ffmpeg.h"
 #include "engine/video/frame_converter.h"
 #include "engine/video/video_source.h"
@@ -42,7 +43,6 @@ class FramePass {
   [[nodiscard]] StreamChoice choice() const;
   [[nodiscard]] const AVStream& stream() const { return *format_->streams[stream_index_]; }
   [[nodiscard]] const AVFormatContext& format() const { return *format_; }
-  [[nodiscard]] const char* codec_name() const { return codec_->codec->name; }
 
   /// The next frame in presentation order, valid until the next call; nullptr after the last. Data that the
   /// decoder refuses is skipped and counted.
@@ -52,43 +52,57 @@ class FramePass {
   [[nodiscard]] const Orientation& orientation() const { return display_.orientation; }
   [[nodiscard]] bool unsupported_angle() const { return display_.unsupported_angle; }
 
+  /// For when only the number of the frames that follow matters: spares what makes their pixels better.
+  void stop_refining();
+
   /// Reads on to the end of the file without decoding.
   void skip_to_end();
 
-  [[nodiscard]] std::int64_t presentable_packets() const { return presentable_packets_; }  ///< read so far
+  /// Read so far: those that a frame is to be expected of. Fields and data of codecs that prepare later
+  /// frames make them more than frames, what the decoder must leave out does too, and what it shows again
+  /// makes them fewer.
+  [[nodiscard]] std::int64_t presentable_packets() const { return presentable_packets_; }
   [[nodiscard]] std::int64_t damaged_packets() const { return damaged_packets_; }
-  [[nodiscard]] std::int64_t damaged_frames() const {
-    return damaged_frames_;
-  }  ///< given out with visible errors
+  /// Given out with visible errors.
+  [[nodiscard]] std::int64_t damaged_frames() const { return damaged_frames_; }
+  /// Given out so far.
+  [[nodiscard]] std::int64_t frames() const { return frames_; }
+  /// Whether the stream begins with a packet that cannot be decoded by itself.
+  [[nodiscard]] bool starts_midway() const { return starts_midway_; }
 
   /// After skip_to_end(): a clause about what the container announces and the file lacks; empty when it is
   /// whole.
   [[nodiscard]] std::string missing() const;
 
  private:
-  void open_file();
   void look_for_streams();
   void choose_stream();
   void open_decoder(const AVCodecParameters& parameters);
   bool read_packet();
   void count_packet();
   void note_orientation();
+  void note_refusal(int code);
+  [[noreturn]] void refuse_length() const;
   [[noreturn]] void fail(const std::string& what) const;
 
   std::string path_;
   DecodeOptions options_;
   ffmpeg::FormatContext format_;
+  int stream_index_ = -1;
+  ContainerCheck check_;
   ffmpeg::CodecContext codec_;
   ffmpeg::Packet packet_ = ffmpeg::make_packet();
   ffmpeg::Frame frame_ = ffmpeg::make_frame();
-  int stream_index_ = -1;
-  DisplayMatrix display_;
+  DisplayMatrix stream_display_;
+  DisplayMatrix display_;  // of the last frame
   bool draining_ = false;
-  std::int64_t packets_ = 0;  // whatever they hold
+  bool checking_ = false;  // not decoding, but looking at all streams
+  bool starts_midway_ = false;
+  std::int64_t packets_ = 0;  // of pictures, none of them empty
   std::int64_t presentable_packets_ = 0;
   std::int64_t damaged_packets_ = 0;
   std::int64_t damaged_frames_ = 0;
-  std::int64_t end_time_ = 0;  // of the last packet shown, in the stream's time base
+  std::int64_t frames_ = 0;
   std::string read_error_;
 };
 

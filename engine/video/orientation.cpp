@@ -13,7 +13,7 @@ namespace tpn {
 
 DisplayMatrix parse_display_matrix(const std::int32_t* matrix) {
   const double counterclockwise = av_display_rotation_get(matrix);
-  if (std::isnan(counterclockwise)) return {{}, true};
+  if (std::isnan(counterclockwise)) return {};  // such as all zeros: it says nothing
   // Clockwise, in (-0.9, 359.1].
   double theta = -std::round(counterclockwise);
   theta -= 360 * std::floor(theta / 360 + 0.9 / 360);

@@ -1,8 +1,8 @@
 #include "engine/video/video_file.h"
 
-#include <cmath>
 #include <utility>
 
+#include "engine/video/quantity.h"
 #include "engine/video/stopwatch.h"
 #include "kernels/error.h"
 
@@ -18,13 +18,12 @@ double frames_per_second(const AVStream& stream) {
   return average > 0 ? average : to_double(stream.r_frame_rate);
 }
 
-double seconds(const AVFormatContext& format, const AVStream& stream) {
+/// As the container states them; 0 when it does not, or when they would be no more than a guess from the size
+/// of the file.
+double stated_seconds(const AVFormatContext& format, const AVStream& stream) {
+  if (format.duration_estimation_method == AVFMT_DURATION_FROM_BITRATE) return 0;
   if (stream.duration > 0) return static_cast<double>(stream.duration) * av_q2d(stream.time_base);
   return format.duration > 0 ? static_cast<double>(format.duration) / AV_TIME_BASE : 0;
-}
-
-std::string count_of(std::int64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 /// FFmpeg's own words, where it had any.
@@ -44,16 +43,22 @@ VideoFile::VideoFile(std::string path, const DecodeOptions& options)
   info_.size = turned_size(*first, pass.orientation());
   info_.codec = avcodec_get_name(pass.stream().codecpar->codec_id);
   info_.frames_per_second = frames_per_second(pass.stream());
-  info_.seconds = seconds(pass.format(), pass.stream());
-  if (info_.seconds > options_.max_seconds) {
-    throw Error(path_ + ": it lasts " + std::to_string(std::llround(info_.seconds)) +
-                " seconds, more than the limit of " + std::to_string(std::llround(options_.max_seconds)) +
-                ".");
-  }
+  info_.seconds = stated_seconds(pass.format(), pass.stream());
+  check_duration();
   stream_ = pass.choice();
   pass.skip_to_end();
   info_.frames = pass.presentable_packets();
   missing_ = pass.missing();
+  if (info_.seconds == 0 && info_.frames_per_second > 0) {
+    info_.seconds = static_cast<double>(info_.frames) / info_.frames_per_second;
+    check_duration();
+  }
+}
+
+void VideoFile::check_duration() const {
+  if (info_.seconds <= options_.max_seconds) return;
+  throw Error(path_ + ": it lasts " + seconds_text(info_.seconds) + ", more than the limit of " +
+              seconds_text(options_.max_seconds) + ".");
 }
 
 ImageView VideoFile::convert(FrameConverter& converter, const AVFrame& frame,
@@ -73,34 +78,35 @@ DecodeReport VideoFile::read(std::span<const std::int64_t> indices, const Receiv
   FramePass pass(path_, options_, stream_);
   FrameConverter converter(info_.size, options_.accurate_color);
   std::size_t position = 0;
-  bool reached_end = false;
-  const auto damaged = [&pass] { return pass.damaged_packets() > 0 || pass.damaged_frames() > 0; };
-  while (position < indices.size() || damaged()) {
-    const AVFrame* frame = pass.next_frame();
-    if (frame == nullptr) {
-      reached_end = true;
-      break;
-    }
-    const std::int64_t index = report.frames++;
+  while (const AVFrame* frame = pass.next_frame()) {
+    const std::int64_t index = pass.frames() - 1;
     if (position == indices.size() || index != indices[position]) continue;
     const Stopwatch outside;
     const ImageView picture = convert(converter, *frame, pass.orientation());
     report.convert_ms += outside.ms();
     receive(position++, picture);
     outside_ms += outside.ms();
+    if (position == indices.size()) pass.stop_refining();
   }
-  if (!reached_end) report.frames = info_.frames;
+  report.frames = pass.frames();
   report.decode_ms = whole.ms() - outside_ms;
   report.damaged_packets = pass.damaged_packets();
 
   const auto warn = [&](const std::string& text) { report.warnings.push_back(path_ + ": " + text + "."); };
+  const std::string midway = "it begins in the middle of a group of pictures, and ";
+  const std::string taken = "; clips are taken from the " + count_of(report.frames, "frame") + " left";
   if (pass.damaged_packets() > 0) {
-    warn(count_of(pass.damaged_packets(), "piece") + " of " + std::to_string(pass.presentable_packets()) +
-         " could not be decoded" + in_parentheses(log.message()));
+    warn((pass.starts_midway() ? midway : "") + std::to_string(pass.damaged_packets()) + " of the " +
+         count_of(pass.presentable_packets(), "piece") + " of its data could not be decoded" +
+         in_parentheses(log.message()) + taken);
+  } else if (pass.starts_midway() && report.frames < pass.presentable_packets()) {
+    warn(midway + "what needs earlier ones cannot be shown" + taken);
   }
   if (pass.damaged_frames() > 0) {
     warn(count_of(pass.damaged_frames(), "frame") + " of " + std::to_string(report.frames) +
-         " are damaged and were used as far as they could be decoded" + in_parentheses(log.message()));
+         (pass.damaged_frames() == 1 ? " is damaged and was used as far as it"
+                                     : " are damaged and were used as far as they") +
+         " could be decoded" + in_parentheses(log.message()));
   }
   if (!missing_.empty()) warn(missing_);
   if (pass.unsupported_angle())

@@ -10,13 +10,14 @@ namespace tpn {
 
 class VideoFile : public VideoSource {
  public:
-  /// Reads the whole file once to count its frames and decodes the first. Throws as open_video().
+  /// Reads the whole file once without decoding, all but the first frame. Throws as open_video().
   VideoFile(std::string path, const DecodeOptions& options);
 
   [[nodiscard]] const VideoInfo& info() const override { return info_; }
   DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive) override;
 
  private:
+  void check_duration() const;
   ImageView convert(FrameConverter& converter, const AVFrame& frame, const Orientation& orientation) const;
 
   std::string path_;

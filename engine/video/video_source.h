@@ -25,19 +25,20 @@ struct DecodeOptions {
   std::string frames = {};
   std::int64_t max_pixels = std::int64_t{8192} * 8192;    ///< of a frame; larger ones are refused
   std::int64_t max_frames = std::int64_t{6} * 3600 * 60;  ///< of a video: six hours at 60 frames a second
-  double max_seconds = 6 * 3600;                          ///< of a video, as its container states them
+  double max_seconds = 6 * 3600;                          ///< of a video, as VideoInfo has them
+  double max_silence_seconds = 30;                        ///< of a server; reading ends then
 };
 
 struct VideoInfo {
-  ImageSize size;                ///< of the frames as handed out, rotated where the metadata says so
-  std::int64_t frames = 0;       ///< presentable frames that the container holds
+  ImageSize size;           ///< of the frames as handed out, rotated where the metadata says so
+  std::int64_t frames = 0;  ///< to be expected from the data's division; reading tells how many there are
   double frames_per_second = 0;  ///< average; 0 where unknown
-  double seconds = 0;            ///< duration; 0 where unknown
+  double seconds = 0;            ///< as the container states, else frames through rate; 0 where unknown
   std::string codec;             ///< FFmpeg's name: "h264"
 };
 
-/// How reading went. `frames` is the number of frames there really are, as far as was looked: when it is less
-/// than VideoInfo::frames, the indices that were asked for were drawn from a wrong total.
+/// How reading went. `frames` is the number of frames there really are: when it is not VideoInfo::frames, the
+/// indices that were asked for were drawn from a wrong total.
 struct DecodeReport {
   std::int64_t frames = 0;
   std::int64_t damaged_packets = 0;   ///< pieces of data that the decoder refused
@@ -60,9 +61,9 @@ class VideoSource {
   [[nodiscard]] virtual const VideoInfo& info() const = 0;
 
   /// Decodes from the start and hands over the frames of the given numbers (ascending, without repetition),
-  /// all of info().size, as soon as each is there. Reading ends after the last of them, unless data was
-  /// damaged: then it goes on to count what can be decoded. May be called again. Throws Error when the file
-  /// cannot be read any more, and what `receive` throws.
+  /// all of info().size, as soon as each is there, then goes on to the end: how many frames there are is only
+  /// known when they have been decoded. May be called again. Throws Error when the file cannot be read any
+  /// more or exceeds a limit, and what `receive` throws.
   virtual DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive) = 0;
 };
 
