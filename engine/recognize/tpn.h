@@ -83,7 +83,7 @@ struct RecognizerOptions {
   std::string frames;
   std::int64_t max_pixels = std::int64_t{8192} * 8192;    ///< of a frame; larger ones are refused
   std::int64_t max_frames = std::int64_t{6} * 3600 * 60;  ///< of a video
-  double max_seconds = 6 * 3600;                          ///< of a video, as its container states them
+  double max_seconds = 6 * 3600;  ///< of a video, as its container states them, else frames through rate
 };
 
 /// A class and how well it fits.
@@ -119,7 +119,7 @@ struct TPN_API Recognition {
   std::vector<float> scores;
   std::vector<float> logits;  ///< (clips * crops, K)
 
-  std::vector<std::string> warnings;  ///< whole sentences that name the input: damage, corrected counts
+  std::vector<std::string> warnings;  ///< whole sentences that name the input: damage, what is left out
   Timings timings;
   std::shared_ptr<const std::vector<std::string>> labels;  ///< the model's
 

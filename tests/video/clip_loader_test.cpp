@@ -193,6 +193,23 @@ TEST(ClipLoader, ReportsEachClipWhenItsLastFrameIsThere) {
   EXPECT_EQ(ready.front().first, 0);
 }
 
+TEST(ClipLoader, ReportsALoopedClipWhenTheFrameThatIsDecodedLastIsThere) {
+  SamplingConfig sampling;
+  sampling.short_side = 24;
+  sampling.crop_size = 24;
+  sampling.frame_interval = 7;
+  const test::RawFrames raw({FrameFormat::nv12_bt709, {32, 24}}, 12, 1, 5);
+  std::shared_ptr<const LoadedClips> planned;
+  std::vector<float> early;
+  ClipEvents events;
+  events.planned = [&](const auto& clips) { planned = clips; };
+  events.clip_ready = [&](int) { early = view_of(*planned, 0, sampling); };
+  const auto clips = load_clips(raw.views(), sampling, ViewCounts{1, 1}, events);
+  // Its last frame in time is not the one that is decoded last.
+  EXPECT_EQ(clips->plan.frame_indices, (std::vector<std::int64_t>{0, 7, 2, 9, 4, 11, 6, 1}));
+  EXPECT_EQ(early, view_of(*clips, 0, sampling));
+}
+
 TEST(ClipLoader, ShortVideosLoop) {
   SamplingConfig sampling;
   sampling.short_side = 24;

@@ -37,6 +37,11 @@ TEST(Geometry, EqualsTheGoldens) {
   }
 }
 
+TEST(Geometry, RoundsHalfPixelsUp) {
+  EXPECT_EQ(short_side_size({681, 512}, 256), (ImageSize{341, 256}));  // 340.5
+  EXPECT_EQ(short_side_size({512, 683}, 256), (ImageSize{256, 342}));  // 341.5
+}
+
 TEST(Geometry, RefusesCropsThatDoNotFit) {
   EXPECT_THROW(three_crop_offsets({300, 200}, 256), Error);
   EXPECT_THROW(three_crop_offsets({300, 280}, 256), Error);
@@ -79,6 +84,15 @@ TEST(ViewPlan, TakesOneSampleOrTwoFromSegments) {
                                                            0, 10, 20, 30, 40, 50, 60, 70}));
   EXPECT_EQ(plan_views(80, {320, 240}, tsm, ViewCounts{1, 1}).views(), 1);
   EXPECT_THROW(plan_views(80, {320, 240}, tsm, ViewCounts{3, 1}), Error);
+}
+
+TEST(ViewPlan, CountsReplaceTheSecondSampleOfClips) {
+  SamplingConfig twice;
+  twice.twice_sample = true;
+  EXPECT_EQ(plan_views(300, {340, 256}, twice).clips, 20);
+  const ViewPlan plan = plan_views(300, {340, 256}, twice, ViewCounts{4, 1});
+  EXPECT_EQ(plan.clips, 4);
+  EXPECT_EQ(plan.frame_indices.back(), 299);
 }
 
 TEST(ViewPlan, QuickLookTakesTheMiddle) {

@@ -6,7 +6,9 @@
 # (least significant at the left), the lower third is grey. So a test can tell frames, mirrored and turned pictures apart.
 set -eu
 cd "$(dirname "$0")"
-rm -rf -- *.rgb *.mp4 *.avi *.mkv *.webm *.h264 *.m4v *.m4a *.ts *.hevc frames
+mv paff.mkv paff.kept
+rm -rf -- *.rgb *.mp4 *.avi *.mkv *.webm *.h264 *.m4v *.m4a *.ts *.hevc *.mpg frames
+mv paff.kept paff.mkv
 
 encode() { ffmpeg -nostdin -v error -bitexact -y "$@"; }
 
@@ -63,6 +65,27 @@ for clip in bt709.mp4 odd_colors.avi rotate90.mp4; do
   encode -i $clip -frames:v 1 -pix_fmt rgb24 -f rawvideo $clip.rgb
 done
 
+# Streams that are whole although packets and frames, or durations, differ: H.264 in AVI by stream copy, sound that goes
+# on, two packets a frame (paff.mkv: the first frames of a recording by a camera; libx264 makes no such fields, so it is
+# kept when this script removes the rest)
+encode -i h264_bframes.mp4 -c copy -bsf:v h264_mp4toannexb copied.avi
+encode -i h264_bframes.mp4 -f lavfi -i "sine=d=6" -map 0 -map 1 -c:v copy -c:a aac -b:a 8k -ar 8000 long_sound.mkv
+encode -f lavfi -i "$(numbered 64 48 16)" -f lavfi -i "$(numbered 96 64 12)" -map 0 -map 1 $x264 \
+  -disposition:0 default -disposition:1 default two_videos.mp4
+
+# Streams that begin in the middle of a group of pictures, by losing their first packets
+losing="-c copy -bsf:v noise=drop='lt(n,5)'"
+encode -i h264_bframes.mp4 $losing late_key.mp4
+encode -i h264_bframes.ts $losing late_key.ts
+encode -i open_gop.mp4 -c copy -bsf:v "noise=drop='lt(n,14)'" leading.mkv # begins with an open group: its leading pictures go
+encode -f lavfi -i "$(numbered 64 48 40)" -c:v mpeg2video -q:v 6 -bf 2 -g 12 $small first.mpg
+encode -f lavfi -i "$(numbered 96 64 20)" -c:v mpeg2video -q:v 6 -bf 2 -g 12 $small second.mpg
+cat first.mpg second.mpg > new_size.mpg # loses the frame that was waiting when the size changed
+rm first.mpg second.mpg
+
+# Frames too long for their width
+encode -f lavfi -i color=gray:s=1000x20 -frames:v 2 -c:v mpeg4 $small wide.avi
+
 # Damage
 bytes() { wc -c < "$1"; }
 encode -i h264_bframes.mp4 -c copy -movflags +faststart faststart.mp4
@@ -72,6 +95,9 @@ rm faststart.mp4
 encode -i h264_bframes.mp4 -c copy whole.mkv
 head -c $(($(bytes whole.mkv) * 2 / 3)) whole.mkv > truncated.mkv
 rm whole.mkv
+head -c $(($(bytes copied.avi) * 2 / 3)) copied.avi > truncated.avi
+# Every packet of the last quarter
+encode -i h264_bframes.mp4 -c copy -bsf:v "noise=amount='if(gt(n,36),3,0)'" late_damage.mp4
 cp mpeg4_packed.avi damaged.avi
 frames_at=$(grep -abo movi damaged.avi | head -n 1 | cut -d : -f 1)
 head -c 300 /dev/zero | tr '\000' '\377' |
