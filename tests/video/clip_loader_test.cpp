@@ -193,6 +193,62 @@ TEST(ClipLoader, ReportsEachClipWhenItsLastFrameIsThere) {
   EXPECT_EQ(ready.front().first, 0);
 }
 
+/// Gives other numbers of frames than it announces, one after the other and the last for ever; each frame
+/// shows its number.
+class WaveringSource : public VideoSource {
+ public:
+  WaveringSource(std::int64_t announced, std::vector<std::int64_t> frames) : frames_(std::move(frames)) {
+    info_.size = {24, 24};
+    info_.frames = announced;
+  }
+
+  [[nodiscard]] const VideoInfo& info() const override { return info_; }
+
+  DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive) override {
+    DecodeReport report;
+    report.frames = frames_.front();
+    if (frames_.size() > 1) frames_.erase(frames_.begin());
+    Image picture(info_.size);
+    for (std::size_t i = 0; i < indices.size() && indices[i] < report.frames; ++i) {
+      std::memset(picture.view().data, static_cast<int>(indices[i]), picture.view().stride);
+      receive(i, std::as_const(picture).view());
+    }
+    return report;
+  }
+
+ private:
+  VideoInfo info_;
+  std::vector<std::int64_t> frames_;
+};
+
+TEST(ClipLoader, DrawsClipsAnewFromHoweverManyFramesThereAre) {
+  SamplingConfig sampling;
+  sampling.short_side = 24;
+  sampling.crop_size = 24;
+  for (const std::int64_t frames : {70, 100, 200}) {
+    WaveringSource source(100, {frames});
+    std::vector<std::int64_t> planned;
+    ClipEvents events;
+    events.planned = [&](const auto& clips) { planned.push_back(clips->plan.total_frames); };
+    const auto clips = load_clips(source, "wavering", sampling, {}, events);
+    EXPECT_EQ(clips->info.frames, frames);
+    EXPECT_EQ(clips->plan.selected.back(), frames - 1);
+    EXPECT_EQ(image_of(clips->frames[clips->frames.size() - 1]).row(0)[0], frames - 1);
+    EXPECT_EQ(planned,
+              frames == 100 ? std::vector<std::int64_t>{100} : (std::vector<std::int64_t>{100, frames}));
+  }
+}
+
+TEST(ClipLoader, GivesUpWhenTheNumberOfFramesKeepsChanging) {
+  WaveringSource source(100, {99, 98, 97, 96});
+  try {
+    (void)load_clips(source, "wavering", SamplingConfig{});
+    FAIL() << "It was accepted.";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "wavering: its frames cannot be decoded reliably.");
+  }
+}
+
 TEST(ClipLoader, ReportsALoopedClipWhenTheFrameThatIsDecodedLastIsThere) {
   SamplingConfig sampling;
   sampling.short_side = 24;
