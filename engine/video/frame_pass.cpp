@@ -110,7 +110,8 @@ bool FramePass::read_packet() {
   for (;;) {
     av_packet_unref(packet_.get());
     const int code = av_read_frame(format_.get(), packet_.get());
-    if (code == AVERROR_EOF) return false;
+    // Old demuxers end with -1, which would be the code for a missing permission.
+    if (code == AVERROR_EOF || code == -1) return false;
     if (code < 0) {
       read_error_ = ffmpeg::error_text(code);
       return false;

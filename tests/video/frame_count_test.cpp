@@ -108,6 +108,12 @@ TEST(FrameCountOfSizes, LacksWhatWaitedWhenTheSizeChanged) {
   EXPECT_NE(clips->warnings[0].find("new_size.mpg: its frames change their size"), std::string::npos);
 }
 
+TEST(FrameCountOfOldFormats, EndWithoutAWarning) {
+  const auto clips = load_clips(video_fixture("end.gxf"), sampling_of(2, 1));
+  EXPECT_EQ(clips->info.frames, 12);
+  EXPECT_EQ(clips->warnings, std::vector<std::string>{});
+}
+
 TEST(FrameCountOfFields, IsHalfThatOfThePackets) {
   const auto source = open_video(video_fixture("paff.mkv"));
   EXPECT_EQ(source->info().frames, 20);
@@ -163,6 +169,8 @@ TEST(Refusals, TellHowLongAStreamWithoutADurationLasts) {
       << message;
   options.max_seconds = 2;
   EXPECT_EQ(open_video(video_fixture("raw.h264"), options)->info().seconds, 48 / 25.0);
+  // Its size and its bit rate would tell another duration.
+  EXPECT_EQ(open_video(video_fixture("raw.m1v"), options)->info().seconds, 24 / 25.0);
 }
 
 TEST(Refusals, OfPlaylistsTellWhatWouldOpenThem) {

@@ -7,7 +7,7 @@
 set -eu
 cd "$(dirname "$0")"
 mv paff.mkv paff.kept
-rm -rf -- *.rgb *.mp4 *.avi *.mkv *.webm *.h264 *.m4v *.m4a *.ts *.hevc *.mpg frames
+rm -rf -- *.rgb *.mp4 *.avi *.mkv *.webm *.h264 *.m4v *.m4a *.ts *.hevc *.mpg *.m1v *.gxf frames
 mv paff.kept paff.mkv
 
 encode() { ffmpeg -nostdin -v error -bitexact -y "$@"; }
@@ -72,6 +72,8 @@ encode -i h264_bframes.mp4 -c copy -bsf:v h264_mp4toannexb copied.avi
 encode -i h264_bframes.mp4 -f lavfi -i "sine=d=6" -map 0 -map 1 -c:v copy -c:a aac -b:a 8k -ar 8000 long_sound.mkv
 encode -f lavfi -i "$(numbered 64 48 16)" -f lavfi -i "$(numbered 96 64 12)" -map 0 -map 1 $x264 \
   -disposition:0 default -disposition:1 default two_videos.mp4
+encode -f lavfi -i "$(numbered 64 48 24)" -c:v mpeg1video -b:v 400k -g 12 $small raw.m1v # states a bit rate, no duration
+encode -f lavfi -i "color=gray:s=720x576:r=25" -frames:v 12 -c:v mpeg2video -qscale:v 31 -g 12 $small end.gxf
 
 # Streams that begin in the middle of a group of pictures, by losing their first packets
 losing="-c copy -bsf:v noise=drop='lt(n,5)'"
