@@ -30,8 +30,12 @@ encode -f lavfi -i "$(numbered 64 48 40)" -c:v libxvid -q:v 8 -bf 2 -g 20 $small
 encode -i all.avi -frames:v 32 -c copy mpeg4_packed.avi # the encoder loses the last frames
 rm all.avi
 encode -f lavfi -i "$(numbered 64 48 40)" -c:v mpeg4 -q:v 8 -bf 2 -g 20 $small raw.m4v
-encode -f lavfi -i "$(numbered 64 48 40)" -c:v libvpx-vp9 -b:v 40k -auto-alt-ref 1 -lag-in-frames 16 -g 40 $small vp9_altref.webm
-encode -f lavfi -i "$(numbered 64 48 40)" -c:v libvpx -b:v 40k -auto-alt-ref 1 -lag-in-frames 16 -g 40 $small vp8_altref.webm
+for pass in 1 2; do # hidden pictures are only made in a second pass
+  two="-b:v 40k -auto-alt-ref 1 -lag-in-frames 16 -g 40 $small -pass $pass -passlogfile"
+  encode -f lavfi -i "$(numbered 64 48 40)" -c:v libvpx-vp9 $two vp9.log -f webm vp9_altref.webm
+  encode -f lavfi -i "$(numbered 64 48 40)" -c:v libvpx $two vp8.log -f webm vp8_altref.webm
+done
+rm vp8.log-0.log vp9.log-0.log
 encode -f lavfi -i "$(numbered 64 48 12)" -c:v mjpeg -q:v 20 -pix_fmt yuvj420p $small mjpeg.avi
 
 # Time: uneven frame times, a start that is cut off by an edit list, a first time stamp below zero
