@@ -2,8 +2,10 @@
 
 #include <array>
 #include <cmath>
+#include <string>
 
 #include "kernels/convert.h"
+#include "kernels/error.h"
 
 namespace tpn {
 
@@ -18,6 +20,11 @@ FoldedNorm fold_batch_norm(std::span<const Operand> operands, double eps) {
     const double scale = p[0][c] / std::sqrt(static_cast<double>(p[3][c]) + eps);
     folded.scale[c] = static_cast<float>(scale);
     folded.shift[c] = static_cast<float>(p[1][c] - p[2][c] * scale);
+    if (!std::isfinite(folded.scale[c]) || !std::isfinite(folded.shift[c])) {
+      throw Error("The parameter '" + operands[3].constant->name + "' is " + std::to_string(p[3][c]) +
+                  " for channel " + std::to_string(c) +
+                  ": with such a variance, batch norm has no finite result.");
+    }
   }
   return folded;
 }

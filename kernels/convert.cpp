@@ -1,5 +1,7 @@
 #include "kernels/convert.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include "kernels/half.h"
@@ -21,6 +23,27 @@ void convert_elements(const std::byte* source, std::byte* target, std::size_t co
     const To to = cast<To>(from);
     std::memcpy(target + i * sizeof(To), &to, sizeof(To));
   }
+}
+
+/// Words whose bits under the mask, those of the exponent, are all set. Whole blocks are looked at without a
+/// branch, so that this is as fast as memory.
+template <class Word>
+std::optional<std::size_t> first_with_bits(const std::byte* data, std::size_t count, Word mask) {
+  constexpr std::size_t block = 1024;
+  for (std::size_t begin = 0; begin < count; begin += block) {
+    const std::size_t end = std::min(begin + block, count);
+    const auto found = [&](std::size_t i) {
+      Word word{};  // memcpy: mapped files give no alignment
+      std::memcpy(&word, data + i * sizeof(Word), sizeof(Word));
+      return static_cast<Word>((word & mask) == mask ? 1 : 0);
+    };
+    Word any = 0;
+    for (std::size_t i = begin; i < end; ++i) any = static_cast<Word>(any | found(i));
+    for (std::size_t i = begin; any != 0 && i < end; ++i) {
+      if (found(i) != 0) return i;
+    }
+  }
+  return std::nullopt;
 }
 
 template <class Visit>
@@ -51,6 +74,22 @@ void convert(const std::byte* source, DType source_type, std::byte* target, DTyp
     with_type(target_type,
               [&](auto to) { convert_elements<decltype(from), decltype(to)>(source, target, count); });
   });
+}
+
+std::optional<std::size_t> first_not_finite(const ConstTensorView& view) {
+  const auto count = static_cast<std::size_t>(view.shape.count());
+  switch (view.dtype) {
+    case DType::f64:
+      return first_with_bits(view.data, count, std::uint64_t{0x7FF} << 52U);
+    case DType::f32:
+      return first_with_bits(view.data, count, std::uint32_t{0x7F800000});
+    case DType::bf16:
+      return first_with_bits(view.data, count, std::uint16_t{0x7F80});
+    case DType::f16:
+      return first_with_bits(view.data, count, std::uint16_t{0x7C00});
+    default:
+      throw Error("Elements of type " + std::string(name_of(view.dtype)) + " are always finite.");
+  }
 }
 
 std::vector<float> to_floats(const ConstTensorView& view) {

@@ -1,6 +1,7 @@
 // Element type conversions of whole tensors on the host.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,6 +14,9 @@ namespace tpn {
 /// as they are. Throws Error for integer types that differ.
 void convert(const std::byte* source, DType source_type, std::byte* target, DType target_type,
              std::size_t count);
+
+/// The index of the first element of a floating tensor that is infinite or NaN. Throws Error for integers.
+std::optional<std::size_t> first_not_finite(const ConstTensorView& view);
 
 /// The elements of a floating tensor as floats.
 std::vector<float> to_floats(const ConstTensorView& view);

@@ -1,6 +1,7 @@
 #include "kernels/tensor.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace tpn {
 
@@ -59,6 +60,17 @@ std::string to_string(const Shape& shape) {
   std::string text = "(";
   for (std::size_t i = 0; i < shape.rank(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
   return text + (shape.rank() == 1 ? ",)" : ")");
+}
+
+std::string position_text(std::size_t element, const Shape& shape) {
+  std::vector<std::size_t> place(shape.rank());
+  for (std::size_t i = shape.rank(); i-- > 0;) {
+    place[i] = element % static_cast<std::size_t>(shape[i]);
+    element /= static_cast<std::size_t>(shape[i]);
+  }
+  std::string text = "(";
+  for (std::size_t i = 0; i < place.size(); ++i) text += (i ? ", " : "") + std::to_string(place[i]);
+  return text + ")";
 }
 
 }  // namespace tpn

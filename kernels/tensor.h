@@ -74,6 +74,8 @@ class Shape {
 
 /// "(1, 8, 256, 256, 3)".
 std::string to_string(const Shape& shape);
+/// The place of a dense tensor's element, for messages: "(0, 2, 5)", counted from 0.
+std::string position_text(std::size_t element, const Shape& shape);
 
 /// A dense, row-major tensor somewhere in memory, owned by someone else.
 template <class Byte>

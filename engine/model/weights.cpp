@@ -1,5 +1,7 @@
 #include "engine/model/weights.h"
 
+#include "kernels/convert.h"
+
 namespace tpn {
 
 Weights::Weights(ModelFile file, std::string name) : file_(std::move(file)), name_(std::move(name)) {}
@@ -19,7 +21,21 @@ Constant Weights::constant(const std::string& name, const Shape& expected) const
     throw Error(name_ + ": the tensor '" + name + "' holds " + std::string(name_of(entry->dtype)) +
                 " values; expected floating-point ones.");
   }
+  check_finite(*entry);
   return {name, file_.tensors.view(*entry), [this, entry] { file_.tensors.release(*entry); }};
+}
+
+void Weights::check_finite(const SafetensorsFile::Entry& entry) const {
+  const std::lock_guard lock(mutex_);
+  if (finite_.contains(&entry)) return;
+  const ConstTensorView view = file_.tensors.view(entry);
+  if (const auto index = first_not_finite(view)) {
+    const ConstTensorView element{view.data + *index * size_of(view.dtype), view.dtype, {1}};
+    throw Error(name_ + ": the tensor '" + entry.name + "' holds " +
+                std::to_string(to_floats(element).front()) + " at " + position_text(*index, view.shape) +
+                "; weights must be finite.");
+  }
+  finite_.insert(&entry);
 }
 
 PreparedWeights& Weights::prepared(const std::string& memory) const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,8 @@ class Weights {
   [[nodiscard]] const std::vector<std::string>& labels() const { return file_.labels; }
   [[nodiscard]] const SafetensorsFile& tensors() const { return file_.tensors; }
 
-  /// Throws Error, naming the file and the tensor, when it is missing or has another shape or an integer
-  /// type.
+  /// Throws Error, naming the file and the tensor, when it is missing, has another shape or an integer type,
+  /// or holds a value that is not finite (looked for once).
   [[nodiscard]] Constant constant(const std::string& name, const Shape& expected) const;
 
   /// Those in the memory of that name (Backend::memory_name()).
@@ -35,7 +36,10 @@ class Weights {
  private:
   ModelFile file_;
   std::string name_;  ///< of the file, for messages
+  void check_finite(const SafetensorsFile::Entry& entry) const;
+
   mutable std::mutex mutex_;
+  mutable std::set<const SafetensorsFile::Entry*> finite_;   ///< those that were looked through
   mutable std::map<std::string, PreparedWeights> prepared_;  ///< by memory
 };
 

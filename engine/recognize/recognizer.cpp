@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <future>
 #include <iterator>
@@ -176,6 +177,34 @@ int view_count(const std::string& name, const Shape& shape) {
   return static_cast<int>(shape[0]);
 }
 
+std::string text_of(float value) {
+  return std::isnan(value) ? "NaN" : value > 0 ? "infinity" : "-infinity";
+}
+
+/// Throws Error when a value of the views (views, 3, T, H, W) is not finite, and says which.
+void require_finite(const std::string& name, const ConstTensorView& views) {
+  const auto index = first_not_finite(views);
+  if (!index) return;
+  const ConstTensorView element{views.data + *index * size_of(views.dtype), views.dtype, {1}};
+  throw Error(name + ": the views hold " + text_of(to_floats(element).front()) + " at " +
+              position_text(*index, views.shape) +
+              " of (views, 3, T, H, W), counted from 0; values must be finite.");
+}
+
+/// Throws Error when the network's results are not finite, so that they are no scores.
+void require_finite(const std::string& name, const Recognition& recognition) {
+  const auto& logits = recognition.logits;
+  const auto bad = std::ranges::find_if_not(logits, [](float x) { return std::isfinite(x); });
+  if (bad == logits.end()) return;
+  const auto index = static_cast<std::size_t>(bad - logits.begin());
+  const std::size_t classes = recognition.scores.size();
+  throw Error(
+      name + ": the network's result is " + text_of(*bad) + " for class " + std::to_string(index % classes) +
+      " of view " + std::to_string(index / classes) +
+      ": numbers have become too large, and there are no scores. Are the weights damaged, or too large for "
+      "this precision?");
+}
+
 }  // namespace
 
 class Recognizer::Impl {
@@ -298,6 +327,7 @@ class Recognizer::Impl {
   /// Runs the network on prepared views: a floating-point tensor (views, 3, T, H, W) that `name` stands for.
   Recognition run_views(const std::string& name, const ConstTensorView& tensor, const TensorDump* dump) {
     const int views = view_count(name, tensor.shape);
+    require_finite(name, tensor);
     const ViewReader input = views_of(tensor);
     std::optional<TensorDumpWriter> writer;
     if (dump != nullptr) writer.emplace(*dump, model_.state_->config());
@@ -317,6 +347,7 @@ class Recognizer::Impl {
       std::ranges::move(report.warnings, std::back_inserter(recognition.warnings));
     }
     finish(recognition);
+    require_finite(name, recognition);
     recognition.timings.total = total.ms();
     if (writer) writer->write(recognition, input);
     return recognition;
@@ -330,6 +361,7 @@ class Recognizer::Impl {
     Ended video;
     run({std::move(source)}, to_record, [&](Ended&& ended) { video = std::move(ended); }, {});
     if (video.error) std::rethrow_exception(video.error);
+    require_finite(name, video.recognition);
     video.recognition.input = name;
     if (writer) writer->write(video.recognition, views_of(video.clips, sampling()));
     return std::move(video.recognition);
@@ -443,6 +475,7 @@ void Recognizer::classify_all(std::span<const std::string> inputs,
   const auto on_end = [&](Ended&& ended) {
     Outcome outcome;
     outcome.index = ended.video;
+    attempt(ended.error, [&] { require_finite(inputs[ended.video], ended.recognition); });
     if (ended.error) {
       outcome.error = message_of(ended.error);
     } else {

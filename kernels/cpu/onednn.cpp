@@ -1,7 +1,10 @@
 #include "kernels/cpu/onednn.h"
 
 #include <cstring>
+#include <new>
 #include <optional>
+
+#include <sys/mman.h>
 
 #include "kernels/batch_norm_folding.h"
 #include "kernels/convert.h"
@@ -65,9 +68,20 @@ dnnl::primitive_attr epilogue(const ops::FusedConv3d& op) {
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   dnnl::post_ops after;
   if (op.residual) after.append_sum(1.0F);
-  if (op.relu) append_relu(after);
+  // oneDNN's ReLU makes 0 of NaN and would hide that something is wrong; with a slope it does not. This one
+  // is so small that what is left of negative values does not show in any sum.
+  constexpr float slope = 1e-30F;
+  if (op.relu) append_relu(after, slope);
   attributes.set_post_ops(after);
   return attributes;
+}
+
+void require_room_for_code() {
+  constexpr std::size_t bytes = std::size_t{64} << 20U;  // a primitive has up to dozens of kernels
+  void* room =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) throw std::bad_alloc();
+  ::munmap(room, bytes);
 }
 
 void OnednnKernel::prepare(const ops::FusedConv3d& op, const Signature& signature, const std::string& form,

@@ -23,6 +23,10 @@ dnnl::memory::data_type onednn_type(DType dtype);
 /// The epilogue of the operation as post-ops; scratch memory comes from the caller.
 dnnl::primitive_attr epilogue(const ops::FusedConv3d& op);
 
+/// Throws std::bad_alloc unless there is address space for the code of a primitive: oneDNN does not notice
+/// when it gets none.
+void require_room_for_code();
+
 struct PackedWeights {
   HostBuffer weight;
   HostBuffer bias;  ///< (O) f32; empty without batch norm
@@ -56,6 +60,7 @@ class OnednnKernel : public Kernel {
     weight_ = chosen.weights_desc();
     scratchpad_ = chosen.scratchpad_desc();
     implementation_ = chosen.impl_info_str();
+    require_room_for_code();
     primitive_ = Primitive(chosen);
   }
 

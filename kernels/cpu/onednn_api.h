@@ -64,12 +64,12 @@ inline dnnl::matmul::primitive_desc propose_product(
 #endif
 }
 
-/// Zeroes what is negative, after what is in `after` already.
-inline void append_relu(dnnl::post_ops& after) {
+/// Multiplies what is negative by the slope, after what is in `after` already.
+inline void append_relu(dnnl::post_ops& after, float slope) {
 #if DNNL_VERSION_MAJOR < 3
-  after.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+  after.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, slope, 0.0F);
 #else
-  after.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+  after.append_eltwise(dnnl::algorithm::eltwise_relu, slope, 0.0F);
 #endif
 }
 

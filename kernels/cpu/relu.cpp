@@ -11,13 +11,15 @@ namespace tpn::cpu {
 namespace {
 
 TPN_VECTORIZE void rectify(const float* x, float* y, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) y[i] = x[i] > 0 ? x[i] : 0;
+  for (std::int64_t i = 0; i < count; ++i) y[i] = x[i] < 0 ? 0 : x[i];
 }
 
-/// The sign bit alone decides; -0 and negative NaN become 0.
+constexpr std::uint16_t negative_infinity = 0xFF80;
+
+/// Bits with the sign become 0, but for those of NaN, which are the largest.
 TPN_VECTORIZE void rectify(const Bf16* x, Bf16* y, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) {
-    y[i].bits = static_cast<std::uint16_t>(x[i].bits & ((x[i].bits >> 15) - 1));
+    y[i].bits = x[i].bits >= 0x8000U && x[i].bits <= negative_infinity ? std::uint16_t{0} : x[i].bits;
   }
 }
 

@@ -33,6 +33,11 @@ struct Tf32 {};
 
 // --- Conversions
 
+/// The larger; NaN if either is. fmaxf() would drop it.
+__device__ __forceinline__ float larger(float a, float b) {
+  return a > b || a != a ? a : b;
+}
+
 __device__ __forceinline__ float to_float(float value) {
   return value;
 }

@@ -60,7 +60,8 @@ __device__ __forceinline__ Vector<T, Count> pooled(const T* x, const FusionShape
         const std::int64_t cell = ((window.view * s.in_frames + a) * s.in_rows + b) * s.in_columns + c;
         const auto value = load_vector<Count>(x + cell * s.x_stride);
 #pragma unroll
-        for (int e = 0; e < Count; ++e) best[e] = from_float<T>(fmaxf(to_float(best[e]), to_float(value[e])));
+        for (int e = 0; e < Count; ++e)
+          best[e] = from_float<T>(larger(to_float(best[e]), to_float(value[e])));
       }
     }
   }

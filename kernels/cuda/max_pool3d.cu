@@ -14,11 +14,11 @@
 namespace tpn::cuda {
 namespace {
 
-/// best = max(best, x), element by element; a NaN does not count.
+/// best = max(best, x), element by element; NaN stays.
 template <class T, int Count>
 __device__ __forceinline__ void take_max(float (&best)[Count], const Vector<T, Count>& x) {
 #pragma unroll
-  for (int e = 0; e < Count; ++e) best[e] = fmaxf(best[e], to_float(x[e]));
+  for (int e = 0; e < Count; ++e) best[e] = larger(best[e], to_float(x[e]));
 }
 
 template <int Count>

@@ -103,7 +103,7 @@ __global__ void __launch_bounds__(Tile::threads, 2)
   // Takes sum[2] as the sum of the next frame of the current window.
   const auto finish_frame = [&](bool last) {
 #pragma unroll
-    for (int i = 0; i < elements; ++i) best[i] = in_window == 0 ? sum[2][i] : fmaxf(best[i], sum[2][i]);
+    for (int i = 0; i < elements; ++i) best[i] = in_window == 0 ? sum[2][i] : larger(best[i], sum[2][i]);
     if (++in_window == s.window || last) {
       store_tile<Tile>(best, addend, y, g, s, view, out_frame, first_pixel, first_output);
       in_window = 0;
@@ -152,7 +152,7 @@ __global__ void __launch_bounds__(256)
           const T* weight = weights + (static_cast<std::int64_t>(output) * 3 + a) * g.in_per_group;
           for (int c = 0; c < g.in_per_group; ++c) sum = fmaf(to_float(row[c]), to_float(weight[c]), sum);
         }
-        value = fmaxf(value, sum);
+        value = larger(value, sum);
       }
       if (addend != nullptr) {
         const std::int64_t add_frame = static_cast<std::int64_t>(view) * s.add_frames + out_frame / s.repeats;

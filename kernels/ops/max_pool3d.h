@@ -1,4 +1,5 @@
-// Max pooling over (t, h, w) windows; cells outside the input do not count.
+// Max pooling over (t, h, w) windows; cells outside the input do not count, and a window with a NaN gives
+// NaN.
 #pragma once
 
 #include <algorithm>
@@ -55,7 +56,7 @@ struct MaxPool3d {
               const auto [w0, w1] = window(2, w);
               for (std::int64_t a = t0; a < t1; ++a)
                 for (std::int64_t b = h0; b < h1; ++b)
-                  for (std::int64_t d = w0; d < w1; ++d) best = std::max(best, x.at(n, a, b, d, c));
+                  for (std::int64_t d = w0; d < w1; ++d) best = larger(best, x.at(n, a, b, d, c));
               y.at(n, t, h, w, c) = best;
             }
   }

@@ -72,6 +72,11 @@ struct Case {
   }
 };
 
+/// The larger; NaN if either is, as PyTorch has it.
+inline double larger(double a, double b) {
+  return b > a || b != b ? b : a;
+}
+
 /// Throws Error unless there are `expected` inputs.
 inline void check_input_count(std::string_view op, std::span<const Shape> inputs, std::size_t expected) {
   if (inputs.size() != expected) {

@@ -1,4 +1,4 @@
-// Rectifier: y = max(x, 0).
+// Rectifier: y = max(x, 0); NaN stays.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ struct Relu {
 
   static void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) {
     std::transform(inputs[0].data.begin(), inputs[0].data.end(), outputs[0].data.begin(),
-                   [](double x) { return std::max(x, 0.0); });
+                   [](double x) { return x < 0 ? 0 : x; });
   }
 
   [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {

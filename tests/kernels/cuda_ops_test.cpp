@@ -114,6 +114,18 @@ TEST_P(CudaOps, ReadAndWriteSlicesOfWiderTensors) {
   compare({.precision = GetParam(), .extra_output_stride = 16, .extra_input_stride = 8});
 }
 
+TEST_P(CudaOps, KeepNan) {
+  for_each_case([&]<class Op>(const ops::Case<Op>& c) {
+    const BindOptions base{.precision = GetParam(), .nan_at = test::middle_of(c)};
+    for_each_kernel(c, base, [&](const auto& same, const BindOptions& options) {
+      BoundCase bound(same, backend_, options);
+      SCOPED_TRACE(bound.kernel().implementation());
+      bound.run();
+      EXPECT_GE(test::kept_nans(test::reference_output(same, bound), bound.output()), 0);
+    });
+  });
+}
+
 TEST_P(CudaOps, GiveTheSameInPlace) {
   std::vector<std::string> in_place;
   for_each_case([&]<class Op>(const ops::Case<Op>& c) {

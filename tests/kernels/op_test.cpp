@@ -1,4 +1,6 @@
 // Every operation of the list, on every backend and in every precision, against its own reference.
+#include <cmath>
+#include <limits>
 #include <memory>
 
 #include <gtest/gtest.h>
@@ -60,6 +62,16 @@ TEST_P(CpuOps, AgreeWithTheReference) {
   EXPECT_GE(operations, cpu_operations);
 }
 
+TEST_P(CpuOps, KeepNan) {
+  const int operations = for_each_case(backend_, [&](const auto& c) {
+    BoundCase bound(c, backend_, {.precision = GetParam(), .nan_at = test::middle_of(c)});
+    bound.run();
+    EXPECT_GE(test::kept_nans(test::reference_output(c, bound), bound.output()), 0)
+        << bound.kernel().implementation();
+  });
+  EXPECT_GE(operations, cpu_operations);
+}
+
 TEST_P(CpuOps, GiveTheSameInPlace) {
   int in_place = 0;
   for_each_case(backend_, [&](const auto& c) {
@@ -109,6 +121,25 @@ TEST(ReferenceBackend, RunsTheReference) {
     EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), test::golden_f64_relative_l2);
   });
   EXPECT_EQ(operations, static_cast<int>(std::variant_size_v<AnyOp>));
+}
+
+TEST(Reference, KeepsNanAsPyTorchDoes) {
+  const double nan = std::numeric_limits<double>::quiet_NaN(),
+               infinity = std::numeric_limits<double>::infinity();
+  ops::Tensor64 x({1, 1, 1, 5, 1}), y({1, 1, 1, 5, 1});
+  x.data = {nan, -1, infinity, -infinity, 2};
+  ops::Relu::forward({&x, 1}, {&y, 1});
+  EXPECT_TRUE(std::isnan(y.data[0]));
+  EXPECT_EQ(std::vector<double>(y.data.begin() + 1, y.data.end()), (std::vector<double>{0, infinity, 0, 2}));
+
+  const ops::MaxPool3d pool{.kernel = {1, 1, 2}};
+  ops::Tensor64 best({1, 1, 1, 4, 1});
+  x.data = {nan, 3, 1, nan, 5};  // first or last in the window
+  pool.forward({&x, 1}, {&best, 1});
+  EXPECT_TRUE(std::isnan(best.data[0]));
+  EXPECT_EQ(best.data[1], 3);
+  EXPECT_TRUE(std::isnan(best.data[2]));
+  EXPECT_TRUE(std::isnan(best.data[3]));
 }
 
 TEST(Conv3d, RefusesWhatDoesNotFit) {

@@ -54,6 +54,22 @@ TEST_F(WeightsTest, GiveConstantsOfTheShapeThatIsExpected) {
   expect_refused("count", {2}, "floating-point");
 }
 
+TEST_F(WeightsTest, AreFinite) {
+  const auto write = [&](DType dtype, const std::vector<std::uint16_t>& bits) {
+    const std::vector<SafetensorsOutput> tensors{
+        {"matrix", dtype, {2, 3}, [&](const auto& sink) { sink(std::as_bytes(std::span(bits))); }}};
+    write_safetensors(folder_ / "m", {{"tpn.config", to_json(builtin_config("tpn-slowonly-r50-8x8"))}},
+                      tensors);
+    weights_ = Weights::load(folder_ / "m");
+  };
+  write(DType::f16, {0, 1, 2, 3, 0xFC00, 5});
+  expect_refused("matrix", {2, 3}, "holds -inf at (1, 1)");
+  write(DType::bf16, {0, 0x7FC0, 2, 3, 0xFF80, 5});
+  expect_refused("matrix", {2, 3}, "holds nan at (0, 1)");
+  write(DType::bf16, {0, 0x7C00, 0x7F7F, 0xFC00, 0xFF7F, 5});
+  EXPECT_NO_THROW((void)weights_->constant("matrix", {2, 3}));
+}
+
 TEST_F(WeightsTest, ArePreparedOnceForEachMemory) {
   int made = 0;
   const auto prepare = [&](const std::string& memory, const std::string& key) {

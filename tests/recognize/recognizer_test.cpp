@@ -303,6 +303,29 @@ TEST(Recognizer, EndsWhenTheWeightsAreWrong) {
   expect_mentions(error, "cls_head.fc_cls.weight");
 }
 
+TEST(Recognizer, HasOnlyFiniteScores) {
+  const test::TinyModel file;
+  Recognizer recognizer(Model::load(file.path()), test::one_thread());
+  std::vector<float> views(std::size_t{2} * 3 * 4 * 32 * 32, 0.5F);
+  const std::array<std::int64_t, 5> shape{2, 3, 4, 32, 32};
+  const auto error_with = [&](std::size_t at, float value) {
+    std::vector<float> changed = views;
+    changed[at] = value;
+    return error_of([&] { recognizer.classify(ViewTensor{changed, shape}); });
+  };
+  EXPECT_NO_THROW(recognizer.classify(ViewTensor{views, shape}));
+  const std::size_t last = views.size() - 1;
+  expect_mentions(error_with(last, std::numeric_limits<float>::quiet_NaN()), "NaN at (1, 2, 3, 31, 31)");
+  expect_mentions(error_with(1, -std::numeric_limits<float>::infinity()), "-infinity at (0, 0, 0, 0, 1)");
+  // What overflows in the middle of the network is not lost in a ReLU or a maximum.
+  for (const float large : {3e38F, -3e38F}) {
+    std::ranges::fill(views, large);
+    const std::string error = error_of([&] { recognizer.classify(ViewTensor{views, shape}); });
+    expect_mentions(error, "views in memory");
+    expect_mentions(error, "the network's result is");
+  }
+}
+
 TEST(Recognizer, WorksInSeveralThreads) {
   const test::TinyModel file;
   const Model model = Model::load(file.path());

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,6 +54,8 @@ struct BindOptions {
   std::int64_t extra_output_stride = 0;
   /// Likewise to those of the activations that are read; NaN lies between their pixels.
   std::int64_t extra_input_stride = 0;
+  /// The element of input 0 that is NaN; -1: none.
+  std::int64_t nan_at = -1;
   /// Picks one of several kernels that the backend has; by default the one that plans use.
   std::function<std::unique_ptr<Kernel>(const AnyOp& op, const Signature& signature)> compile = {};
 };
@@ -69,6 +74,10 @@ class BoundCase {
       const bool weight = is_weight(c.op, i);
       const DType type = weight || c.inputs[i].rank() == 2 ? DType::f32 : options.precision;
       reference_inputs_.push_back(random_tensor(c.inputs[i], c.range(i), generator, rounded));
+      if (i == 0 && options.nan_at >= 0) {
+        reference_inputs_[0].data[static_cast<std::size_t>(options.nan_at)] =
+            std::numeric_limits<double>::quiet_NaN();
+      }
       const HostBuffer& host =
           host_memory_.emplace_back(static_cast<std::size_t>(c.inputs[i].count()) * size_of(type));
       const TensorView values{host.data(), type, c.inputs[i]};
@@ -205,6 +214,24 @@ class BoundCase {
   std::unique_ptr<Kernel> kernel_;
   Buffer scratch_;
 };
+
+/// For BindOptions: an element in the middle of a case's input 0.
+template <class Op>
+std::int64_t middle_of(const ops::Case<Op>& c) {
+  return c.inputs[0].count() / 2;
+}
+
+/// How many elements are NaN in `expected`, or -1 when one of them is not in `found`. More may be: a kernel
+/// may read further and multiply by zero.
+inline std::int64_t kept_nans(std::span<const float> expected, std::span<const float> found) {
+  std::int64_t kept = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (!std::isnan(expected[i])) continue;
+    if (!std::isnan(found[i])) return -1;
+    ++kept;
+  }
+  return kept;
+}
 
 /// The reference's output for the inputs of a bound case, as floats.
 template <class Op>
