@@ -14,9 +14,11 @@ tpn_layer(
           cpu/max_pool3d.cpp
           cpu/onednn.cpp
           cpu/patch_conv3d.cpp
+          cpu/processors.cpp
           cpu/relu.cpp
           cpu/softmax.cpp
           cpu/temporal_shift.cpp
+          cpu/trial_threads.cpp
           cpu/upsample.cpp
           cpu/view_scores.cpp
   LINKS tpn_kernels

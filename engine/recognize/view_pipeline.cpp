@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <utility>
+
+#include "kernels/error.h"
 
 namespace tpn {
 namespace {
@@ -60,11 +63,20 @@ ViewPipeline::ViewPipeline(std::vector<ClipSource> sources, Options options)
       free_(most_buffers),
       ready_(most_buffers + 1) {
   for (std::size_t i = 0; i < most_buffers; ++i) free_.push({});
-  loader_ = std::jthread([this] { load_all(); });
-  viewer_ = std::jthread([this] { view_all(); });
+  try {
+    loader_ = std::jthread([this] { load_all(); });
+    viewer_ = std::jthread([this] { view_all(); });
+  } catch (const std::system_error&) {
+    stop();  // the loading thread would wait for ever for the other one
+    throw Error("A thread cannot be started: there is not enough memory, or there are too many.");
+  }
 }
 
 ViewPipeline::~ViewPipeline() {
+  stop();
+}
+
+void ViewPipeline::stop() noexcept {
   stopping_ = true;
   jobs_.cancel();
   free_.cancel();

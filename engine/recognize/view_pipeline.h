@@ -73,6 +73,7 @@ class ViewPipeline {
  private:
   class Job;
 
+  void stop() noexcept;
   void load_all();
   void load(Job& job);
   void view_all();

@@ -13,6 +13,14 @@ namespace {
 // A clip of eight such frames takes 50 MB; no camera makes wider pictures.
 constexpr int largest_resized_side = 8192;
 
+// Far more than any protocol has; the frames of all clips are kept until a video has been seen.
+constexpr int most_clips = 1000;
+
+std::string clips_out_of_range(int clips) {
+  return "The number of clips must be between 1 and " + std::to_string(most_clips) + ", but is " +
+         std::to_string(clips) + ".";
+}
+
 ClipSampling clip_sampling(const SamplingConfig& sampling, const std::optional<ViewCounts>& counts) {
   ClipSampling result;
   result.clip_len = sampling.clip_len;
@@ -21,6 +29,7 @@ ClipSampling clip_sampling(const SamplingConfig& sampling, const std::optional<V
   result.twice_sample = sampling.twice_sample;
   if (!counts) return result;
   if (sampling.clip_len > 1) {
+    if (counts->clips > most_clips) throw Error(clips_out_of_range(counts->clips));
     result.num_clips = counts->clips;
     result.twice_sample = false;
   } else if (counts->clips == 1 || counts->clips == 2) {
@@ -46,8 +55,10 @@ ViewCounts parse_view_counts(std::string_view text) {
   const auto [after_clips, clips_error] = std::from_chars(text.data(), end, counts.clips);
   if (clips_error == std::errc{} && after_clips != end && *after_clips == 'x') {
     const auto [after_crops, crops_error] = std::from_chars(after_clips + 1, end, counts.crops);
-    if (crops_error == std::errc{} && after_crops == end && counts.clips > 0 && counts.crops > 0)
+    if (crops_error == std::errc{} && after_crops == end && counts.clips > 0 && counts.crops > 0) {
+      if (counts.clips > most_clips) throw Error(clips_out_of_range(counts.clips));
       return counts;
+    }
   }
   throw Error("Views are given as CLIPSxCROPS, for example 10x3, not as '" + std::string(text) + "'.");
 }

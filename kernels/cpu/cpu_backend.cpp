@@ -4,9 +4,22 @@
 
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/onednn_api.h"
+#include "kernels/cpu/processors.h"
+#include "kernels/cpu/trial_threads.h"
 
 namespace tpn {
-CpuBackend::CpuBackend(int threads) : threads_(threads > 0 ? threads : omp_get_num_procs()) {}
+
+CpuBackend::CpuBackend(int threads) : threads_(threads == 0 ? cpu::default_threads() : threads) {
+  if (threads < 0 || threads > cpu::most_threads()) {
+    throw Error("The number of threads must be between 0 and " + std::to_string(cpu::most_threads()) +
+                " on this machine, but is " + std::to_string(threads) + ".");
+  }
+  if (threads == 0) {
+    threads_ = cpu::try_threads(threads_);
+  } else {
+    cpu::require_threads(threads_);
+  }
+}
 
 bool CpuBackend::supports(DType dtype) const {
   if (dtype == DType::f32) return true;
@@ -53,7 +66,12 @@ std::string CpuBackend::libraries() const {
 }
 
 void CpuBackend::enter_thread() const {
+  thread_local int started = 1;
   omp_set_num_threads(threads_);
+  if (threads_ <= started) return;
+  cpu::require_threads(threads_);
+  started = threads_;
+  cpu::start_pool(threads_);
 }
 
 }  // namespace tpn

@@ -7,7 +7,8 @@ namespace tpn {
 
 class CpuBackend final : public Backend {
  public:
-  /// threads: how many a kernel may use; 0: as many as the machine has.
+  /// threads: how many a kernel may use; 0: cpu::default_threads(), or as many as can be started. Throws
+  /// Error for numbers that make no sense and when so many cannot be started.
   explicit CpuBackend(int threads = 0);
 
   [[nodiscard]] std::string_view name() const override { return "cpu"; }
@@ -17,6 +18,7 @@ class CpuBackend final : public Backend {
   [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) const override;
   /// oneDNN's version and the instruction set it uses.
   [[nodiscard]] std::string libraries() const override;
+  /// Starts the calling thread's pool, since nothing could be said if that failed later.
   void enter_thread() const override;
 
   [[nodiscard]] int threads() const { return threads_; }
