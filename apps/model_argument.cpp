@@ -154,6 +154,11 @@ ModelArgument::ModelArgument(const std::filesystem::path& given, const Say& say)
     }
   }
   temporary_folder_ = make_temporary_folder();
+  at_interrupt_.emplace([folder = temporary_folder_] {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
+    return std::string();
+  });
   path_ = temporary_folder_ / "model.safetensors";
   try {
     const std::string remark = convert_to(given, path_);

@@ -3,7 +3,10 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
+
+#include "apps/program.h"
 
 namespace tpn::app {
 
@@ -28,7 +31,8 @@ class ModelArgument {
 
  private:
   std::filesystem::path path_;
-  std::filesystem::path temporary_folder_;  ///< empty: none
+  std::filesystem::path temporary_folder_;   ///< empty: none
+  std::optional<AtInterrupt> at_interrupt_;  ///< removes that folder
 };
 
 }  // namespace tpn::app

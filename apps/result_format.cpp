@@ -16,7 +16,6 @@ using nlohmann::ordered_json;
 /// The double with the shortest decimal form that is still this float, so that JSON shows no digits that the
 /// float does not have.
 double shortest(float value) {
-  if (!std::isfinite(value)) return value;  // becomes null
   std::array<char, 32> text{};
   const auto written = std::to_chars(text.data(), text.data() + text.size(), value);
   double result = 0;
@@ -59,6 +58,7 @@ std::string json_line(const Recognition& r, const ResultFormat& format) {
                        {"resize", rounded(t.resize)},       {"transform", rounded(t.transform)},
                        {"inference", rounded(t.inference)}, {"total", rounded(t.total)}};
   if (!r.warnings.empty()) object["warnings"] = r.warnings;
+  if (!format.run.empty()) object["run"] = format.run;
   return line_of(object);
 }
 
@@ -88,12 +88,20 @@ std::string text_lines(const Recognition& r, const ResultFormat& format) {
 
 }  // namespace
 
+std::string shown_name(const std::string& name) {
+  const std::string text = ordered_json(name).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return ordered_json::parse(text).get<std::string>();
+}
+
 std::string format_result(const Recognition& recognition, const ResultFormat& format) {
   return format.json ? json_line(recognition, format) : text_lines(recognition, format);
 }
 
 std::string format_failure(const std::string& input, const std::string& error, const ResultFormat& format) {
-  return format.json ? line_of({{"input", input}, {"error", error}}) : std::string();
+  if (!format.json) return {};
+  ordered_json object{{"input", input}, {"error", error}};
+  if (!format.run.empty()) object["run"] = format.run;
+  return line_of(object);
 }
 
 }  // namespace tpn::app

@@ -1,18 +1,21 @@
 // Times a model: latency, throughput, memory, and where the time goes.
-#include <fstream>
-#include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "apps/files_in_use.h"
 #include "apps/model_argument.h"
+#include "apps/number.h"
+#include "apps/program.h"
+#include "apps/result_file.h"
 #include "benchmarks/device.h"
 #include "benchmarks/explain.h"
 #include "benchmarks/model_benchmark.h"
 #include "benchmarks/report.h"
 #include "benchmarks/temporary_model.h"
+#include "kernels/cpu/processors.h"
 #include "kernels/error.h"
 
 namespace {
@@ -28,6 +31,10 @@ struct Options {
   bool explain = false;
   tpn::benchmarks::ModelBenchmark benchmark;
 };
+
+// Beyond them a run takes days, or more memory than machines have.
+constexpr int most_views = 1000, most_pixels = 4096, most_frames = 1000, most_runs = 1000000,
+              most_seconds = 86400;
 
 void declare(CLI::App& app, Options& o) {
   tpn::benchmarks::ModelBenchmark& b = o.benchmark;
@@ -51,25 +58,30 @@ void declare(CLI::App& app, Options& o) {
       ->check(CLI::IsMember({"f32", "tf32", "f16", "bf16"}));
   app.add_option("--batch", b.batches, "Views per run, a list (default: 1)")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber);
-  app.add_option("--threads", b.threads, "Threads, a list; 0: as many as the machine has (default: 0)")
+      ->transform(tpn::app::whole_number(1, most_views));
+  app.add_option(
+         "--threads", b.threads,
+         "Threads, a list; 0: OMP_NUM_THREADS, or the processors that the process may use (default: 0)")
       ->delimiter(',')
-      ->check(CLI::NonNegativeNumber);
+      ->transform(tpn::app::whole_number(0, tpn::cpu::most_threads()));
   app.add_option("--size", b.side, "Height and width of a view, pixels")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  app.add_option("--frames", b.frames, "Frames of a view (default: the model's)")->check(CLI::PositiveNumber);
-  app.add_option("--warmup", b.warmup, "Untimed runs")->capture_default_str()->check(CLI::NonNegativeNumber);
+      ->transform(tpn::app::whole_number(1, most_pixels));
+  app.add_option("--frames", b.frames, "Frames of a view (default: the model's)")
+      ->transform(tpn::app::whole_number(1, most_frames));
+  app.add_option("--warmup", b.warmup, "Untimed runs")
+      ->capture_default_str()
+      ->transform(tpn::app::whole_number(0, most_runs));
   app.add_option("--runs", b.repetitions.runs, "Timed runs, at least")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->transform(tpn::app::whole_number(1, most_runs));
   app.add_option("--min-time", b.repetitions.seconds, "Seconds of timed runs, at least")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->transform(tpn::app::decimal_number(0, most_seconds));
   app.add_option("--peak-seconds", b.peak_seconds,
                  "How long each convolution of the peak's measurement is timed; 0: no peak")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->transform(tpn::app::decimal_number(0, most_seconds));
   app.add_flag("--ops", o.operations, "Show where the time goes, by operation and by step");
   app.add_flag("--explain", o.explain,
                "Show each step beside what the GPU could do, and the kernels that it was chosen among");
@@ -81,7 +93,9 @@ void declare(CLI::App& app, Options& o) {
       "Rates are given in percent of the best that a plain convolution reached in the same run, on a GPU of "
       "what\n"
       "its clock and width allow.\n"
-      "Exit status: 0; 1 when outputs are wrong or the model cannot be run; 2 when the options are wrong.\n\n"
+      "Exit status: 0; 1 when outputs are wrong or the model cannot be run; 2 when the options are wrong;\n" +
+      std::string(tpn::app::common_exit_statuses) +
+      "\n\n"
       "Examples: tpn_bench --config tpn-slowonly-r50-8x8 --precision f32,bf16 --threads 2 --ops\n"
       "          tpn_bench --config tpn-slowonly-r50-8x8 --device cuda --precision bf16 --batch 1,30 "
       "--explain");
@@ -94,53 +108,53 @@ tpn::benchmarks::Numerics numerics_of(const std::string& name) {
 }
 
 int time_model(Options& o) {
+  tpn::app::FilesInUse files;
+  if (!o.model.empty()) files.reads(o.model, "model");
+  if (!o.config.empty()) files.reads(o.config, "configuration");
+  std::optional<tpn::app::ResultFile> json;
+  if (o.json == "-") {
+    json.emplace();
+  } else if (!o.json.empty()) {
+    files.writes(o.json, "--json " + o.json);
+    json.emplace(o.json);
+  }
+  files.writes_standard_output();
   const tpn::benchmarks::BenchmarkDevice device =
       tpn::benchmarks::open_device(o.device, o.libraries == "auto");
   o.benchmark.precisions.clear();
   for (const std::string& name : o.precisions) o.benchmark.precisions.push_back(numerics_of(name));
   std::optional<tpn::benchmarks::TemporaryModel> random;
+  if (o.model.empty()) random.emplace();
+  const tpn::app::AtInterrupt remove_model([&random] {
+    if (random) random->remove();
+    return std::string();
+  });
+  if (random) random->write(o.config);
   std::optional<tpn::app::ModelArgument> given;
-  if (o.model.empty()) {
-    random.emplace(o.config);
-    o.benchmark.model = random->path();
-  } else {
-    given.emplace(o.model,
-                  [](const std::string& sentence) { std::cerr << "tpn_bench: " << sentence << '\n'; });
-    o.benchmark.model = given->path();
-  }
+  if (!random) given.emplace(o.model, tpn::app::say);
+  o.benchmark.model = random ? random->path() : given->path();
   const tpn::benchmarks::ModelReport report = run(o.benchmark, device);
   if (o.json != "-") {
-    std::cout << to_text(report, o.operations);
+    std::string text = to_text(report, o.operations);
     for (const auto& timing : report.timings) {
-      if (o.explain) std::cout << explain(timing);
+      if (o.explain) text += explain(timing);
     }
+    tpn::app::print(text);
   }
-  if (o.json == "-") {
-    std::cout << to_json(report);
-  } else if (!o.json.empty()) {
-    std::ofstream file(o.json);
-    if (!(file << to_json(report) << std::flush)) throw tpn::Error("'" + o.json + "' could not be written.");
+  if (json) {
+    json->write(to_json(report));
+    json->finish();
   }
-  if (!report.correct()) std::cerr << "tpn_bench: the outputs are wrong.\n";
-  return report.correct() ? 0 : 1;
+  if (!report.correct()) tpn::app::say("the outputs are wrong.");
+  return report.correct() ? tpn::app::success : tpn::app::input_failed;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    CLI::App app("Times a TPN model.");
-    app.set_version_flag("--version", "tpn_bench " TPN_VERSION);
-    Options options;
-    declare(app, options);
-    try {
-      app.parse(argc, argv);
-    } catch (const CLI::ParseError& e) {
-      return app.exit(e) == 0 ? 0 : 2;
-    }
-    return time_model(options);
-  } catch (const std::exception& e) {
-    std::cerr << "tpn_bench: " << e.what() << '\n';
-    return 1;
-  }
+  CLI::App app("Times a TPN model.", "tpn_bench");
+  app.set_version_flag("--version", "tpn_bench " TPN_VERSION);
+  Options options;
+  declare(app, options);
+  return tpn::app::run_program(app, argc, argv, tpn::app::input_failed, [&] { return time_model(options); });
 }

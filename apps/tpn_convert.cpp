@@ -1,15 +1,17 @@
 // tpn_convert: checkpoints to model files, back, and a look into either.
 #include <cstdint>
 #include <filesystem>
-#include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "apps/files_in_use.h"
+#include "apps/program.h"
 #include "engine/model/labels.h"
 #include "engine/model/model_file.h"
+#include "engine/model/output_file.h"
 #include "engine/networks/initialize.h"
 #include "weights_converter/convert.h"
 #include "weights_converter/report.h"
@@ -17,7 +19,9 @@
 
 namespace {
 
-enum ExitStatus { success = 0, input_refused = 1, wrong_usage = 2, system_failure = 3 };
+using tpn::app::input_failed;
+using tpn::app::print;
+using tpn::app::success;
 
 struct Arguments {
   std::vector<std::string> files;
@@ -35,17 +39,23 @@ struct Arguments {
 };
 
 /// The library's messages are whole sentences; this one line is all that goes to standard error.
-int fail(ExitStatus status, const std::string& sentence) {
-  std::cerr << "tpn_convert: " << sentence << '\n';
-  return status;
+int refuse(const std::string& sentence) {
+  tpn::app::say(sentence);
+  return input_failed;
 }
 
-/// Throws OptionError when the two names stand for one file.
-void require_different(const std::filesystem::path& in, const std::filesystem::path& out) {
-  std::error_code ignored;
-  if (std::filesystem::equivalent(in, out, ignored) || in == out) {
-    throw tpn::OptionError("The output " + out.string() + " is the input itself; name another file.");
+/// Throws OptionError when the output is a file that is read, and OutputError when it cannot be written.
+void check_output(const Arguments& arguments, const std::filesystem::path& in,
+                  const std::filesystem::path& out) {
+  tpn::app::FilesInUse files;
+  if (!in.empty()) files.reads(in, "input");
+  for (const std::string& configuration : {arguments.config, arguments.random}) {
+    if (!configuration.empty()) files.reads(configuration, "configuration");
   }
+  if (!arguments.labels.empty()) files.reads(arguments.labels, "list of labels");
+  files.writes(out, "The output " + out.string());
+  files.writes_standard_output();
+  tpn::check_output_file(out);
 }
 
 /// Configuration and labels are options: what is wrong with them is wrong usage.
@@ -73,12 +83,13 @@ tpn::DType parse_dtype(const std::string& name) {
 
 int inspect(const Arguments& arguments) {
   const auto text = tpn::inspect_file(arguments.inspect, arguments.weights);
-  if (!text) return fail(input_refused, text.failure().message);
-  std::cout << *text;
+  if (!text) return refuse(text.failure().message);
+  print(*text);
   return success;
 }
 
 int write_random(const Arguments& arguments, const std::filesystem::path& out) {
+  check_output(arguments, {}, out);
   const tpn::Config config = load_option(tpn::load_config, arguments.random);
   const std::vector<std::string> labels = labels_of(arguments).value_or(std::vector<std::string>());
   if (!labels.empty() && labels.size() != static_cast<std::size_t>(config.head.num_classes)) {
@@ -89,23 +100,25 @@ int write_random(const Arguments& arguments, const std::filesystem::path& out) {
   tpn::write_random_model(config,
                           arguments.from_scratch ? Initialization::from_scratch : Initialization::varied,
                           arguments.seed, labels, out);
-  std::cout << out.string() << ": random weights of " << config.name << ", seed " << arguments.seed << '\n';
+  print(out.string() + ": random weights of " + config.name + ", seed " + std::to_string(arguments.seed) +
+        "\n");
   return success;
 }
 
-int export_model(const std::filesystem::path& in, const std::filesystem::path& out) {
-  require_different(in, out);
+int export_model(const Arguments& arguments, const std::filesystem::path& in,
+                 const std::filesystem::path& out) {
+  check_output(arguments, in, out);
   try {
     static_cast<void>(tpn::open_model_file(in));
   } catch (const tpn::Error& error) {
-    return fail(input_refused, error.what());
+    return refuse(error.what());
   }
-  std::cout << tpn::describe_export(tpn::export_pth(in, out), in, out);
+  print(tpn::describe_export(tpn::export_pth(in, out), in, out));
   return success;
 }
 
 int convert(const Arguments& arguments, const std::filesystem::path& in, const std::filesystem::path& out) {
-  require_different(in, out);
+  check_output(arguments, in, out);
   tpn::ConvertOptions options;
   if (!arguments.config.empty()) options.config = load_option(tpn::load_config, arguments.config);
   options.labels = labels_of(arguments);
@@ -115,8 +128,8 @@ int convert(const Arguments& arguments, const std::filesystem::path& in, const s
   options.init_missing = arguments.init_missing;
   options.seed = arguments.seed;
   const auto report = tpn::convert_checkpoint(in, out, options);
-  if (!report) return fail(input_refused, report.failure().message);
-  std::cout << tpn::describe_conversion(*report, in, out);
+  if (!report) return refuse(report.failure().message);
+  print(tpn::describe_conversion(*report, in, out));
   return success;
 }
 
@@ -135,15 +148,13 @@ int run(const Arguments& arguments) {
     return write_random(arguments, arguments.files[0]);
   }
   require_files(2, "two files, IN and OUT");
-  if (arguments.to_pth) return export_model(arguments.files[0], arguments.files[1]);
+  if (arguments.to_pth) return export_model(arguments, arguments.files[0], arguments.files[1]);
   return convert(arguments, arguments.files[0], arguments.files[1]);
 }
 
 void declare(CLI::App& app, Arguments& arguments) {
   app.set_version_flag("--version", "tpn_convert " TPN_VERSION);
-  app.add_option("files", arguments.files, "IN and OUT (with --random: OUT)")
-
-      ->type_name("IN OUT");
+  app.add_option("files", arguments.files, "IN and OUT (with --random: OUT)")->type_name("IN OUT");
   auto* inspect =
       app.add_option("--inspect", arguments.inspect,
                      "Print what is in a checkpoint or model file: metadata, totals, tensors, and what a "
@@ -192,34 +203,18 @@ void declare(CLI::App& app, Arguments& arguments) {
       "  tpn_convert --inspect model.safetensors\n"
       "  tpn_convert --to-pth model.safetensors back.pth\n"
       "  tpn_convert --random tpn-slowonly-r50-8x8 --seed 1 random.safetensors\n"
-      "Exit status: 0 done; 1 the input was refused; 2 wrong usage; 3 the output could not be written or the "
-      "system\n"
-      "failed. A failure is one sentence on standard error and leaves no output behind.");
-}
-
-int parse_and_run(int argc, char** argv) {
-  CLI::App app("Converts Temporal Pyramid Network checkpoints to model files, and back.", "tpn_convert");
-  Arguments arguments;
-  declare(app, arguments);
-  try {
-    app.parse(argc, argv);
-    return run(arguments);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return fail(wrong_usage, error.what());
-  } catch (const tpn::OptionError& error) {
-    return fail(wrong_usage, error.what());
-  } catch (const std::exception& error) {
-    return fail(system_failure, error.what());
-  }
+      "Exit status: 0 done; 1 the input was refused; 2 wrong usage;\n" +
+      std::string(tpn::app::common_exit_statuses) +
+      "\nA failure is one sentence on standard error and leaves no output behind; an output that is there is "
+      "only\n"
+      "replaced by a whole one.");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return parse_and_run(argc, argv);
-  } catch (...) {  // no memory for the message, or nowhere to write it
-    return system_failure;
-  }
+  CLI::App app("Converts Temporal Pyramid Network checkpoints to model files, and back.", "tpn_convert");
+  Arguments arguments;
+  declare(app, arguments);
+  return tpn::app::run_program(app, argc, argv, tpn::app::system_failed, [&] { return run(arguments); });
 }

@@ -1,20 +1,28 @@
 // tpn_infer: classifies videos.
+#include <atomic>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "apps/earlier_results.h"
+#include "apps/files_in_use.h"
 #include "apps/input_list.h"
 #include "apps/model_argument.h"
+#include "apps/number.h"
+#include "apps/program.h"
+#include "apps/result_file.h"
 #include "apps/result_format.h"
 #include "apps/terminal_line.h"
-#include "engine/model/output_file.h"
 #include "engine/recognize/tpn.h"
 #include "engine/video/frame_pattern.h"
 #include "engine/video/view_plan.h"
+#include "kernels/cpu/processors.h"
 #include "kernels/error.h"
 
 namespace tpn::app {
@@ -25,7 +33,7 @@ constexpr const char* description =
 
 Give a model file (made by tpn_convert) or a checkpoint and videos; for each the most likely classes are printed.)";
 
-constexpr const char* footer = R"(
+constexpr const char* inputs_help = R"(
 VIDEO may be
   a video file          anything that FFmpeg's libraries decode
   a folder of videos    each of them and of those in folders below it (by the ends of their names), in natural
@@ -42,11 +50,18 @@ the longer it takes and the better the answer; by default the protocol under whi
 measured is used. --views 1x1 is for a quick look.
 
 With --format json each input gives one line with one object: input, frames, fps, duration (seconds), views,
-clips, crops, top (label, index, score), timings (ms; the stages overlap), warnings if there are any; or
-input and error.
+clips, crops, top (label, index, score), timings (ms; the stages overlap), warnings if there are any, run (a
+name for the model and the options that results depend on); or input, error and run.
+
+--output takes the place of a file that is there when the first result is written, and grows by one result at a
+time. If the program is stopped, the same command with --resume goes on: it leaves out the inputs that the file
+has results for, failures too.
 
 Exit status: 0 all went well; 1 some input failed, the others were classified; 2 nothing was done because
-the options, the model or the device cannot be used.
+the options, the model or the device cannot be used;
+)";
+
+constexpr const char* examples = R"(
 
 Examples:
   tpn_infer --model tpn-slowonly-r50-8x8.safetensors jump.mp4
@@ -54,6 +69,9 @@ Examples:
   find . -name '*.mp4' | tpn_infer --model m.safetensors --format json --output results.jsonl -
   tpn_infer --model m.safetensors jump.mp4 --save-tensors jump.safetensors --features
   tpn_infer --model m.safetensors --tensor jump.safetensors)";
+
+// Larger numbers are mistakes; what a model or a machine has is compared where it is known.
+constexpr int most_classes = 1000000, most_views = 3 * 1000, most_devices = 1024;
 
 struct Arguments {
   std::string model;
@@ -66,7 +84,11 @@ struct Arguments {
   std::string views;
   std::string format = "text";
   std::string output;
+  bool resume = false;
   int top = 5;
+  bool top_given = false;
+  bool output_given = false;
+  bool dump_given = false;
   bool scores = false;
   TensorDump dump;
   RecognizerOptions recognizer;
@@ -87,7 +109,7 @@ void declare_options(CLI::App& app, Arguments& a) {
 
   app.add_option("--top", a.top, "Print the N most likely classes")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole_number(1, most_classes))
       ->capture_default_str()
       ->group("Results");
   app.add_option("--format", a.format, "text, or json: one object a line for each input")
@@ -96,9 +118,14 @@ void declare_options(CLI::App& app, Arguments& a) {
       ->capture_default_str()
       ->group("Results");
   app.add_flag("--scores", a.scores, "Print the scores of all classes too, by index")->group("Results");
-  app.add_option("--output", a.output,
-                 "Write the results to this file instead of standard output; it appears when all is done")
-      ->type_name("FILE")
+  CLI::Option* output =
+      app.add_option("--output", a.output,
+                     "Write the results to this file instead of standard output, each as soon "
+                     "as it is there")
+          ->type_name("FILE")
+          ->group("Results");
+  app.add_flag("--resume", a.resume, "With --format json, go on with an --output that was not finished")
+      ->needs(output)
       ->group("Results");
   CLI::Option* save =
       app.add_option_function<std::string>(
@@ -125,6 +152,7 @@ void declare_options(CLI::App& app, Arguments& a) {
       ->type_name("N,...")
       ->delimiter(',')
       ->allow_extra_args(false)
+      ->transform(whole_number(0, most_devices - 1))
       ->capture_default_str()
       ->group("Work");
   app.add_option("--precision", a.precision,
@@ -139,15 +167,17 @@ void declare_options(CLI::App& app, Arguments& a) {
       ->check(CLI::IsMember({"auto", "none"}).description(""))
       ->capture_default_str()
       ->group("Work");
-  app.add_option("--threads", a.recognizer.threads, "Threads for the network; 0: all processors")
+  app.add_option("--threads", a.recognizer.threads,
+                 "Threads for the network; 0: as OMP_NUM_THREADS says, or one for each processor that the "
+                 "process may use")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole_number(0, cpu::most_threads()))
       ->capture_default_str()
       ->group("Work");
   app.add_option("--batch", a.recognizer.batch,
                  "Views that go through the network at once; 0: one on a CPU, all of a video on a GPU")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole_number(0, most_views))
       ->capture_default_str()
       ->group("Work");
 
@@ -173,17 +203,17 @@ void declare_options(CLI::App& app, Arguments& a) {
       ->group("Videos");
   app.add_option("--max-pixels", a.recognizer.max_pixels, "Refuse videos with larger frames")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole_number(1, std::numeric_limits<std::int32_t>::max()))
       ->capture_default_str()
       ->group("Videos");
   app.add_option("--max-frames", a.recognizer.max_frames, "Refuse videos with more frames")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->transform(whole_number(1, std::numeric_limits<std::int32_t>::max()))
       ->capture_default_str()
       ->group("Videos");
   app.add_option("--max-duration", a.recognizer.max_seconds, "Refuse videos that last longer")
       ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber)
+      ->transform(decimal_number(0.001, std::numeric_limits<std::int32_t>::max()))
       ->capture_default_str()
       ->group("Videos");
 }
@@ -209,8 +239,19 @@ RecognizerOptions recognizer_options(const Arguments& a) {
 /// Where results go, and how many inputs failed.
 class Report {
  public:
-  explicit Report(const Arguments& a) : format_{a.format == "json", a.top, a.scores} {
-    if (!a.output.empty()) file_.emplace(a.output);
+  /// Goes on behind the earlier results where the arguments say so.
+  Report(const Arguments& a, const std::string& run, const EarlierResults& earlier, std::size_t inputs)
+      : format_{a.format == "json", a.top, a.scores, run},
+        name_(a.output),
+        inputs_(inputs),
+        failures_(earlier.failures()) {
+    if (a.output.empty()) {
+      results_.emplace();
+    } else if (earlier.bytes() > 0) {
+      results_.emplace(a.output, earlier.bytes());
+    } else {
+      results_.emplace(a.output);
+    }
   }
 
   void progress(const std::string& text) { line_.show(text); }
@@ -227,28 +268,33 @@ class Report {
     write(format_failure(input, error, format_));
   }
 
+  /// What an interrupted program says.
+  [[nodiscard]] std::string so_far() const {
+    return std::to_string(written_) + " of " + std::to_string(inputs_) +
+           (inputs_ == 1 ? " input was" : " inputs were") + " finished" +
+           (name_.empty() || written_ == 0 ? "" : "; their results are in " + name_);
+  }
+
   /// The exit status.
   int finish() {
     line_.clear();
-    if (file_) file_->commit();
-    return failures_ > 0 ? 1 : 0;
+    results_->finish();
+    return failures_ > 0 ? input_failed : success;
   }
-
-  static void say(const std::string& sentence) { std::cerr << "tpn_infer: " << sentence << std::endl; }
 
  private:
   void write(const std::string& text) {
-    if (file_) {
-      file_->write(text);
-    } else if (!(std::cout << text << std::flush)) {
-      throw Error("Standard output cannot be written.");
-    }
+    if (!text.empty()) results_->write(text);
+    ++written_;
   }
 
   ResultFormat format_;
-  std::optional<OutputFile> file_;
+  std::string name_;
+  std::size_t inputs_;
+  std::optional<ResultFile> results_;
   TerminalLine line_;
-  int failures_ = 0;
+  int failures_;
+  std::atomic<std::size_t> written_ = 0;
 };
 
 /// One input whose tensors may have to be saved.
@@ -260,6 +306,11 @@ void classify_one(Recognizer& recognizer, const Arguments& a, const std::string&
     recognition = a.tensor.empty()
                       ? recognizer.classify(input, a.dump)
                       : recognizer.classify_tensor(input, dump ? std::optional(a.dump) : std::nullopt);
+  } catch (const OutputError&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    report.add_failure(input, input + ": there is not enough memory.");
+    return;
   } catch (const std::exception& e) {
     report.add_failure(input, e.what());
     return;
@@ -289,50 +340,101 @@ void classify_all(Recognizer& recognizer, const std::vector<std::string>& inputs
   recognizer.classify_all(inputs, on_outcome, on_progress);
 }
 
-/// What is loaded stays mapped, so that no temporary file is needed afterwards.
-Model load_model(const std::string& given) {
-  const ModelArgument model(given, Report::say);
-  return Model::load(model.path());
+/// A model and its digest. What is loaded stays mapped, so that no temporary file is needed afterwards.
+std::pair<Model, std::string> load_model(const std::string& given) {
+  const ModelArgument model(given, say);
+  return {Model::load(model.path()), model_digest(model.path())};
+}
+
+/// Does something with an output before any work: that it cannot be written is a wrong option then.
+template <class Do>
+auto before_work(const Do& action) {
+  try {
+    return action();
+  } catch (const OutputError& error) {
+    throw OptionError(error.what());
+  }
+}
+
+/// Throws OptionError or OutputError.
+void check_outputs(const Arguments& a, const std::vector<std::string>& inputs) {
+  FilesInUse files;
+  files.reads(a.model, "model");
+  for (const std::string& input : inputs) files.reads(input, "input");
+  for (const std::string& name : a.videos) {
+    if (name.starts_with('@')) files.reads(name.substr(1), "list of videos");
+  }
+  if (a.output_given) files.writes(a.output, "--output " + a.output);
+  if (a.dump_given) files.writes(a.dump.path, "--save-tensors " + a.dump.path.string());
+  files.writes_standard_output();
+  if (a.dump_given) check_output_file(a.dump.path);
+}
+
+EarlierResults earlier_results(const Arguments& a, const std::string& run, std::vector<std::string>& inputs) {
+  if (!a.resume) return {};
+  EarlierResults earlier(a.output, run);
+  if (earlier.torn()) say("warning: the last line of " + a.output + " has no end and is dropped.");
+  const std::size_t done = earlier.take_from(inputs);
+  say(std::to_string(done) + " of " + std::to_string(done + inputs.size()) + " inputs have results in " +
+      a.output + " already.");
+  return earlier;
 }
 
 int run(const Arguments& a) {
-  const Inputs expanded =
-      a.tensor.empty() ? expand_inputs(a.videos, std::cin, a.inputs) : Inputs{{a.tensor}, {}};
-  for (const std::string& warning : expanded.warnings) Report::say("warning: " + warning);
-  const std::vector<std::string>& inputs = expanded.names;
+  Inputs expanded = a.tensor.empty() ? expand_inputs(a.videos, std::cin, a.inputs) : Inputs{{a.tensor}, {}};
+  for (const std::string& warning : expanded.warnings) say("warning: " + warning);
+  std::vector<std::string>& inputs = expanded.names;
   if (!a.dump.path.empty() && inputs.size() != 1) {
-    throw Error("--save-tensors goes with a single input; there are " + std::to_string(inputs.size()) + ".");
+    throw OptionError("--save-tensors goes with a single input; there are " + std::to_string(inputs.size()) +
+                      ".");
   }
-  Report report(a);
-  Recognizer recognizer(load_model(a.model), recognizer_options(a));
+  if (a.resume && (a.format != "json" || !a.dump.path.empty())) {
+    throw OptionError("--resume goes with --format json, and not with --save-tensors.");
+  }
+  before_work([&] { check_outputs(a, inputs); });
+  const auto [model, digest] = load_model(a.model);
+  if (a.top_given && a.top > model.classes()) {
+    throw OptionError("--top must be between 1 and " + std::to_string(model.classes()) +
+                      ", as many classes as the model has, but is " + std::to_string(a.top) + ".");
+  }
+  RecognizerOptions options = recognizer_options(a);
+  Recognizer recognizer(model, options);
+  options.clips = recognizer.clips();
+  options.crops = recognizer.crops();
+  const std::string run_id =
+      a.format == "json" ? run_name(digest, options, {.top = a.top, .all_scores = a.scores}) : std::string();
+  const EarlierResults earlier = earlier_results(a, run_id, inputs);
+  std::optional<Report> report;
+  before_work([&] { report.emplace(a, run_id, earlier, inputs.size()); });
+  const AtInterrupt tell([&] { return report->so_far(); });
   if (a.tensor.empty() && a.dump.path.empty()) {
-    classify_all(recognizer, inputs, report);
+    classify_all(recognizer, inputs, *report);
   } else {
-    classify_one(recognizer, a, inputs.front(), report);
+    classify_one(recognizer, a, inputs.front(), *report);
   }
-  return report.finish();
+  return report->finish();
 }
 
 }  // namespace
 }  // namespace tpn::app
 
-int main(int argc, char** argv) try {
-  tpn::app::Arguments arguments;
-  CLI::App app(tpn::app::description, "tpn_infer");
-  app.footer(tpn::app::footer);
+int main(int argc, char** argv) {
+  using namespace tpn::app;
+  Arguments arguments;
+  CLI::App app(description, "tpn_infer");
+  app.footer(std::string(inputs_help) + common_exit_statuses + examples);
   app.set_version_flag("--version", "tpn_infer " TPN_VERSION);
   app.get_formatter()->column_width(34);
-  tpn::app::declare_options(app, arguments);
-  try {
-    app.parse(argc, argv);
+  declare_options(app, arguments);
+  app.final_callback([&] {
     if (arguments.videos.empty() && arguments.tensor.empty()) {
       throw CLI::RequiredError("VIDEO (or --tensor)");
     }
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
-  }
-  return tpn::app::run(arguments);
-} catch (const std::exception& e) {
-  std::cerr << "tpn_infer: " << e.what() << std::endl;
-  return 2;
+  });
+  return run_program(app, argc, argv, wrong_usage, [&] {
+    arguments.top_given = app.count("--top") > 0;
+    arguments.output_given = app.count("--output") > 0;
+    arguments.dump_given = app.count("--save-tensors") > 0;
+    return run(arguments);
+  });
 }

@@ -13,7 +13,14 @@ class TemporaryModel {
  public:
   /// config: what load_config() takes. Throws Error when there is no such configuration or the model cannot
   /// be written.
-  explicit TemporaryModel(const std::string& config);
+  explicit TemporaryModel(const std::string& config) { write(config); }
+  /// Only the folder: write() makes the model.
+  TemporaryModel() = default;
+
+  /// Throws Error as the constructor.
+  void write(const std::string& config) const;
+  /// Removes the folder now; what has the model open can still use it.
+  void remove() const noexcept;
 
   [[nodiscard]] std::filesystem::path path() const { return folder_ / "random.safetensors"; }
 

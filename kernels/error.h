@@ -15,6 +15,12 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// What was asked for cannot be had, whatever the inputs hold: an option that is wrong, or names what is.
+class OptionError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A device's memory does not suffice. Smaller batches may fit.
 class OutOfMemory : public Error {
  public:

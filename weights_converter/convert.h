@@ -29,12 +29,6 @@ struct ConvertOptions {
   std::uint64_t seed = 0;      ///< of that initialisation
 };
 
-/// The options do not fit the checkpoint.
-class OptionError : public Error {
- public:
-  using Error::Error;
-};
-
 struct ConvertReport {
   Config config;
   NamingScheme scheme = NamingScheme::mmaction2;

@@ -17,6 +17,8 @@
 
 namespace tpn {
 
+class OutputFile;
+
 /// A safetensors file mapped into memory, read-only. The reader trusts nothing: header at most 100 MB, ranges
 /// in bounds, without holes or overlap and of the size their shape and dtype need, no duplicate keys.
 class SafetensorsFile {
@@ -66,8 +68,11 @@ struct SafetensorsOutput {
 };
 
 /// Writes a safetensors file: header padded so that data starts on 64 bytes; tensors whose size is a multiple
-/// of 64 first, then by descending element size, otherwise in the given order. Written to a temporary name in
-/// the same folder and renamed; on any failure nothing is left. Throws Error naming the file.
+/// of 64 first, then by descending element size, otherwise in the given order. The file is committed. Throws
+/// Error naming the file.
+void write_safetensors(OutputFile& file, const std::map<std::string, std::string>& metadata,
+                       std::span<const SafetensorsOutput> tensors);
+/// The same for an OutputFile of that path: on any failure nothing is left.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
                        std::span<const SafetensorsOutput> tensors);
 

@@ -79,11 +79,10 @@ void write_tensor(OutputFile& file, const SafetensorsOutput& tensor) {
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
+void write_safetensors(OutputFile& file, const std::map<std::string, std::string>& metadata,
                        std::span<const SafetensorsOutput> tensors) {
   const std::vector<const SafetensorsOutput*> order = file_order(tensors);
   const std::string header = header_text(metadata, order);
-  OutputFile file(path);
   std::string length;
   for (std::size_t i = 0; i < length_bytes; ++i)
     length += static_cast<char>(header.size() >> (8 * i) & 0xffU);
@@ -91,6 +90,12 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
   file.write(header);
   for (const SafetensorsOutput* tensor : order) write_tensor(file, *tensor);
   file.commit();
+}
+
+void write_safetensors(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
+                       std::span<const SafetensorsOutput> tensors) {
+  OutputFile file(path);
+  write_safetensors(file, metadata, tensors);
 }
 
 }  // namespace tpn

@@ -30,10 +30,10 @@ std::size_t bytes_of(const Shape& view) {
 }  // namespace
 
 TensorDumpWriter::TensorDumpWriter(const TensorDump& dump, const Config& config)
-    : dump_(dump), flat_backbone_(config.backbone.dims == 2) {
+    : dump_(dump), file_(dump.path), flat_backbone_(config.backbone.dims == 2) {
   if (!dump_.features) return;
   features_ = feature_names(config);
-  spill_.emplace(dump_.path.parent_path());
+  spill_.emplace(file_.folder());
 }
 
 void TensorDumpWriter::lay_out(const Executor& executor) {
@@ -60,7 +60,7 @@ void TensorDumpWriter::record(const Executor& executor, std::span<const int> vie
   }
 }
 
-void TensorDumpWriter::write(const Recognition& recognition, const ViewReader& input) const {
+void TensorDumpWriter::write(const Recognition& recognition, const ViewReader& input) {
   const int views = recognition.views();
   const auto classes = static_cast<std::int64_t>(recognition.scores.size());
   std::vector<SafetensorsOutput> tensors;
@@ -89,7 +89,7 @@ void TensorDumpWriter::write(const Recognition& recognition, const ViewReader& i
   }
   tensors.push_back(output_of("logits", DType::f32, {views, classes}, recognition.logits));
   tensors.push_back(output_of("scores", DType::f32, {classes}, recognition.scores));
-  write_safetensors(dump_.path, {}, tensors);
+  write_safetensors(file_, {}, tensors);
 }
 
 }  // namespace tpn

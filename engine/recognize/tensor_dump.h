@@ -10,6 +10,7 @@
 
 #include "engine/exec/executor.h"
 #include "engine/model/config.h"
+#include "engine/model/output_file.h"
 #include "engine/recognize/spill_file.h"
 #include "engine/recognize/tpn.h"
 #include "kernels/tensor.h"
@@ -25,7 +26,7 @@ struct ViewReader {
 /// Holds the features of the views that have been run, in a nameless file beside the dump.
 class TensorDumpWriter {
  public:
-  /// Throws Error when the dump's folder does not take files.
+  /// Throws Error when the dump cannot be written: before there is anything to write.
   TensorDumpWriter(const TensorDump& dump, const Config& config);
 
   /// What the plan has to keep for record().
@@ -37,7 +38,7 @@ class TensorDumpWriter {
 
   /// Writes the dump. Every view of the recognition must have been recorded. Throws Error as
   /// write_safetensors().
-  void write(const Recognition& recognition, const ViewReader& input) const;
+  void write(const Recognition& recognition, const ViewReader& input);
 
  private:
   struct Recorded {
@@ -50,6 +51,7 @@ class TensorDumpWriter {
   void lay_out(const Executor& executor);
 
   TensorDump dump_;
+  OutputFile file_;
   bool flat_backbone_;
   std::vector<std::string> features_;
   std::optional<SpillFile> spill_;

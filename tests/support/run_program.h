@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdlib>
+#include <functional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -22,11 +25,20 @@ struct ProgramResult {
   long peak_resident_kib = 0;  ///< the most memory it had resident, mapped files included
 };
 
+/// How a program is started, where it matters.
+struct ProgramSetting {
+  std::string input{};                     ///< on its standard input
+  std::string standard_output{};           ///< an existing file or device for it; "closed"; empty: a file
+  std::vector<std::string> environment{};  ///< NAME=VALUE, besides this process's
+  rlim_t address_space = RLIM_INFINITY;    ///< bytes
+  std::function<void(pid_t)> meanwhile{};  ///< called while it runs
+};
+
 /// Throws when the program cannot be started. Its standard streams are files.
 inline ProgramResult run_program(const std::string& path, std::vector<std::string> arguments,
-                                 const std::string& input = {}) {
+                                 const ProgramSetting& setting) {
   const TemporaryDirectory directory;
-  const std::string in = directory.write("in", input).string();
+  const std::string in = directory.write("in", setting.input).string();
   const std::string out = (directory / "out").string();
   const std::string error = (directory / "error").string();
   arguments.insert(arguments.begin(), path);
@@ -40,18 +52,37 @@ inline ProgramResult run_program(const std::string& path, std::vector<std::strin
   if (child == 0) {
     constexpr int create = O_WRONLY | O_CREAT | O_TRUNC;
     dup2(open(in.c_str(), O_RDONLY), STDIN_FILENO);
-    dup2(open(out.c_str(), create, 0600), STDOUT_FILENO);
+    const bool captured = setting.standard_output.empty();
+    dup2(captured ? open(out.c_str(), create, 0600)
+                  : open(setting.standard_output.c_str(), O_WRONLY | O_APPEND),
+         STDOUT_FILENO);
     dup2(open(error.c_str(), create, 0600), STDERR_FILENO);
+    // Neither the numbers of files opened here nor that of a closed stream are left to the program.
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+    if (setting.standard_output == "closed") close(STDOUT_FILENO);
+    for (const std::string& variable : setting.environment) {
+      putenv(const_cast<char*>(variable.c_str()));  // lives as long as the child's copy of this memory
+    }
+    const rlimit limit{setting.address_space, setting.address_space};
+    if (setting.address_space != RLIM_INFINITY) setrlimit(RLIMIT_AS, &limit);
     execv(argv[0], argv.data());
     _exit(127);
   }
+  if (setting.meanwhile) setting.meanwhile(child);
   int status = 0;
   rusage usage{};
   while (wait4(child, &status, 0, &usage) < 0) {
     if (errno != EINTR) throw std::runtime_error("cannot wait for " + path);
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 127) throw std::runtime_error("cannot run " + path);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(error), usage.ru_maxrss};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+          setting.standard_output.empty() ? read_file(out) : std::string(), read_file(error),
+          usage.ru_maxrss};
+}
+
+inline ProgramResult run_program(const std::string& path, std::vector<std::string> arguments,
+                                 const std::string& input = {}) {
+  return run_program(path, std::move(arguments), ProgramSetting{.input = input});
 }
 
 }  // namespace tpn::test

@@ -1,0 +1,105 @@
+#include "apps/earlier_results.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/result_format.h"
+#include "kernels/error.h"
+
+namespace tpn::app {
+namespace {
+
+/// FNV-1a.
+class Digest {
+ public:
+  void add(std::string_view bytes) {
+    for (const char byte : bytes) value_ = (value_ ^ static_cast<unsigned char>(byte)) * 0x100000001b3U;
+  }
+  [[nodiscard]] std::string text() const {
+    std::array<char, 17> digits{};
+    std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(value_));
+    return digits.data();
+  }
+
+ private:
+  std::uint64_t value_ = 0xcbf29ce484222325U;
+};
+
+}  // namespace
+
+/// The beginning, with the names and shapes, and a little of every quarter of a megabyte: training changes
+/// all weights.
+std::string model_digest(const std::filesystem::path& path) {
+  Digest digest;
+  constexpr std::streamoff beginning = 1 << 18, step = 1 << 18, sample = 64;
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes(beginning, '\0');
+  for (std::streamoff at = 0;; at += step) {
+    file.clear();
+    file.seekg(at);
+    file.read(bytes.data(), at == 0 ? beginning : sample);
+    if (file.gcount() == 0) break;
+    digest.add(std::string_view(bytes).substr(0, static_cast<std::size_t>(file.gcount())));
+  }
+  std::error_code error;
+  digest.add(std::to_string(std::filesystem::file_size(path, error)));
+  if (error) throw Error(path.string() + " cannot be read: " + error.message() + ".");
+  return digest.text();
+}
+
+std::string run_name(const std::string& model, const RecognizerOptions& options, const ResultFormat& format) {
+  Digest digest;
+  digest.add(model + options.frames + ",");
+  for (const int option :
+       {static_cast<int>(options.precision), options.clips, options.crops,
+        static_cast<int>(options.accurate_color), format.top, static_cast<int>(format.all_scores)}) {
+    digest.add(std::to_string(option) + ",");
+  }
+  return digest.text();
+}
+
+EarlierResults::EarlierResults(const std::filesystem::path& file, const std::string& run) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) {
+    if (std::filesystem::exists(file))
+      throw OptionError(file.string() + " cannot be read, to go on with it.");
+    return;
+  }
+  std::string line;
+  for (int number = 1; std::getline(stream, line); ++number) {
+    if (stream.eof()) {
+      torn_ = true;
+      return;
+    }
+    const auto result = nlohmann::json::parse(line, nullptr, false);
+    if (!result.is_object() || !result.contains("input") || !result["input"].is_string() ||
+        !result.contains("run") || !result["run"].is_string()) {
+      throw OptionError(file.string() + ", line " + std::to_string(number) +
+                        ", is no result of tpn_infer --format json; it is left as it is.");
+    }
+    if (result["run"] != run) {
+      throw OptionError(
+          file.string() + ", line " + std::to_string(number) +
+          ", was made with another model or other options (--views, --precision, --top, --scores, "
+          "--accurate-color); resume with the same, or name another file.");
+    }
+    ++counts_[result["input"].get<std::string>()];
+    if (result.contains("error")) ++failures_;
+    bytes_ += line.size() + 1;
+  }
+}
+
+std::size_t EarlierResults::take_from(std::vector<std::string>& inputs) const {
+  std::map<std::string, int> left = counts_;
+  return std::erase_if(inputs, [&](const std::string& input) {
+    const auto found = left.find(shown_name(input));
+    return found != left.end() && found->second-- > 0;
+  });
+}
+
+}  // namespace tpn::app
