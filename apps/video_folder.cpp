@@ -110,8 +110,9 @@ class FolderWalk {
       text += (i > 0 ? ", " : "") + std::to_string(kinds[i].first) + " " + kinds[i].second;
     }
     if (kinds.size() > most_kinds) text += ", ...";
-    return count_of(count, "file") + " skipped that by name " + (count == 1 ? "is" : "are") +
-           " no video there (" + text + ").";
+    return count_of(count, "file") + " skipped whose " +
+           (count == 1 ? "name is not that of a video" : "names are not those of videos") + " (" + text +
+           ").";
   }
 
   [[nodiscard]] bool is_frame(const std::string& name) const {

@@ -73,10 +73,9 @@ TEST(InputList, OpensFoldersOfVideos) {
   EXPECT_EQ(expand({tree.root()}), videos);
   EXPECT_EQ(expand({"-"}, tree.root() + "\n"), videos);
   EXPECT_EQ(expand({tree.root() + "/folder.mp4"}), tree.with_root({"folder.mp4"}));
-  EXPECT_EQ(
-      expand_all({tree.root()}).warnings,
-      Names{tree.root() +
-            ": 4 files were skipped that by name are no video there (2 .txt, 1 .jpg, 1 without an ending)."});
+  EXPECT_EQ(expand_all({tree.root()}).warnings,
+            Names{tree.root() + ": 4 files were skipped whose names are not those of videos (2 .txt, 1 .jpg, "
+                                "1 without an ending)."});
 }
 
 TEST(InputList, OpensFoldersBelow) {
@@ -96,8 +95,9 @@ TEST(InputList, TellsFoldersOfFramesFromFoldersWithImages) {
   EXPECT_EQ(expand({frames.root() + "/"}), Names{frames.root() + "/"}) << "as it was named";
   const Tree data({"clip1/1.jpg", "clip2/1.jpg", "cover.jpg", "logo.png"});
   EXPECT_EQ(expand({data.root()}), data.with_root({"clip1", "clip2"}));
-  EXPECT_EQ(expand_all({data.root()}).warnings,
-            Names{data.root() + ": 2 files were skipped that by name are no video there (1 .jpg, 1 .png)."});
+  EXPECT_EQ(
+      expand_all({data.root()}).warnings,
+      Names{data.root() + ": 2 files were skipped whose names are not those of videos (1 .jpg, 1 .png)."});
   const Tree videos({"a.mp4", "thumbs/1.jpg", "thumbs/2.jpg"});
   EXPECT_EQ(expand({videos.root()}), videos.with_root({"a.mp4", "thumbs"}));
   const Tree one({"img_1.jpg"});
