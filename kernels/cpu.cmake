@@ -7,6 +7,7 @@ tpn_layer(
   SOURCES cpu/add.cpp
           cpu/batch_norm.cpp
           cpu/concat.cpp
+          cpu/contention.cpp
           cpu/cpu_backend.cpp
           cpu/fused_conv3d.cpp
           cpu/global_avg_pool.cpp

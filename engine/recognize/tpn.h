@@ -69,9 +69,11 @@ struct RecognizerOptions {
   std::vector<int> devices = {0};        ///< CUDA's numbers of the GPUs to share the work of a cuda device
   Precision precision = Precision::f32;  ///< of the network
   Libraries libraries = Libraries::automatic;
-  int clips = 0;    ///< along time; 0: as the model's test protocol has it
-  int crops = 0;    ///< in space, 1 (middle) or 3; 0: as the protocol has it
-  int threads = 0;  ///< for the network; 0: as many as the machine has
+  int clips = 0;  ///< along time; 0: as the model's test protocol has it
+  int crops = 0;  ///< in space, 1 (middle) or 3; 0: as the protocol has it
+  /// For the network. 0: OMP_NUM_THREADS, or one for each processor that affinity and quotas leave the
+  /// process.
+  int threads = 0;
   /// Views that go through the network at once. 0: one on a CPU, where more cost memory and gain nothing; all
   /// of a video on a GPU. Where the device's memory does not suffice, less, with a warning.
   int batch = 0;

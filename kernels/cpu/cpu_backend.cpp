@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include "kernels/cpu/compile.h"
+#include "kernels/cpu/contention.h"
 #include "kernels/cpu/onednn_api.h"
 #include "kernels/cpu/processors.h"
 #include "kernels/cpu/trial_threads.h"
@@ -47,6 +48,7 @@ bool CpuBackend::supports(const AnyOp& op) const {
 
 std::unique_ptr<Kernel> CpuBackend::compile(const AnyOp& op, const Signature& signature) const {
   enter_thread();  // what is compiled depends on the number of threads
+  cpu::notice_contention();
   return std::visit(
       [&]<class Op>(const Op& o) -> std::unique_ptr<Kernel> {
         if constexpr (HasKernel<Op>) {

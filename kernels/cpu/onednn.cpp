@@ -8,6 +8,7 @@
 
 #include "kernels/batch_norm_folding.h"
 #include "kernels/convert.h"
+#include "kernels/cpu/contention.h"
 
 namespace tpn::cpu {
 
@@ -113,6 +114,7 @@ void OnednnKernel::execute(const std::byte* source, std::span<const ConstTensorV
   dnnl::stream stream(cpu_engine());
   primitive_.execute(stream, arguments);
   stream.wait();
+  notice_contention();
 }
 
 }  // namespace tpn::cpu

@@ -144,6 +144,36 @@ TEST_F(TpnConvert, KnowsTheOptionsOfItsHelp) {
   EXPECT_NE(run({"--no-such-option"}).error.find("not expected"), std::string::npos);
 }
 
+TEST_F(TpnConvert, SaysWhenStandardOutputCannotBeWritten) {
+  for (const char* out : {"/dev/full", "closed"}) {
+    for (const std::vector<std::string>& arguments :
+         {std::vector<std::string>{"--inspect", good_}, {"--help"}, {"--version"}, {good_, out_}}) {
+      const ProgramResult r =
+          test::run_program(TPN_CONVERT, arguments, test::ProgramSetting{.standard_output = out});
+      EXPECT_EQ(r.status, 3) << testing::PrintToString(arguments) << out;
+      EXPECT_NE(r.error.find("Standard output cannot be written"), std::string::npos) << r.error;
+    }
+  }
+  EXPECT_EQ(open_model_file(out_).config.head.num_classes, 7);  // what was said of it is lost, it is not
+}
+
+TEST_F(TpnConvert, ReplacesOnlyWhatIsMeant) {
+  const std::filesystem::path in = folder_ / "in.pth", link = folder_ / "link",
+                              old = folder_.write("old", "old");
+  std::filesystem::copy_file(good_, in);
+  std::filesystem::create_hard_link(in, folder_ / "second_name");
+  std::filesystem::create_symlink("old", link);
+  expect_failure(2, {in, folder_ / "second_name"}, "the input itself");
+  const std::string config = folder_.write("config.json", "{}");
+  expect_failure(2, {in, config, "--config", config}, "the configuration itself");
+  expect_failure(2, {in, config, "--labels", config}, "the list of labels itself");
+  expect_failure(1, {corpus / "bad-crc-data.pth", link}, "bad-crc-data.pth");
+  EXPECT_EQ(test::read_file(old), "old");
+  EXPECT_EQ(run({in, link}).status, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_EQ(open_model_file(old).config.head.num_classes, 7);
+}
+
 TEST_F(TpnConvert, TellsItsVersion) {
   const ProgramResult version = run({"--version"});
   EXPECT_EQ(version.status, 0);
