@@ -45,6 +45,8 @@ void Executor::upload_input() {
 void Executor::run_step(const Step& step) const {
   std::vector<ConstTensorView> inputs;
   std::vector<TensorView> outputs;
+  inputs.reserve(step.inputs.size());
+  outputs.reserve(step.outputs.size());
   for (const Slot& slot : step.inputs) inputs.push_back(read_only(view(slot)));
   for (const Slot& slot : step.outputs) outputs.push_back(view(slot));
   step.kernel->run(inputs, outputs, arena_.data() + plan_->scratch_offset(), *stream_);

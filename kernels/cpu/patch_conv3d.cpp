@@ -34,6 +34,7 @@ class PatchKernel final : public OnednnKernel {
     adopt<dnnl::matmul>(propose_product(patches, weight, bias, target, epilogue(op), cpu_engine()));
 
     std::vector<PackPart> parts;  // tap by tap: (I,O) of the stored (O,I,1,kh,kw)
+    parts.reserve(static_cast<std::size_t>(taps));
     for (std::int64_t tap = 0; tap < taps; ++tap) {
       parts.push_back({memory::desc({in, out}, memory::data_type::f32, memory::dims{taps, in * taps}), tap,
                        weight_desc().submemory_desc({in, out}, {tap * in, 0})});
