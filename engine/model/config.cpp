@@ -118,6 +118,7 @@ void check_backbone(const BackboneConfig& backbone) {
 
 void check_level_channels(const NeckConfig& neck, const BackboneConfig& backbone) {
   std::vector<int> channels;
+  channels.reserve(backbone.out_indices.size());
   for (const int stage : backbone.out_indices) channels.push_back(backbone.base_channels * 4 << stage);
   const std::string expected = text_of(channels) + ", the channels of the backbone's out_indices";
   if (neck.in_channels != channels) fail("model.neck.in_channels", expected, text_of(neck.in_channels));
@@ -196,6 +197,7 @@ void check_addition(const std::string& path, int frames, int addend) {
 void check_temporal_sizes(const Config& config) {
   const NeckConfig& neck = config.neck;
   std::vector<int> frames;  // T of each level after temporal modulation; the flows keep it
+  frames.reserve(neck.temporal_downsample_scales.size());
   for (const int scale : neck.temporal_downsample_scales)
     frames.push_back(pooled(config.view_frames(), scale));
   for (std::size_t i = 0; i + 1 < frames.size(); ++i) {
