@@ -22,7 +22,7 @@ class Digest {
   }
   [[nodiscard]] std::string text() const {
     std::array<char, 17> digits{};
-    std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(value_));
+    (void)std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(value_));
     return digits.data();
   }
 

@@ -56,7 +56,7 @@ Shared& shared() {
 /// Signals are blocked in every thread but one that waits for them, so that nothing is done in a handler and
 /// no system call is interrupted.
 void watch_signals() {
-  ::signal(SIGPIPE, SIG_IGN);
+  (void)::signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
   ::sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
