@@ -21,8 +21,7 @@ void FilesInUse::reads(const std::filesystem::path& path, const std::string& wha
 
 void FilesInUse::writes(const std::filesystem::path& path, const std::string& output) {
   // Before resolve_output(), which refuses a second hard link for another reason.
-  struct stat status {
-  }, other{};
+  struct stat status = {}, other = {};
   const bool is_there = ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
   for (const File& file : read_) {
     if (is_there && ::stat(file.path.c_str(), &other) == 0 && same(status, other)) {
@@ -30,7 +29,7 @@ void FilesInUse::writes(const std::filesystem::path& path, const std::string& ou
     }
   }
   const OutputTarget target = resolve_output(path);
-  struct stat folder {};
+  struct stat folder = {};
   if (is_there && ::stat(target.path.parent_path().c_str(), &folder) == 0) {
     for (const File& file : read_) {
       if (::stat(file.path.c_str(), &other) != 0 || !same(folder, other)) continue;
@@ -47,8 +46,7 @@ void FilesInUse::writes(const std::filesystem::path& path, const std::string& ou
 }
 
 void FilesInUse::writes_standard_output() const {
-  struct stat status {
-  }, other{};
+  struct stat status = {}, other = {};
   if (::fstat(STDOUT_FILENO, &status) != 0 || !S_ISREG(status.st_mode)) return;
   for (const File& file : read_) {
     if (::stat(file.path.c_str(), &other) == 0 && same(status, other)) {

@@ -60,7 +60,7 @@ void watch_signals() {
   sigset_t signals;
   ::sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction action {};
+    struct sigaction action = {};
     ::sigaction(number, nullptr, &action);
     if (action.sa_handler != SIG_IGN) ::sigaddset(&signals, number);  // as nohup and shells' & ask for
   }

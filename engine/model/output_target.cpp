@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_on_procfs(const fs::path& folder) {
-  struct statfs system {};
+  struct statfs system = {};
   return ::statfs(folder.c_str(), &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
 }
 
@@ -76,7 +76,7 @@ OutputTarget resolve_output(const fs::path& name) {
           name, "its folder " + path.parent_path().string() + " cannot be used (" + error.message() + ")");
     }
     path = folder / path.filename();
-    struct stat status {};
+    struct stat status = {};
     if (::lstat(path.c_str(), &status) != 0) {
       if (errno == ENOENT) return {.path = path};
       fail_to_write(name, errno);

@@ -117,7 +117,7 @@ TEST_F(InferOutput, KeepsLinksAndPermissions) {
     EXPECT_TRUE(fs::is_symlink(name));
     EXPECT_EQ(lines_of(test::read_file(to)).size(), 1U);
   }
-  struct stat status {};
+  struct stat status = {};
   ASSERT_EQ(::stat(target.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0640U);
   folder_.write("other", "x");
