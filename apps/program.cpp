@@ -135,6 +135,11 @@ int run_program(CLI::App& app, int argc, char** argv, ExitStatus on_error, const
   }
 }
 
+int failed_to_start(const std::exception& error) noexcept {
+  for (const char* text : {error.what(), "\n"}) static_cast<void>(write_all(STDERR_FILENO, text));
+  return system_failed;
+}
+
 int write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ::ssize_t written = ::write(descriptor, text.data(), text.size());

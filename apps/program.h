@@ -2,6 +2,7 @@
 // lost.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <list>
 #include <mutex>
@@ -34,6 +35,9 @@ inline constexpr const char* common_exit_statuses =
 /// Closed pipes are errors like full disks. Standard streams that are closed cannot be taken for files that
 /// the program opens.
 int run_program(CLI::App& app, int argc, char** argv, ExitStatus on_error, const std::function<int()>& run);
+
+/// What main() returns when it throws before run_program() begins.
+int failed_to_start(const std::exception& error) noexcept;
 
 /// Writes to standard output, which never buffers. Throws OutputError.
 void print(std::string_view text);

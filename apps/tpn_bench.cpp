@@ -151,10 +151,12 @@ int time_model(Options& o) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   CLI::App app("Times a TPN model.", "tpn_bench");
   app.set_version_flag("--version", "tpn_bench " TPN_VERSION);
   Options options;
   declare(app, options);
   return tpn::app::run_program(app, argc, argv, tpn::app::input_failed, [&] { return time_model(options); });
+} catch (const std::exception& error) {
+  return tpn::app::failed_to_start(error);
 }

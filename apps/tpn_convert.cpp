@@ -212,9 +212,11 @@ void declare(CLI::App& app, Arguments& arguments) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   CLI::App app("Converts Temporal Pyramid Network checkpoints to model files, and back.", "tpn_convert");
   Arguments arguments;
   declare(app, arguments);
   return tpn::app::run_program(app, argc, argv, tpn::app::system_failed, [&] { return run(arguments); });
+} catch (const std::exception& error) {
+  return tpn::app::failed_to_start(error);
 }

@@ -418,7 +418,7 @@ int run(const Arguments& a) {
 }  // namespace
 }  // namespace tpn::app
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   using namespace tpn::app;
   Arguments arguments;
   CLI::App app(description, "tpn_infer");
@@ -437,4 +437,6 @@ int main(int argc, char** argv) {
     arguments.dump_given = app.count("--save-tensors") > 0;
     return run(arguments);
   });
+} catch (const std::exception& error) {
+  return tpn::app::failed_to_start(error);
 }
