@@ -29,7 +29,7 @@ Unfinished& unfinished() {
 
 }  // namespace
 
-OutputFile::OutputFile(std::filesystem::path path) : OutputFile(path, resolve_output(path)) {}
+OutputFile::OutputFile(const std::filesystem::path& path) : OutputFile(path, resolve_output(path)) {}
 
 OutputFile::OutputFile(std::filesystem::path path, const OutputTarget& target)
     : path_(std::move(path)), target_(target) {

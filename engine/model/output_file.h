@@ -20,7 +20,7 @@ class OutputFile {
  public:
   /// Throws also when resolve_output() does and when `path` is not a regular file: a device must not be
   /// replaced by a file.
-  explicit OutputFile(std::filesystem::path path);
+  explicit OutputFile(const std::filesystem::path& path);
   /// The same for a target that was resolved before; `path` is for messages.
   OutputFile(std::filesystem::path path, const OutputTarget& target);
   OutputFile(const OutputFile&) = delete;
