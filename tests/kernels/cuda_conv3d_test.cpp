@@ -203,6 +203,23 @@ TEST_P(CudaConv3d, EveryCandidateAgreesWithTheReference) {
   }
 }
 
+TEST_P(CudaConv3d, EveryKernelKeepsNan) {
+  std::int64_t kept = 0;
+  for (const ConvCase& c : further_cases()) {
+    std::vector<BindOptions> kernels{plain(options())};
+    for (const ConvVariant& variant : variants(c)) kernels.push_back(product(options(), variant, 3));
+    for (BindOptions& kernel : kernels) {
+      kernel.nan_at = test::middle_of(c);
+      BoundCase bound(c, backend_, kernel);
+      bound.run();
+      const std::int64_t found = test::kept_nans(test::reference_output(c, bound), bound.output());
+      EXPECT_GE(found, 0) << c.label << " by " << bound.kernel().implementation();
+      kept += found;
+    }
+  }
+  EXPECT_GT(kept, 0);
+}
+
 TEST_P(CudaConv3d, PlansRunTheFirstCandidate) {
   for (const ConvCase& c : further_cases()) expect_reference(c, options());
 }
