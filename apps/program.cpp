@@ -47,6 +47,8 @@ Shared& shared() {
     for (const auto& action : shared().actions) {
       if (const std::string text = action(); !text.empty()) sentence += "; " + text;
     }
+    if (::isatty(STDERR_FILENO) != 0)
+      static_cast<void>(write_all(STDERR_FILENO, "\r\x1b[K"));  // a line of progress
     say(std::string("interrupted by SIG") + ::sigabbrev_np(signal) + sentence + ".");
   } catch (...) {  // no memory for the sentence
   }

@@ -407,6 +407,7 @@ int run(const Arguments& a) {
   std::optional<Report> report;
   before_work([&] { report.emplace(a, run_id, earlier, inputs.size()); });
   const AtInterrupt tell([&] { return report->so_far(); });
+  if (inputs.empty()) return report->finish();
   if (a.tensor.empty() && a.dump.path.empty()) {
     classify_all(recognizer, inputs, *report);
   } else {

@@ -5,6 +5,7 @@ find_package(dnnl REQUIRED)
 tpn_layer(
   cpu
   SOURCES cpu/add.cpp
+          cpu/available_memory.cpp
           cpu/batch_norm.cpp
           cpu/concat.cpp
           cpu/contention.cpp

@@ -1,7 +1,11 @@
 #include "kernels/cpu/cpu_backend.h"
 
+#include <optional>
+#include <string>
+
 #include <omp.h>
 
+#include "kernels/cpu/available_memory.h"
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/contention.h"
 #include "kernels/cpu/onednn_api.h"
@@ -65,6 +69,18 @@ std::string CpuBackend::libraries() const {
   return "oneDNN " + std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
          std::to_string(version->patch) + " (" + std::string(cpu::name_of(dnnl::get_effective_cpu_isa())) +
          ")";
+}
+
+Buffer CpuBackend::allocate(std::size_t bytes) const {
+  constexpr std::size_t small = std::size_t{256} << 20U;
+  if (bytes > small) {
+    const std::optional<std::size_t> available = cpu::available_memory();
+    if (available && bytes > *available) {
+      throw OutOfMemory("Out of memory: " + std::to_string(bytes >> 20U) + " MiB are needed and " +
+                        std::to_string(*available >> 20U) + " MiB are left.");
+    }
+  }
+  return HostBuffer(bytes);
 }
 
 void CpuBackend::enter_thread() const {

@@ -18,6 +18,9 @@ class CpuBackend final : public Backend {
   [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) const override;
   /// oneDNN's version and the instruction set it uses.
   [[nodiscard]] std::string libraries() const override;
+  /// Throws OutOfMemory for more than the machine has left: the system would grant it, and end the process
+  /// when it is used.
+  [[nodiscard]] Buffer allocate(std::size_t bytes) const override;
   /// Starts the calling thread's pool, since nothing could be said if that failed later.
   void enter_thread() const override;
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/cpu/available_memory.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/error.h"
 #include "tests/support/temporary_directory.h"
@@ -73,6 +74,19 @@ TEST(CpuThreads, AreAsManyAsMakeSense) {
   EXPECT_THROW(CpuBackend(-1), Error);
   EXPECT_THROW(CpuBackend(cpu::most_threads() + 1), Error);
   EXPECT_THROW(CpuBackend(2147483647), Error);
+}
+
+TEST(CpuMemory, IsNotTakenWhereThereIsNone) {
+  const test::TemporaryDirectory root;
+  EXPECT_EQ(cpu::available_memory(root.path()), std::nullopt);
+  std::filesystem::create_directory(root / "proc");
+  root.write("proc/meminfo",
+             "MemTotal:  24000000 kB\nMemFree: 5 kB\nMemAvailable:     1024 kB\nBuffers: 7 kB\n");
+  EXPECT_EQ(cpu::available_memory(root.path()), 1U << 20U);
+  const std::optional<std::size_t> available = cpu::available_memory();
+  ASSERT_TRUE(available);
+  EXPECT_THROW((void)CpuBackend(1).allocate(*available * 3 / 2), OutOfMemory);
+  EXPECT_EQ(CpuBackend(1).allocate(100).bytes(), 100U);
 }
 
 }  // namespace
