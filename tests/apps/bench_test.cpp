@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "tests/support/devices.h"
 #include "tests/support/run_program.h"
 
 namespace tpn {
@@ -33,12 +34,17 @@ TEST(Bench, WritesItsReport) {
   EXPECT_EQ(r.status, 0) << r.error;
   EXPECT_NE(r.out, "");
   EXPECT_TRUE(test::read_file(json).starts_with("{"));
-  EXPECT_EQ(bench({"--json", "/dev/stdout"}).status, 0);
-  EXPECT_TRUE(std::filesystem::is_symlink("/dev/stdout"));
+  const std::string link = test::standard_output_link(folder);
+  EXPECT_EQ(bench({"--json", link}).status, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
 }
 
 TEST(Bench, SaysWhatCannotBeWritten) {
-  EXPECT_EQ(bench({"--json", "/dev/full"}).status, 3);
+  const test::TemporaryDirectory folder;
+  const std::string full = test::full_device(folder);
+  if (!full.empty()) {
+    EXPECT_EQ(bench({"--json", full}).status, 3);
+  }
   EXPECT_EQ(bench({}, {.standard_output = "/dev/full"}).status, 3);
   EXPECT_EQ(bench({"--help"}, {.standard_output = "/dev/full"}).status, 3);
   EXPECT_EQ(bench({"--json", "/nonexistent/report"}).status, 3);
