@@ -17,7 +17,7 @@ namespace tpn::test {
 inline std::string device(const TemporaryDirectory& folder, const std::string& name, unsigned minor) {
   constexpr unsigned memory_devices = 1;
   if (::geteuid() != 0) return "/dev/" + name;
-  const std::string path = folder / name;
+  std::string path = folder / name;
   if (::mknod(path.c_str(), S_IFCHR | 0600U, makedev(memory_devices, minor)) != 0) return {};
   return ::access(path.c_str(), W_OK) == 0 ? path : std::string();
 }
@@ -33,7 +33,7 @@ inline std::string full_device(const TemporaryDirectory& folder) {
 
 /// A link like /dev/stdout.
 inline std::string standard_output_link(const TemporaryDirectory& folder) {
-  const std::string path = folder / "stdout";
+  std::string path = folder / "stdout";
   std::filesystem::create_symlink("/proc/self/fd/1", path);
   return path;
 }
