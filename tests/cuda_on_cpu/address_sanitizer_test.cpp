@@ -1,6 +1,7 @@
 // Accesses out of bounds by kernels, which the address sanitizer's build names.
 #include <gtest/gtest.h>
 
+#include "tests/cuda_on_cpu/control.h"
 #include "tests/cuda_on_cpu/device_vector.h"
 #include "tests/cuda_on_cpu/planted_bugs.h"
 
@@ -41,6 +42,20 @@ TEST_F(AddressSanitizer, SeesTheHostTouchWhatACopyWillWrite) {
         cudaMemcpyAsync(host, in.data(), 512, cudaMemcpyDeviceToHost, nullptr);
         const volatile float early = host[3];
         static_cast<void>(early);
+      },
+      "use-after-poison");
+}
+
+TEST_F(AddressSanitizer, SeesAKernelTouchAnotherDevicesMemory) {
+  EXPECT_DEATH(
+      {
+        const DeviceVector<float> in(std::vector<float>(256, 1.0F));
+        set_device_count(2);
+        cudaSetDevice(1);
+        const DeviceVector<float> out(2);
+        static_cast<void>(test::start("sum", test::sum_blocks(test::Bug::none), {dim3(2), dim3(64)},
+                                      in.data(), out.data()));
+        cudaDeviceSynchronize();
       },
       "use-after-poison");
 }

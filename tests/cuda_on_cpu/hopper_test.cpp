@@ -117,7 +117,6 @@ TEST(BoxCopy, LeavesNanUntilItHasEnded) {
 }
 #endif
 
-#ifndef __SANITIZE_ADDRESS__
 TEST(BoxCopy, FromAnotherDeviceIsNamed) {
   const DeviceVector<std::uint32_t> tensor = numbered(64);
   const MapSpec spec{CU_TENSOR_MAP_DATA_TYPE_UINT32, tensor.data(), {8, 8}, {32}, {8, 8}};
@@ -131,7 +130,6 @@ TEST(BoxCopy, FromAnotherDeviceIsNamed) {
   EXPECT_EQ(findings[0].kind, FindingKind::other_device_access);
   EXPECT_EQ(findings[0].kernel, "copy_box");
 }
-#endif
 
 TEST(TensorMap, ObeysTheDocumentedLimits) {
   const DeviceVector<std::uint32_t> tensor(1024);

@@ -9,6 +9,7 @@
 
 #include "tests/cuda_on_cpu/control.h"
 #include "tests/cuda_on_cpu/device_vector.h"
+#include "tests/cuda_on_cpu/sanitizer.h"
 
 namespace tpn::cuda_on_cpu {
 namespace {
@@ -135,7 +136,7 @@ TEST(Vectors, AMisalignedAccessIsNamed) {
   EXPECT_EQ(out.to_host()[255], 1.0F);
 }
 
-#ifndef __SANITIZE_ADDRESS__
+#ifndef TPN_ADDRESS_SANITIZER  // there the touch ends the program: address_sanitizer_test.cpp
 /// Two devices while it lives, and the second is the current one.
 class SecondDevice {
  public:
