@@ -61,9 +61,7 @@ Tensor64 part(const Tensor64& tensor, std::int64_t begin, const Shape& shape) {
 }  // namespace
 
 SampledOutput sample_reference(const ops::FusedConv3d& op, std::span<const Tensor64> inputs) {
-  std::vector<Shape> shapes;
-  for (const Tensor64& input : inputs) shapes.push_back(input.shape);
-  const Shape y = op.infer(shapes)[0], weight = inputs[1].shape;
+  const Shape weight = inputs[1].shape, y = op.conv.output(inputs[0].shape, weight);
   const auto [kt, kh, kw] = ops::Conv3d::kernel(weight);
   const Shape filter{1, weight[1], kt, kh, kw};
 
@@ -84,7 +82,7 @@ SampledOutput sample_reference(const ops::FusedConv3d& op, std::span<const Tenso
     std::vector<Tensor64> operands{cells_under_kernel(op.conv, x, weight, at),
                                    part(inputs[1], at[4] * filter.count(), filter)};
     for (std::size_t i = 2; i < inputs.size(); ++i) {
-      const bool residual = inputs[i].shape.rank() == 5;
+      const bool residual = op.residual && i + 1 == inputs.size();
       operands.push_back(residual ? part(inputs[i], residual_index, {1, 1, 1, 1, 1})
                                   : part(inputs[i], at[4], {1}));
     }

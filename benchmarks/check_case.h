@@ -49,14 +49,16 @@ inline double case_tolerance(DType precision) {
   return precision == DType::f16 ? test::op_f16_relative_l2 : test::op_f32_relative_l2;
 }
 
-/// Bytes that an operation has to move at least: every input and output once. Activations and the weights of
-/// convolutions are stored in `precision`, vectors and matrices in f32.
-inline std::int64_t bytes_moved(std::span<const Shape> inputs, std::span<const Shape> outputs,
+/// Bytes that an operation has to move at least: every input and output once. Activations are stored in
+/// `precision`, and so are the weights that make them.
+inline std::int64_t bytes_moved(std::span<const TensorSpec> inputs, std::span<const TensorSpec> outputs,
                                 DType precision) {
+  const bool makes_activations = outputs.front().kind == Kind::activation;
   std::int64_t bytes = 0;
-  for (const auto& shapes : {inputs, outputs}) {
-    for (const Shape& shape : shapes) {
-      bytes += shape.count() * static_cast<std::int64_t>(size_of(shape.rank() >= 4 ? precision : DType::f32));
+  for (const auto& specs : {inputs, outputs}) {
+    for (const auto& [shape, kind, dtype] : specs) {
+      const bool narrowed = kind == Kind::activation || (kind == Kind::weight && makes_activations);
+      bytes += shape.count() * static_cast<std::int64_t>(size_of(narrowed ? precision : dtype));
     }
   }
   return bytes;

@@ -12,10 +12,19 @@
 namespace tpn::benchmarks {
 namespace {
 
-std::vector<Shape> shapes_of(const std::vector<Slot>& slots) {
+std::vector<TensorSpec> specs_of(const std::vector<Slot>& slots) {
+  std::vector<TensorSpec> specs;
+  specs.reserve(slots.size());
+  for (const Slot& slot : slots) specs.push_back({slot.shape, slot.kind, slot.dtype});
+  return specs;
+}
+
+/// Those of the kinds that reports name: all but vectors of numbers by channel.
+std::vector<Shape> shapes_to_tell(const std::vector<TensorSpec>& specs) {
   std::vector<Shape> shapes;
-  shapes.reserve(slots.size());
-  for (const Slot& slot : slots) shapes.push_back(slot.shape);
+  for (const TensorSpec& spec : specs) {
+    if (spec.kind != Kind::per_channel) shapes.push_back(spec.shape);
+  }
   return shapes;
 }
 
@@ -28,17 +37,17 @@ std::vector<StepTime> step_times(const Plan& plan, DType precision,
     std::vector<double> seconds;
     seconds.reserve(series.size());
     for (const std::vector<double>& run : series) seconds.push_back(run[i]);
+    const std::vector<TensorSpec> inputs = specs_of(step.inputs), outputs = specs_of(step.outputs);
     StepTime time{.name = step.name,
                   .op = std::string(name_of(step.op)),
                   .implementation = step.kernel->implementation(),
-                  .inputs = shapes_of(step.inputs),
-                  .outputs = shapes_of(step.outputs),
+                  .inputs = shapes_to_tell(inputs),
+                  .outputs = shapes_to_tell(outputs),
                   .seconds = summarize(std::move(seconds)),
                   .multiply_adds = step.multiply_adds,
                   .work = step.kernel->work(),
                   .candidates = step.kernel->candidates()};
-    if (time.work.bytes == 0) time.work.bytes = bytes_moved(time.inputs, time.outputs, precision);
-    std::erase_if(time.inputs, [](const Shape& shape) { return shape.rank() < 2; });
+    if (time.work.bytes == 0) time.work.bytes = bytes_moved(inputs, outputs, precision);
     times.push_back(std::move(time));
   }
   return times;

@@ -84,7 +84,7 @@ void time_case(::benchmark::State& state, Session& session, const std::string& n
                DType precision) {
   test::BoundCase* bound = nullptr;
   double peak = 0;
-  const std::vector<Shape> outputs = c.op.infer(c.inputs);
+  const std::vector<TensorSpec> outputs = c.op.infer(c.inputs);
   const std::int64_t multiply_adds = c.op.multiply_adds(c.inputs, outputs);
   try {
     if (c.full_size && multiply_adds > 0) peak = session.peak_gflops(precision);

@@ -16,8 +16,16 @@ std::vector<PlainCase> large_convolutions() {
   for (const ops::Case<ops::FusedConv3d>& c : ops::FusedConv3d::cases()) {
     if (c.full_size) cases.push_back({c.label, c.op.conv, {c.inputs[0], c.inputs[1]}, {}, true});
   }
-  cases.push_back({"matmul_2048x1024x1024", {}, {{1, 8, 16, 16, 1024}, {1024, 1024, 1, 1, 1}}, {}, true});
-  cases.push_back({"matmul_4096x2048x2048", {}, {{1, 16, 16, 16, 2048}, {2048, 2048, 1, 1, 1}}, {}, true});
+  cases.push_back({"matmul_2048x1024x1024",
+                   {},
+                   {activation({1, 8, 16, 16, 1024}), weight({1024, 1024, 1, 1, 1})},
+                   {},
+                   true});
+  cases.push_back({"matmul_4096x2048x2048",
+                   {},
+                   {activation({1, 16, 16, 16, 2048}), weight({2048, 2048, 1, 1, 1})},
+                   {},
+                   true});
   return cases;
 }
 

@@ -34,6 +34,7 @@ struct Operand {
   /// channel_alignment() A. A kernel reads and writes C rounded up to A channels of each pixel; those past C
   /// are zeros. A larger stride is that of a channel slice in a wider tensor. 0: C, dense.
   std::int64_t pixel_stride = 0;
+  Kind kind = Kind::activation;
 };
 
 /// Weights in the form that kernels want (packed, folded, converted), shared by every kernel that wants the

@@ -56,13 +56,13 @@ inline std::string_view name_of(const AnyOp& op) {
   return std::visit([](const auto& o) { return std::remove_cvref_t<decltype(o)>::name; }, op);
 }
 
-/// Shapes of the outputs; throws Error for inputs that do not fit.
-inline std::vector<Shape> infer(const AnyOp& op, std::span<const Shape> inputs) {
+/// What the outputs are; throws Error for inputs that do not fit.
+inline std::vector<TensorSpec> infer(const AnyOp& op, std::span<const TensorSpec> inputs) {
   return std::visit([&](const auto& o) { return o.infer(inputs); }, op);
 }
 
-inline std::int64_t multiply_adds(const AnyOp& op, std::span<const Shape> inputs,
-                                  std::span<const Shape> outputs) {
+inline std::int64_t multiply_adds(const AnyOp& op, std::span<const TensorSpec> inputs,
+                                  std::span<const TensorSpec> outputs) {
   return std::visit([&](const auto& o) { return o.multiply_adds(inputs, outputs); }, op);
 }
 

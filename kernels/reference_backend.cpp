@@ -24,7 +24,7 @@ class ReferenceKernel final : public Kernel {
       input_strides_.push_back(input.pixel_stride);
       if (!input.constant) continue;
       constants_[i] = to_tensor64(input.constant->view);
-      if (input.shape.rank() >= 4) round_to(signature.outputs[0].dtype, constants_[i]);
+      if (input.kind == Kind::weight) round_to(signature.outputs[0].dtype, constants_[i]);
     }
     for (const Operand& output : signature.outputs) output_strides_.push_back(output.pixel_stride);
   }

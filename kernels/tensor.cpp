@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/tensor_spec.h"
+
 namespace tpn {
 
 std::string_view name_of(DType dtype) {
@@ -54,6 +56,28 @@ std::int64_t Shape::count() const {
 
 bool Shape::operator==(const Shape& other) const {
   return std::equal(begin(), end(), other.begin(), other.end());
+}
+
+std::string_view name_of(Kind kind) {
+  switch (kind) {
+    case Kind::activation:
+      return "activation";
+    case Kind::matrix:
+      return "matrix";
+    case Kind::weight:
+      return "weight";
+    case Kind::per_channel:
+      return "per_channel";
+    case Kind::index:
+      return "index";
+  }
+  return "?";
+}
+
+std::string to_string(const TensorSpec& spec) {
+  std::string text(name_of(spec.kind));
+  if (spec.dtype != DType::f32) text += " of " + std::string(name_of(spec.dtype));
+  return text + " " + to_string(spec.shape);
 }
 
 std::string to_string(const Shape& shape) {

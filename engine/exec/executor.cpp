@@ -124,7 +124,7 @@ Feature Executor::feature(std::string_view name) const {
   const ConstTensorView source = result(name);
   std::vector<float> values = to_floats(source);
   const Shape& s = source.shape;
-  if (s.rank() != 5) return {s, std::move(values)};
+  if (plan_->result(name).kind != Kind::activation) return {s, std::move(values)};
   const std::int64_t cells = s[1] * s[2] * s[3], channels = s[4];
   Feature feature{{s[0], channels, s[1], s[2], s[3]}, std::vector<float>(values.size())};
   for (std::int64_t n = 0; n < s[0]; ++n)

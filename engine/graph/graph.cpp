@@ -4,28 +4,28 @@
 
 namespace tpn {
 
-ValueId Graph::add_value(std::string name, Role role, const Shape& shape) {
-  values_.push_back({std::move(name), role, shape});
+ValueId Graph::add_value(std::string name, Role role, const TensorSpec& spec) {
+  values_.push_back({std::move(name), role, spec});
   return static_cast<ValueId>(values_.size() - 1);
 }
 
-ValueId Graph::add_input(std::string name, const Shape& shape) {
-  return add_value(std::move(name), Role::input, shape);
+ValueId Graph::add_input(std::string name, const TensorSpec& spec) {
+  return add_value(std::move(name), Role::input, spec);
 }
 
-ValueId Graph::add_constant(std::string name, const Shape& shape, Role role) {
-  return add_value(std::move(name), role, shape);
+ValueId Graph::add_constant(std::string name, const TensorSpec& spec, Role role) {
+  return add_value(std::move(name), role, spec);
 }
 
 ValueId Graph::apply(const AnyOp& op, std::vector<ValueId> inputs, const std::string& name) {
-  std::vector<Shape> shapes_out;
+  std::vector<TensorSpec> results;
   try {
-    shapes_out = infer(op, shapes(inputs));
+    results = infer(op, specs(inputs));
   } catch (const Error& e) {
     throw Error(name + ": " + e.what());
   }
   Node node{op, std::move(inputs), {}};
-  for (const Shape& shape : shapes_out) node.outputs.push_back(add_value(name, Role::temporary, shape));
+  for (const TensorSpec& spec : results) node.outputs.push_back(add_value(name, Role::temporary, spec));
   nodes_.push_back(std::move(node));
   return nodes_.back().outputs.front();
 }
@@ -55,17 +55,16 @@ Graph Graph::with_nodes(std::vector<Node> nodes) const {
   return graph;
 }
 
-std::vector<Shape> Graph::shapes(std::span<const ValueId> ids) const {
-  std::vector<Shape> result;
+std::vector<TensorSpec> Graph::specs(std::span<const ValueId> ids) const {
+  std::vector<TensorSpec> result;
   result.reserve(ids.size());
-  for (const ValueId id : ids) result.push_back(value(id).shape);
+  for (const ValueId id : ids) result.push_back(value(id).spec);
   return result;
 }
 
 std::int64_t Graph::multiply_adds() const {
   std::int64_t sum = 0;
-  for (const Node& node : nodes_)
-    sum += tpn::multiply_adds(node.op, shapes(node.inputs), shapes(node.outputs));
+  for (const Node& node : nodes_) sum += tpn::multiply_adds(node.op, specs(node.inputs), specs(node.outputs));
   return sum;
 }
 

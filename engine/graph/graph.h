@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kernels/op_list.h"
-#include "kernels/tensor.h"
+#include "kernels/tensor_spec.h"
 
 namespace tpn {
 
@@ -28,7 +28,7 @@ using ValueId = std::int32_t;
 struct Value {
   std::string name;  ///< of the state_dict for parameters and buffers; else of the node that makes it
   Role role = Role::temporary;
-  Shape shape;
+  TensorSpec spec;
 };
 
 struct Node {
@@ -40,12 +40,12 @@ struct Node {
 /// Nodes stand in an order in which they can be executed; every value has one producer at most.
 class Graph {
  public:
-  ValueId add_input(std::string name, const Shape& shape);
+  ValueId add_input(std::string name, const TensorSpec& spec);
   /// role: parameter or buffer.
-  ValueId add_constant(std::string name, const Shape& shape, Role role);
+  ValueId add_constant(std::string name, const TensorSpec& spec, Role role);
 
-  /// Appends a node and returns its output value; the shape is inferred. Throws Error, naming the node, when
-  /// the inputs do not fit the operation.
+  /// Appends a node and returns its output value; what that is, is inferred. Throws Error, naming the node,
+  /// when the inputs do not fit the operation.
   ValueId apply(const AnyOp& op, std::vector<ValueId> inputs, const std::string& name);
 
   /// Gives a value a name by which results can be asked for, for instance "stage1"; a value may have several.
@@ -65,14 +65,14 @@ class Graph {
   /// The same values with other nodes: what a pass that rewrites the graph returns.
   [[nodiscard]] Graph with_nodes(std::vector<Node> nodes) const;
 
-  /// Shapes of a node's inputs and outputs.
-  [[nodiscard]] std::vector<Shape> shapes(std::span<const ValueId> ids) const;
+  /// Of a node's inputs and outputs.
+  [[nodiscard]] std::vector<TensorSpec> specs(std::span<const ValueId> ids) const;
 
   /// Multiply-accumulates of one execution.
   [[nodiscard]] std::int64_t multiply_adds() const;
 
  private:
-  ValueId add_value(std::string name, Role role, const Shape& shape);
+  ValueId add_value(std::string name, Role role, const TensorSpec& spec);
 
   std::vector<Value> values_;
   std::vector<Node> nodes_;

@@ -40,7 +40,7 @@ class NetworkBuilder {
   std::vector<ParameterSpec> parameters;
 
  private:
-  ValueId constant(const std::string& name, const Shape& shape, ParameterKind kind);
+  ValueId constant(const std::string& name, const TensorSpec& tensor, ParameterKind kind);
 
   bool training_only_ = false;
 };

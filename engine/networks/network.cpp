@@ -10,7 +10,8 @@ namespace {
 
 NetworkBuilder build(const Config& config, const InputSize& size, bool training) {
   NetworkBuilder b;
-  const ValueId input = b.graph.add_input("input", {size.views, size.frames, size.height, size.width, 3});
+  const ValueId input =
+      b.graph.add_input("input", activation({size.views, size.frames, size.height, size.width, 3}));
   const std::vector<ValueId> levels = build_resnet(b, config.backbone, input);
   const ValueId neck = build_pyramid(b, config.neck, levels, training);
   const ValueId pooled = b.graph.apply(ops::GlobalAvgPool{}, {neck}, "cls_head.avg_pool");

@@ -89,7 +89,7 @@ ValueId level_fusion(NetworkBuilder& b, const LevelFusionConfig& config, const s
 
 /// Strided conv unit, mean, classifier; reads the second-to-last level before spatial modulation.
 void auxiliary_head(NetworkBuilder& b, const AuxHeadConfig& config, ValueId x) {
-  const std::int64_t channels = b.graph.value(x).shape[4];
+  const std::int64_t channels = b.graph.value(x).spec.shape[4];
   b.set_training_only(true);
   ValueId y = b.conv_unit({.prefix = "neck.aux_head.conv",
                            .in = channels,

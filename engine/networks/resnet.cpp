@@ -21,7 +21,7 @@ struct Block {
 /// 1x1 (or 3x1x1) -> 1x3x3 -> 1x1 x4, plus the shortcut, ReLU last.
 ValueId build_bottleneck(NetworkBuilder& b, const BackboneConfig& config, const Block& block, ValueId x) {
   const bool flat = config.dims == 2;
-  const std::int64_t in = b.graph.value(x).shape[4], out = 4 * block.width;
+  const std::int64_t in = b.graph.value(x).spec.shape[4], out = 4 * block.width;
   ValueId shifted = x;
   if (block.shift) {
     shifted = b.graph.apply(ops::TemporalShift{.fold = in / config.shift_div}, {x}, block.prefix + ".shift");

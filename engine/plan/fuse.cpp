@@ -106,7 +106,7 @@ Graph fuse_temporal_shifts(const Graph& graph, const Backend& backend, std::span
       if (shift->fold != 0) {
         std::optional<ops::FusedConv3d> conv = as_fused_conv(replacement);
         if (!conv || conv->shift_fold != 0 || conv->conv.stride[0] != 1 ||
-            !is_pointwise(conv->conv, graph.value(replacement.inputs[1]).shape)) {
+            !is_pointwise(conv->conv, graph.value(replacement.inputs[1]).spec.shape)) {
           break;
         }
         // The shifted tensor is what the kernel is applied to, and nothing else.
@@ -137,7 +137,7 @@ Graph fuse_level_fusion(const Graph& graph, const Backend& backend, std::span<co
     const std::optional<ops::FusedConv3d> conv = as_fused_conv(node);
     if (!conv || conv->conv.groups == 1 || conv->residual || conv->shift_fold != 0 ||
         conv->conv.stride != ops::Extent3{1, 1, 1} ||
-        !is_pointwise(conv->conv, graph.value(node.inputs[1]).shape)) {
+        !is_pointwise(conv->conv, graph.value(node.inputs[1]).spec.shape)) {
       continue;
     }
     ops::LevelFusion op{.pool = {}, .conv = *conv};
@@ -163,7 +163,7 @@ Graph fuse_temporal_modulation(const Graph& graph, const Backend& backend, std::
     const auto* conv = std::get_if<ops::Conv3d>(&node.op);
     if (conv == nullptr || conv->groups == 1 || conv->stride != ops::Extent3{1, 1, 1} ||
         conv->padding != ops::Extent3{1, 0, 0} ||
-        ops::Conv3d::kernel(graph.value(node.inputs[1]).shape) != ops::Extent3{3, 1, 1}) {
+        ops::Conv3d::kernel(graph.value(node.inputs[1]).spec.shape) != ops::Extent3{3, 1, 1}) {
       continue;
     }
     ops::TemporalModulation op{.conv = *conv};

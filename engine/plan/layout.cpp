@@ -15,15 +15,15 @@ std::int64_t round_up(std::int64_t count, std::int64_t multiple) {
 
 ValueLayout own_layout(const Value& value, const Backend& backend, DType precision) {
   if (value.role == Role::parameter || value.role == Role::buffer) return {};
-  const std::size_t rank = value.shape.rank();
-  if (rank == 2) {
-    return {.dtype = DType::f32, .bytes = static_cast<std::size_t>(value.shape.count()) * sizeof(float)};
+  const auto& [shape, kind, dtype] = value.spec;
+  if (kind != Kind::activation) {
+    return {.dtype = dtype, .bytes = static_cast<std::size_t>(shape.count()) * size_of(dtype)};
   }
-  const std::int64_t channels = value.shape[rank - 1];
+  const std::int64_t channels = shape[4];
   const std::int64_t stride = round_up(channels, backend.channel_alignment());
   return {.dtype = precision,
           .pixel_stride = stride,
-          .bytes = static_cast<std::size_t>(value.shape.count() / channels * stride) * size_of(precision)};
+          .bytes = static_cast<std::size_t>(shape.count() / channels * stride) * size_of(precision)};
 }
 
 /// Makes the inputs of concatenations slices of their outputs.
@@ -51,10 +51,7 @@ class ConcatSlicer {
   }
 
  private:
-  [[nodiscard]] std::int64_t channels_of(ValueId id) const {
-    const Shape& shape = graph_.value(id).shape;
-    return shape[shape.rank() - 1];
-  }
+  [[nodiscard]] std::int64_t channels_of(ValueId id) const { return graph_.value(id).spec.shape[4]; }
 
   [[nodiscard]] bool can_be_slice(ValueId part) const {
     const Node* node = producer_[at(part)];

@@ -12,7 +12,7 @@ namespace tpn {
 /// Of a value that is no constant.
 struct ValueLayout {
   DType dtype = DType::f32;
-  std::int64_t pixel_stride = 0;  ///< as of Operand: 0 for matrices (N,C), which are dense
+  std::int64_t pixel_stride = 0;  ///< as of Operand: 0 for all but activations, which are dense
   ValueId whole = -1;             ///< the wider tensor that this is a channel slice of; -1: none
   std::int64_t channel = 0;       ///< of that, where the slice begins
   std::size_t bytes = 0;          ///< of memory of its own; a slice has none
@@ -23,9 +23,10 @@ struct Layout {
   std::vector<ValueLayout> values;  ///< by ValueId
 };
 
-/// Lays out the values of a graph for a backend: activations in `precision`, matrices at the classifier in
-/// f32, channels padded to the backend's alignment. With `slices`, what is only concatenated is written into
-/// its place in the concatenation, where the backend's kernels can do that; values of `keep` stay whole.
+/// Lays out the values of a graph for a backend: activations in `precision`, their channels padded to the
+/// backend's alignment, all else dense and in its own type. With `slices`, what is only concatenated is
+/// written into its place in the concatenation, where the backend's kernels can do that; values of `keep`
+/// stay whole.
 Layout lay_out(const Graph& graph, const Backend& backend, DType precision, bool slices,
                std::span<const ValueId> keep);
 

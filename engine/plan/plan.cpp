@@ -37,7 +37,7 @@ std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const B
   for (const Node& node : graph.nodes()) {
     std::int64_t elements = 0;
     for (const ValueId id : node.inputs) {
-      if (is_constant(graph.value(id))) elements += graph.value(id).shape.count();
+      if (is_constant(graph.value(id))) elements += graph.value(id).spec.shape.count();
     }
     constant_elements.push_back(elements);
   }
@@ -48,7 +48,8 @@ std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const B
 
   const auto activation = [&](ValueId id) {
     const ValueLayout& value = layout.values[at(id)];
-    return Operand{graph.value(id).shape, value.dtype, nullptr, value.pixel_stride};
+    const TensorSpec& spec = graph.value(id).spec;
+    return Operand{spec.shape, value.dtype, nullptr, value.pixel_stride, spec.kind};
   };
   std::vector<std::unique_ptr<Kernel>> kernels(order.size());
   for (const std::size_t index : order) {
@@ -58,8 +59,10 @@ std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const B
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const Value& value = graph.value(node.inputs[i]);
       if (is_constant(value)) {
-        constants[i] = weights.constant(value.name, value.shape);
-        inputs.push_back({value.shape, constants[i].view.dtype, &constants[i]});
+        const auto& [shape, kind, _] = value.spec;
+        constants[i] = weights.constant(value.name, shape);
+        inputs.push_back(
+            {.shape = shape, .dtype = constants[i].view.dtype, .constant = &constants[i], .kind = kind});
       } else {
         inputs.push_back(activation(node.inputs[i]));
       }
@@ -163,9 +166,10 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
   const Storage storage(layout, kernels, wanted, backend_->memory_alignment());
   const auto slot = [&](ValueId id) {
     const Value& value = planned.value(id);
-    if (is_constant(value)) return Slot{value.shape, DType::f32, true, 0, 0};
+    const auto& [shape, kind, dtype] = value.spec;
+    if (is_constant(value)) return Slot{.shape = shape, .kind = kind, .dtype = dtype, .constant = true};
     const ValueLayout& own = layout.values[at(id)];
-    return Slot{value.shape, own.dtype, false, storage.offset(id), own.pixel_stride};
+    return Slot{shape, kind, own.dtype, false, storage.offset(id), own.pixel_stride};
   };
   std::size_t scratch = 0;
   for (std::size_t i = 0; i < kernels.size(); ++i) {
@@ -174,8 +178,7 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
     Step step{planned.value(node.outputs.front()).name, node.op, std::move(kernels[i]), {}, {}, 0};
     for (const ValueId id : node.inputs) step.inputs.push_back(slot(id));
     for (const ValueId id : node.outputs) step.outputs.push_back(slot(id));
-    step.multiply_adds =
-        tpn::multiply_adds(node.op, planned.shapes(node.inputs), planned.shapes(node.outputs));
+    step.multiply_adds = tpn::multiply_adds(node.op, planned.specs(node.inputs), planned.specs(node.outputs));
     steps_.push_back(std::move(step));
   }
   for (std::size_t id = 0; id < planned.values().size(); ++id) {

@@ -24,6 +24,7 @@ struct PlanOptions {
 /// Where a value is during a run.
 struct Slot {
   Shape shape;
+  Kind kind = Kind::activation;
   DType dtype = DType::f32;
   bool constant = false;          ///< lives in its kernel
   std::size_t offset = 0;         ///< into the arena, bytes

@@ -18,7 +18,7 @@ class Rewriter {
 
   [[nodiscard]] const Graph& graph() const { return graph_; }
   [[nodiscard]] const Node& node(std::size_t index) const { return graph_.nodes()[index]; }
-  [[nodiscard]] const Shape& shape(ValueId value) const { return graph_.value(value).shape; }
+  [[nodiscard]] const Shape& shape(ValueId value) const { return graph_.value(value).spec.shape; }
 
   /// The node that makes a value, if it is an Op that nothing has replaced and that nobody but one node
   /// reads: it may be drawn into that node.

@@ -13,11 +13,11 @@ struct Add {
 
   bool operator==(const Add&) const = default;
 
-  [[nodiscard]] static std::vector<Shape> infer(std::span<const Shape> inputs) {
+  [[nodiscard]] static std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) {
     check_input_count(name, inputs, 2);
-    check_rank(name, inputs, 0, 5);
-    check_rank(name, inputs, 1, 5);
-    const Shape &a = inputs[0], &b = inputs[1];
+    check_activation(name, inputs, 0);
+    check_activation(name, inputs, 1);
+    const Shape &a = inputs[0].shape, &b = inputs[1].shape;
     Shape y = a;
     y[1] = std::max(a[1], b[1]);
     for (std::size_t d = 0; d < 5; ++d) {
@@ -27,7 +27,7 @@ struct Add {
             " do not match (only the number of frames may differ, where one side has a single frame).");
       }
     }
-    return {y};
+    return {activation(y)};
   }
 
   static void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) {
@@ -42,18 +42,18 @@ struct Add {
                   a.at(n, a.shape[1] == 1 ? 0 : t, h, w, c) + b.at(n, b.shape[1] == 1 ? 0 : t, h, w, c);
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec>, std::span<const TensorSpec>) {
     return 0;
   }
 
   static std::vector<Case<Add>> cases() {
-    return {{"equal", {}, {{2, 3, 4, 5, 16}, {2, 3, 4, 5, 16}}},
-            {"tail", {}, {{1, 2, 3, 3, 5}, {1, 2, 3, 3, 5}}},
-            {"broadcast_second", {}, {{2, 4, 3, 2, 16}, {2, 1, 3, 2, 16}}},
-            {"broadcast_first", {}, {{2, 1, 3, 2, 9}, {2, 2, 3, 2, 9}}},
-            {"shared_out", {}, {{1, 3, 16, 18, 40}, {1, 1, 16, 18, 40}}},
-            {"shortcut", {}, {{1, 8, 64, 64, 256}, {1, 8, 64, 64, 256}}, {}, true},
-            {"top_down", {}, {{1, 8, 8, 8, 1024}, {1, 1, 8, 8, 1024}}, {}, true}};
+    return {{"equal", {}, {activation({2, 3, 4, 5, 16}), activation({2, 3, 4, 5, 16})}},
+            {"tail", {}, {activation({1, 2, 3, 3, 5}), activation({1, 2, 3, 3, 5})}},
+            {"broadcast_second", {}, {activation({2, 4, 3, 2, 16}), activation({2, 1, 3, 2, 16})}},
+            {"broadcast_first", {}, {activation({2, 1, 3, 2, 9}), activation({2, 2, 3, 2, 9})}},
+            {"shared_out", {}, {activation({1, 3, 16, 18, 40}), activation({1, 1, 16, 18, 40})}},
+            {"shortcut", {}, {activation({1, 8, 64, 64, 256}), activation({1, 8, 64, 64, 256})}, {}, true},
+            {"top_down", {}, {activation({1, 8, 8, 8, 1024}), activation({1, 1, 8, 8, 1024})}, {}, true}};
   }
 };
 

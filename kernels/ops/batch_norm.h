@@ -16,10 +16,10 @@ struct BatchNorm {
 
   bool operator==(const BatchNorm&) const = default;
 
-  [[nodiscard]] std::vector<Shape> infer(std::span<const Shape> inputs) const {
+  [[nodiscard]] std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) const {
     check_input_count(name, inputs, 5);
-    check_rank(name, inputs, 0, 5);
-    for (std::size_t i = 1; i < 5; ++i) check_shape(name, inputs, i, {inputs[0][4]});
+    check_activation(name, inputs, 0);
+    for (std::size_t i = 1; i < 5; ++i) check_spec(name, inputs, i, per_channel(inputs[0].shape[4]));
     return {inputs[0]};
   }
 
@@ -34,18 +34,22 @@ struct BatchNorm {
     }
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec>, std::span<const TensorSpec>) {
     return 0;
   }
 
   static std::vector<Case<BatchNorm>> cases() {
     using R = Range;
     const std::vector<R> ranges{R::symmetric, R::positive, R::symmetric, R::symmetric, R::positive};
-    return {{"vectors", {}, {{2, 3, 4, 5, 32}, {32}, {32}, {32}, {32}}, ranges},
-            {"tail", {}, {{1, 2, 3, 2, 13}, {13}, {13}, {13}, {13}}, ranges},
-            {"large_eps", {.eps = 0.1}, {{1, 1, 2, 2, 4}, {4}, {4}, {4}, {4}}, ranges},
-            {"shared_out", {}, {{1, 2, 26, 50, 13}, {13}, {13}, {13}, {13}}, ranges},
-            {"res2", {}, {{1, 8, 64, 64, 256}, {256}, {256}, {256}, {256}}, ranges, true}};
+    const auto inputs = [](const Shape& x) {
+      const TensorSpec channels = per_channel(x[4]);
+      return std::vector<TensorSpec>{activation(x), channels, channels, channels, channels};
+    };
+    return {{"vectors", {}, inputs({2, 3, 4, 5, 32}), ranges},
+            {"tail", {}, inputs({1, 2, 3, 2, 13}), ranges},
+            {"large_eps", {.eps = 0.1}, inputs({1, 1, 2, 2, 4}), ranges},
+            {"shared_out", {}, inputs({1, 2, 26, 50, 13}), ranges},
+            {"res2", {}, inputs({1, 8, 64, 64, 256}), ranges, true}};
   }
 };
 

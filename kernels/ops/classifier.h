@@ -12,14 +12,12 @@ struct Classifier {
 
   bool operator==(const Classifier&) const = default;
 
-  [[nodiscard]] static std::vector<Shape> infer(std::span<const Shape> inputs) {
+  [[nodiscard]] static std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) {
     check_input_count(name, inputs, 3);
-    check_rank(name, inputs, 0, 5);
-    check_rank(name, inputs, 1, 2);
-    std::vector<Shape> shapes = GlobalAvgPool::infer(inputs.first(1));
-    shapes.insert(shapes.end(), inputs.begin() + 1, inputs.end());
-    check_shape(name, inputs, 1, {inputs[1][0], inputs[0][4]});
-    return Linear::infer(shapes);
+    check_activation(name, inputs, 0);
+    std::vector<TensorSpec> operands = GlobalAvgPool::infer(inputs.first(1));
+    operands.insert(operands.end(), inputs.begin() + 1, inputs.end());
+    return Linear::infer(operands);
   }
 
   static void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) {
@@ -29,17 +27,20 @@ struct Classifier {
     Linear::forward(operands, outputs);
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape> inputs,
-                                                  std::span<const Shape> outputs) {
-    return outputs[0].count() * inputs[0][4];
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec> inputs,
+                                                  std::span<const TensorSpec> outputs) {
+    return outputs[0].shape.count() * inputs[0].shape[4];
   }
 
   static std::vector<Case<Classifier>> cases() {
-    return {{"vectors", {}, {{2, 2, 3, 4, 32}, {33, 32}, {33}}},
-            {"tail", {}, {{3, 1, 2, 2, 11}, {7, 11}, {7}}},
-            {"one_pixel", {}, {{1, 1, 1, 1, 64}, {5, 64}, {5}}},
-            {"many_classes", {}, {{2, 1, 3, 3, 40}, {174, 40}, {174}}},
-            {"kinetics", {}, {{30, 1, 8, 8, 2048}, {400, 2048}, {400}}, {}, true}};
+    const auto inputs = [](const Shape& x, std::int64_t classes) {
+      return std::vector<TensorSpec>{activation(x), weight({classes, x[4]}), per_channel(classes)};
+    };
+    return {{"vectors", {}, inputs({2, 2, 3, 4, 32}, 33)},
+            {"tail", {}, inputs({3, 1, 2, 2, 11}, 7)},
+            {"one_pixel", {}, inputs({1, 1, 1, 1, 64}, 5)},
+            {"many_classes", {}, inputs({2, 1, 3, 3, 40}, 174)},
+            {"kinetics", {}, inputs({30, 1, 8, 8, 2048}, 400), {}, true}};
   }
 };
 

@@ -11,17 +11,17 @@ struct Concat {
 
   bool operator==(const Concat&) const = default;
 
-  [[nodiscard]] static std::vector<Shape> infer(std::span<const Shape> inputs) {
+  [[nodiscard]] static std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) {
     if (inputs.empty()) throw Error("concat takes at least one input.");
-    Shape y = inputs[0];
+    Shape y = inputs[0].shape;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      check_rank(name, inputs, i, 5);
-      Shape expected = inputs[0];
-      expected[4] = inputs[i][4];
-      check_shape(name, inputs, i, expected);
-      if (i > 0) y[4] += inputs[i][4];
+      check_activation(name, inputs, i);
+      TensorSpec expected = inputs[0];
+      expected.shape[4] = inputs[i].shape[4];
+      check_spec(name, inputs, i, expected);
+      if (i > 0) y[4] += inputs[i].shape[4];
     }
-    return {y};
+    return {activation(y)};
   }
 
   static void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) {
@@ -38,15 +38,17 @@ struct Concat {
     }
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec>, std::span<const TensorSpec>) {
     return 0;
   }
 
   static std::vector<Case<Concat>> cases() {
-    return {{"two", {}, {{2, 1, 3, 2, 16}, {2, 1, 3, 2, 8}}},
-            {"three_odd", {}, {{1, 2, 2, 2, 3}, {1, 2, 2, 2, 5}, {1, 2, 2, 2, 1}}},
-            {"shared_out", {}, {{1, 2, 26, 27, 16}, {1, 2, 26, 27, 8}}},
-            {"level_fusion", {}, {{8, 1, 8, 8, 1024}, {8, 1, 8, 8, 1024}}, {}, true}};
+    return {{"two", {}, {activation({2, 1, 3, 2, 16}), activation({2, 1, 3, 2, 8})}},
+            {"three_odd",
+             {},
+             {activation({1, 2, 2, 2, 3}), activation({1, 2, 2, 2, 5}), activation({1, 2, 2, 2, 1})}},
+            {"shared_out", {}, {activation({1, 2, 26, 27, 16}), activation({1, 2, 26, 27, 8})}},
+            {"level_fusion", {}, {activation({8, 1, 8, 8, 1024}), activation({8, 1, 8, 8, 1024})}, {}, true}};
   }
 };
 

@@ -25,11 +25,8 @@ struct Conv3d {
     return {weight[2], weight[3], weight[4]};
   }
 
-  [[nodiscard]] std::vector<Shape> infer(std::span<const Shape> inputs) const {
-    check_input_count(name, inputs, 2);
-    check_rank(name, inputs, 0, 5);
-    const Shape &x = inputs[0], &w = inputs[1];
-    if (w.rank() != 4) check_rank(name, inputs, 1, 5);
+  /// Shape of y; throws Error when the two do not fit.
+  [[nodiscard]] Shape output(const Shape& x, const Shape& w) const {
     if (groups < 1 || w[0] % groups != 0 || x[4] != w[1] * groups) {
       throw Error("conv3d: a weight of shape " + to_string(w) + " in " + std::to_string(groups) +
                   " groups does not fit an input of shape " + to_string(x) + ".");
@@ -44,7 +41,14 @@ struct Conv3d {
       }
       y[d + 1] = room / stride[d] + 1;
     }
-    return {y};
+    return y;
+  }
+
+  [[nodiscard]] std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) const {
+    check_input_count(name, inputs, 2);
+    check_activation(name, inputs, 0);
+    check_input(name, inputs, 1, Kind::weight, inputs[1].shape.rank() == 4 ? 4 : 5);
+    return {activation(output(inputs[0].shape, inputs[1].shape))};
   }
 
   void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) const {
@@ -77,25 +81,37 @@ struct Conv3d {
             }
   }
 
-  [[nodiscard]] std::int64_t multiply_adds(std::span<const Shape> inputs,
-                                           std::span<const Shape> outputs) const {
-    return outputs[0].count() * (inputs[1].count() / inputs[1][0]);
+  [[nodiscard]] std::int64_t multiply_adds(std::span<const TensorSpec> inputs,
+                                           std::span<const TensorSpec> outputs) const {
+    return outputs[0].shape.count() * (inputs[1].shape.count() / inputs[1].shape[0]);
   }
 
   static std::vector<Case<Conv3d>> cases() {
     return {
-        {"pointwise", {}, {{2, 3, 4, 5, 16}, {24, 16, 1, 1, 1}}},
-        {"pointwise_odd", {}, {{1, 2, 3, 5, 7}, {5, 7, 1, 1, 1}}},
-        {"spatial", {.padding = {0, 1, 1}}, {{1, 3, 7, 6, 8}, {16, 8, 1, 3, 3}}},
-        {"spatial_strided", {.stride = {1, 2, 2}, .padding = {0, 1, 1}}, {{2, 2, 9, 8, 8}, {12, 8, 1, 3, 3}}},
-        {"spatial_2d_weight", {.stride = {1, 2, 2}, .padding = {0, 1, 1}}, {{1, 2, 7, 7, 4}, {6, 4, 3, 3}}},
-        {"temporal", {.padding = {1, 0, 0}}, {{2, 5, 3, 4, 8}, {16, 8, 3, 1, 1}}},
-        {"temporal_one_frame", {.padding = {1, 0, 0}}, {{2, 1, 3, 4, 8}, {16, 8, 3, 1, 1}}},
-        {"temporal_grouped", {.padding = {1, 0, 0}, .groups = 32}, {{1, 4, 3, 2, 64}, {32, 2, 3, 1, 1}}},
-        {"pointwise_grouped", {.groups = 32}, {{2, 1, 3, 3, 64}, {64, 2, 1, 1, 1}}},
-        {"shortcut", {.stride = {1, 2, 2}}, {{1, 2, 7, 6, 8}, {16, 8, 1, 1, 1}}},
-        {"stem", {.stride = {1, 2, 2}, .padding = {0, 3, 3}}, {{1, 2, 21, 18, 3}, {4, 3, 1, 7, 7}}},
-        {"stem_2d_weight", {.stride = {1, 2, 2}, .padding = {0, 3, 3}}, {{1, 2, 18, 21, 3}, {8, 3, 7, 7}}},
+        {"pointwise", {}, {activation({2, 3, 4, 5, 16}), weight({24, 16, 1, 1, 1})}},
+        {"pointwise_odd", {}, {activation({1, 2, 3, 5, 7}), weight({5, 7, 1, 1, 1})}},
+        {"spatial", {.padding = {0, 1, 1}}, {activation({1, 3, 7, 6, 8}), weight({16, 8, 1, 3, 3})}},
+        {"spatial_strided",
+         {.stride = {1, 2, 2}, .padding = {0, 1, 1}},
+         {activation({2, 2, 9, 8, 8}), weight({12, 8, 1, 3, 3})}},
+        {"spatial_2d_weight",
+         {.stride = {1, 2, 2}, .padding = {0, 1, 1}},
+         {activation({1, 2, 7, 7, 4}), weight({6, 4, 3, 3})}},
+        {"temporal", {.padding = {1, 0, 0}}, {activation({2, 5, 3, 4, 8}), weight({16, 8, 3, 1, 1})}},
+        {"temporal_one_frame",
+         {.padding = {1, 0, 0}},
+         {activation({2, 1, 3, 4, 8}), weight({16, 8, 3, 1, 1})}},
+        {"temporal_grouped",
+         {.padding = {1, 0, 0}, .groups = 32},
+         {activation({1, 4, 3, 2, 64}), weight({32, 2, 3, 1, 1})}},
+        {"pointwise_grouped", {.groups = 32}, {activation({2, 1, 3, 3, 64}), weight({64, 2, 1, 1, 1})}},
+        {"shortcut", {.stride = {1, 2, 2}}, {activation({1, 2, 7, 6, 8}), weight({16, 8, 1, 1, 1})}},
+        {"stem",
+         {.stride = {1, 2, 2}, .padding = {0, 3, 3}},
+         {activation({1, 2, 21, 18, 3}), weight({4, 3, 1, 7, 7})}},
+        {"stem_2d_weight",
+         {.stride = {1, 2, 2}, .padding = {0, 3, 3}},
+         {activation({1, 2, 18, 21, 3}), weight({8, 3, 7, 7})}},
     };
   }
 };

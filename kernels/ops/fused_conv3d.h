@@ -28,16 +28,16 @@ struct FusedConv3d {
 
   [[nodiscard]] std::size_t input_count() const { return 2U + (norm ? 4U : 0U) + (residual ? 1U : 0U); }
 
-  [[nodiscard]] std::vector<Shape> infer(std::span<const Shape> inputs) const {
+  [[nodiscard]] std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) const {
     check_input_count(name, inputs, input_count());
-    std::vector<Shape> y = conv.infer(inputs.first(2));
+    std::vector<TensorSpec> y = conv.infer(inputs.first(2));
     if (norm) {
-      for (std::size_t i = 2; i < 6; ++i) check_shape(name, inputs, i, {y[0][4]});
+      for (std::size_t i = 2; i < 6; ++i) check_spec(name, inputs, i, per_channel(y[0].shape[4]));
     }
     if (residual) {
-      Shape expected = y[0];
-      if (one_frame_residual) expected[1] = 1;
-      check_shape(name, inputs, inputs.size() - 1, expected);
+      TensorSpec expected = y[0];
+      if (one_frame_residual) expected.shape[1] = 1;
+      check_spec(name, inputs, inputs.size() - 1, expected);
     }
     if (shift_fold != 0) (void)TemporalShift{shift_fold}.infer(inputs.first(1));
     return y;
@@ -60,8 +60,8 @@ struct FusedConv3d {
     if (relu) Relu::forward(std::vector<Tensor64>{outputs[0]}, outputs);
   }
 
-  [[nodiscard]] std::int64_t multiply_adds(std::span<const Shape> inputs,
-                                           std::span<const Shape> outputs) const {
+  [[nodiscard]] std::int64_t multiply_adds(std::span<const TensorSpec> inputs,
+                                           std::span<const TensorSpec> outputs) const {
     return conv.multiply_adds(inputs.first(2), outputs);
   }
 
@@ -74,19 +74,19 @@ inline std::vector<Case<FusedConv3d>> FusedConv3d::cases() {
   std::vector<Case<FusedConv3d>> all;
   const auto add = [&](const std::string& label, const FusedConv3d& op, const Shape& x, const Shape& w,
                        bool full_size) {
-    Case<FusedConv3d> c{label, op, {x, w}, {R::symmetric, R::symmetric}, full_size};
+    Case<FusedConv3d> c{label, op, {activation(x), weight(w)}, {R::symmetric, R::symmetric}, full_size};
     if (op.norm) {
-      c.inputs.insert(c.inputs.end(), 4, Shape{w[0]});
+      c.inputs.insert(c.inputs.end(), 4, per_channel(w[0]));
       c.ranges.insert(c.ranges.end(), {R::positive, R::symmetric, R::symmetric, R::positive});
     }
     if (op.residual) {
-      c.inputs.push_back(op.conv.infer(std::vector<Shape>{x, w})[0]);
-      if (op.one_frame_residual) c.inputs.back()[1] = 1;
+      c.inputs.push_back(activation(op.conv.output(x, w)));
+      if (op.one_frame_residual) c.inputs.back().shape[1] = 1;
     }
     all.push_back(std::move(c));
   };
   for (const Case<Conv3d>& base : Conv3d::cases()) {
-    const Shape &x = base.inputs[0], &w = base.inputs[1];
+    const Shape &x = base.inputs[0].shape, &w = base.inputs[1].shape;
     add(base.label + "_norm", {.conv = base.op, .norm = true}, x, w, false);
     add(base.label + "_relu", {.conv = base.op, .relu = true}, x, w, false);
     add(base.label + "_norm_relu", {.conv = base.op, .norm = true, .relu = true}, x, w, false);

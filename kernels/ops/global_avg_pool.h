@@ -11,10 +11,10 @@ struct GlobalAvgPool {
 
   bool operator==(const GlobalAvgPool&) const = default;
 
-  [[nodiscard]] static std::vector<Shape> infer(std::span<const Shape> inputs) {
+  [[nodiscard]] static std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) {
     check_input_count(name, inputs, 1);
-    check_rank(name, inputs, 0, 5);
-    return {Shape{inputs[0][0], inputs[0][4]}};
+    check_activation(name, inputs, 0);
+    return {matrix({inputs[0].shape[0], inputs[0].shape[4]})};
   }
 
   static void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) {
@@ -30,12 +30,12 @@ struct GlobalAvgPool {
       }
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec>, std::span<const TensorSpec>) {
     return 0;
   }
 
   static std::vector<Case<GlobalAvgPool>> cases() {
-    return {{"vectors", {}, {{2, 2, 3, 4, 32}}}, {"tail", {}, {{3, 1, 2, 2, 11}}}};
+    return {{"vectors", {}, {activation({2, 2, 3, 4, 32})}}, {"tail", {}, {activation({3, 1, 2, 2, 11})}}};
   }
 };
 

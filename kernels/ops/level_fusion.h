@@ -19,31 +19,31 @@ struct LevelFusion {
 
   [[nodiscard]] std::size_t input_count() const { return conv.input_count(); }
 
-  [[nodiscard]] std::vector<Shape> infer(std::span<const Shape> inputs) const {
+  [[nodiscard]] std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) const {
     check_input_count(name, inputs, input_count());
-    check_rank(name, inputs, 0, 5);
+    check_activation(name, inputs, 0);
     if (pool.kernel != pool.stride || pool.padding != Extent3{0, 0, 0} || conv.residual ||
         conv.shift_fold != 0 || conv.conv.stride != Extent3{1, 1, 1} ||
-        conv.conv.padding != Extent3{0, 0, 0} || Conv3d::kernel(inputs[1]) != Extent3{1, 1, 1}) {
+        conv.conv.padding != Extent3{0, 0, 0} || Conv3d::kernel(inputs[1].shape) != Extent3{1, 1, 1}) {
       throw Error(
           "level_fusion takes a pool whose windows do not overlap and a (1,1,1) convolution without " +
-          std::string("residual or shift; the weight has shape ") + to_string(inputs[1]) + ".");
+          std::string("residual or shift; the weight has shape ") + to_string(inputs[1].shape) + ".");
     }
-    std::vector<Shape> shapes = pool.infer(inputs.first(1));
-    shapes.insert(shapes.end(), inputs.begin() + 1, inputs.end());
-    return conv.infer(shapes);
+    std::vector<TensorSpec> operands = pool.infer(inputs.first(1));
+    operands.insert(operands.end(), inputs.begin() + 1, inputs.end());
+    return conv.infer(operands);
   }
 
   void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) const {
-    std::vector<Tensor64> operands{Tensor64(pool.infer(std::vector<Shape>{inputs[0].shape})[0])};
+    std::vector<Tensor64> operands{Tensor64(pool.output(inputs[0].shape))};
     pool.forward(inputs.first(1), operands);
     operands.insert(operands.end(), inputs.begin() + 1, inputs.end());
     conv.forward(operands, outputs);
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape> inputs,
-                                                  std::span<const Shape> outputs) {
-    return outputs[0].count() * inputs[1][1];
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec> inputs,
+                                                  std::span<const TensorSpec> outputs) {
+    return outputs[0].shape.count() * inputs[1].shape[1];
   }
 
   static std::vector<Case<LevelFusion>> cases();
@@ -56,9 +56,9 @@ inline std::vector<Case<LevelFusion>> LevelFusion::cases() {
                           const Shape& w, bool norm, bool relu, bool full_size = false) {
     LevelFusion op{.pool = {}, .conv = {.conv = {.groups = groups}, .norm = norm, .relu = relu}};
     if (scale != Extent3{1, 1, 1}) op.pool = {.kernel = scale, .stride = scale, .ceil_mode = true};
-    Case<LevelFusion> c{label, op, {x, w}, {R::symmetric, R::symmetric}, full_size};
+    Case<LevelFusion> c{label, op, {activation(x), weight(w)}, {R::symmetric, R::symmetric}, full_size};
     if (norm) {
-      c.inputs.insert(c.inputs.end(), 4, Shape{w[0]});
+      c.inputs.insert(c.inputs.end(), 4, per_channel(w[0]));
       c.ranges.insert(c.ranges.end(), {R::positive, R::symmetric, R::symmetric, R::positive});
     }
     all.push_back(std::move(c));

@@ -11,13 +11,15 @@ struct Linear {
 
   bool operator==(const Linear&) const = default;
 
-  [[nodiscard]] static std::vector<Shape> infer(std::span<const Shape> inputs) {
+  [[nodiscard]] static std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) {
     check_input_count(name, inputs, 3);
-    check_rank(name, inputs, 0, 2);
-    check_rank(name, inputs, 1, 2);
-    check_shape(name, inputs, 1, {inputs[1][0], inputs[0][1]});
-    check_shape(name, inputs, 2, {inputs[1][0]});
-    return {Shape{inputs[0][0], inputs[1][0]}};
+    check_matrix(name, inputs, 0);
+    check_input(name, inputs, 1, Kind::weight, 2);
+    const Shape& x = inputs[0].shape;
+    const std::int64_t classes = inputs[1].shape[0];
+    check_spec(name, inputs, 1, weight({classes, x[1]}));
+    check_spec(name, inputs, 2, per_channel(classes));
+    return {matrix({x[0], classes})};
   }
 
   static void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) {
@@ -33,15 +35,15 @@ struct Linear {
       }
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape> inputs,
-                                                  std::span<const Shape> outputs) {
-    return outputs[0].count() * inputs[0][1];
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec> inputs,
+                                                  std::span<const TensorSpec> outputs) {
+    return outputs[0].shape.count() * inputs[0].shape[1];
   }
 
   static std::vector<Case<Linear>> cases() {
-    return {{"small", {}, {{3, 20}, {7, 20}, {7}}},
-            {"vectors", {}, {{2, 64}, {33, 64}, {33}}},
-            {"shared_out", {}, {{2, 1000}, {40, 1000}, {40}}}};
+    return {{"small", {}, {matrix({3, 20}), weight({7, 20}), per_channel(7)}},
+            {"vectors", {}, {matrix({2, 64}), weight({33, 64}), per_channel(33)}},
+            {"shared_out", {}, {matrix({2, 1000}), weight({40, 1000}), per_channel(40)}}};
   }
 };
 

@@ -22,20 +22,25 @@ struct MaxPool3d {
 
   bool operator==(const MaxPool3d&) const = default;
 
-  [[nodiscard]] std::vector<Shape> infer(std::span<const Shape> inputs) const {
-    check_input_count(name, inputs, 1);
-    check_rank(name, inputs, 0, 5);
-    Shape y = inputs[0];
+  /// Shape of y; throws Error when x is too small.
+  [[nodiscard]] Shape output(const Shape& x) const {
+    Shape y = x;
     for (std::size_t d = 0; d < 3; ++d) {
-      const std::int64_t length = inputs[0][d + 1], room = length + 2 * padding[d] - kernel[d];
+      const std::int64_t length = x[d + 1], room = length + 2 * padding[d] - kernel[d];
       std::int64_t count = room < 0 ? 1 : room / stride[d] + 1;
       if (ceil_mode && room > 0 && room % stride[d] != 0 && count * stride[d] < length + padding[d]) ++count;
       if (length == 0 || (room < 0 && !ceil_mode)) {
-        throw Error("max_pool3d: an input of shape " + to_string(inputs[0]) + " is smaller than the window.");
+        throw Error("max_pool3d: an input of shape " + to_string(x) + " is smaller than the window.");
       }
       y[d + 1] = count;
     }
-    return {y};
+    return y;
+  }
+
+  [[nodiscard]] std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) const {
+    check_input_count(name, inputs, 1);
+    check_activation(name, inputs, 0);
+    return {activation(output(inputs[0].shape))};
   }
 
   void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) const {
@@ -61,26 +66,31 @@ struct MaxPool3d {
             }
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec>, std::span<const TensorSpec>) {
     return 0;
   }
 
   static std::vector<Case<MaxPool3d>> cases() {
-    return {
-        {"stem", {.kernel = {1, 3, 3}, .stride = {1, 2, 2}, .padding = {0, 1, 1}}, {{2, 3, 9, 8, 16}}},
-        {"stem_tail", {.kernel = {1, 3, 3}, .stride = {1, 2, 2}, .padding = {0, 1, 1}}, {{1, 2, 7, 10, 5}}},
-        {"all_frames", {.kernel = {8, 1, 1}, .stride = {8, 1, 1}, .ceil_mode = true}, {{2, 8, 3, 2, 16}}},
-        {"last_window_shorter",
-         {.kernel = {4, 1, 1}, .stride = {4, 1, 1}, .ceil_mode = true},
-         {{1, 9, 2, 2, 12}}},
-        {"fewer_frames_than_window",
-         {.kernel = {8, 1, 1}, .stride = {8, 1, 1}, .ceil_mode = true},
-         {{1, 3, 2, 2, 8}}},
-        {"res2_stem",
-         {.kernel = {1, 3, 3}, .stride = {1, 2, 2}, .padding = {0, 1, 1}},
-         {{1, 8, 128, 128, 64}},
-         {},
-         true}};
+    return {{"stem",
+             {.kernel = {1, 3, 3}, .stride = {1, 2, 2}, .padding = {0, 1, 1}},
+             {activation({2, 3, 9, 8, 16})}},
+            {"stem_tail",
+             {.kernel = {1, 3, 3}, .stride = {1, 2, 2}, .padding = {0, 1, 1}},
+             {activation({1, 2, 7, 10, 5})}},
+            {"all_frames",
+             {.kernel = {8, 1, 1}, .stride = {8, 1, 1}, .ceil_mode = true},
+             {activation({2, 8, 3, 2, 16})}},
+            {"last_window_shorter",
+             {.kernel = {4, 1, 1}, .stride = {4, 1, 1}, .ceil_mode = true},
+             {activation({1, 9, 2, 2, 12})}},
+            {"fewer_frames_than_window",
+             {.kernel = {8, 1, 1}, .stride = {8, 1, 1}, .ceil_mode = true},
+             {activation({1, 3, 2, 2, 8})}},
+            {"res2_stem",
+             {.kernel = {1, 3, 3}, .stride = {1, 2, 2}, .padding = {0, 1, 1}},
+             {activation({1, 8, 128, 128, 64})},
+             {},
+             true}};
   }
 };
 

@@ -2,7 +2,7 @@
 //
 // An operation is a struct whose members are its attributes. It declares
 //   name                      its name in messages and tables
-//   infer(inputs)             the shapes of its outputs; throws Error for inputs that do not fit
+//   infer(inputs)             what its outputs are; throws Error for inputs that do not fit
 //   forward(inputs, outputs)  the slow, obviously correct reference in double precision
 //   multiply_adds(in, out)    multiply-accumulates of convolutions and matrix products, 0 for the rest
 //   cases()                   the inputs that tests and benchmarks of every backend run
@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "kernels/error.h"
-#include "kernels/tensor.h"
+#include "kernels/tensor_spec.h"
 
 namespace tpn::ops {
 
@@ -55,12 +55,12 @@ template <class Op>
 struct Case {
   std::string label;
   Op op;
-  std::vector<Shape> inputs;
+  std::vector<TensorSpec> inputs;
   std::vector<Range> ranges;  ///< empty: all symmetric
   bool full_size;  ///< a layer of a full-size model: benchmarked, too slow for the reference in tests
 
-  Case(std::string its_label, Op its_op, std::vector<Shape> its_inputs, std::vector<Range> its_ranges = {},
-       bool is_full_size = false)
+  Case(std::string its_label, Op its_op, std::vector<TensorSpec> its_inputs,
+       std::vector<Range> its_ranges = {}, bool is_full_size = false)
       : label(std::move(its_label)),
         op(std::move(its_op)),
         inputs(std::move(its_inputs)),
@@ -78,28 +78,35 @@ inline double larger(double a, double b) {
 }
 
 /// Throws Error unless there are `expected` inputs.
-inline void check_input_count(std::string_view op, std::span<const Shape> inputs, std::size_t expected) {
+inline void check_input_count(std::string_view op, std::span<const TensorSpec> inputs, std::size_t expected) {
   if (inputs.size() != expected) {
     throw Error(std::string(op) + " takes " + std::to_string(expected) + " inputs; it was given " +
                 std::to_string(inputs.size()) + ".");
   }
 }
 
-/// Throws Error unless input `index` has the rank.
-inline void check_rank(std::string_view op, std::span<const Shape> inputs, std::size_t index,
-                       std::size_t rank) {
-  if (inputs[index].rank() != rank) {
-    throw Error(std::string(op) + ": input " + std::to_string(index) + " must have " + std::to_string(rank) +
-                " dimensions; it has shape " + to_string(inputs[index]) + ".");
+/// Throws Error unless input `index` is of the kind and has the rank.
+inline void check_input(std::string_view op, std::span<const TensorSpec> inputs, std::size_t index, Kind kind,
+                        std::size_t rank) {
+  if (inputs[index].kind != kind || inputs[index].shape.rank() != rank) {
+    throw Error(std::string(op) + ": input " + std::to_string(index) + " must be of kind " +
+                std::string(name_of(kind)) + " and have " + std::to_string(rank) + " dimensions; it is " +
+                to_string(inputs[index]) + ".");
   }
 }
+inline void check_activation(std::string_view op, std::span<const TensorSpec> inputs, std::size_t index) {
+  check_input(op, inputs, index, Kind::activation, 5);
+}
+inline void check_matrix(std::string_view op, std::span<const TensorSpec> inputs, std::size_t index) {
+  check_input(op, inputs, index, Kind::matrix, 2);
+}
 
-/// Throws Error unless input `index` has exactly that shape.
-inline void check_shape(std::string_view op, std::span<const Shape> inputs, std::size_t index,
-                        const Shape& expected) {
+/// Throws Error unless input `index` is exactly that.
+inline void check_spec(std::string_view op, std::span<const TensorSpec> inputs, std::size_t index,
+                       const TensorSpec& expected) {
   if (!(inputs[index] == expected)) {
-    throw Error(std::string(op) + ": input " + std::to_string(index) + " must have shape " +
-                to_string(expected) + "; it has " + to_string(inputs[index]) + ".");
+    throw Error(std::string(op) + ": input " + std::to_string(index) + " must be " + to_string(expected) +
+                "; it is " + to_string(inputs[index]) + ".");
   }
 }
 

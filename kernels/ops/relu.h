@@ -13,7 +13,7 @@ struct Relu {
 
   bool operator==(const Relu&) const = default;
 
-  [[nodiscard]] static std::vector<Shape> infer(std::span<const Shape> inputs) {
+  [[nodiscard]] static std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) {
     check_input_count(name, inputs, 1);
     return {inputs[0]};
   }
@@ -23,15 +23,15 @@ struct Relu {
                    [](double x) { return x < 0 ? 0 : x; });
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec>, std::span<const TensorSpec>) {
     return 0;
   }
 
   static std::vector<Case<Relu>> cases() {
-    return {{"vectors", {}, {{2, 3, 4, 5, 32}}},
-            {"tail", {}, {{1, 1, 3, 5, 7}}},
-            {"shared_out", {}, {{1, 2, 17, 33, 33}}},
-            {"res2", {}, {{1, 8, 64, 64, 256}}, {}, true}};
+    return {{"vectors", {}, {activation({2, 3, 4, 5, 32})}},
+            {"tail", {}, {activation({1, 1, 3, 5, 7})}},
+            {"shared_out", {}, {activation({1, 2, 17, 33, 33})}},
+            {"res2", {}, {activation({1, 8, 64, 64, 256})}, {}, true}};
   }
 };
 

@@ -14,9 +14,9 @@ struct Softmax {
 
   bool operator==(const Softmax&) const = default;
 
-  [[nodiscard]] static std::vector<Shape> infer(std::span<const Shape> inputs) {
+  [[nodiscard]] static std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) {
     check_input_count(name, inputs, 1);
-    check_rank(name, inputs, 0, 2);
+    check_matrix(name, inputs, 0);
     return {inputs[0]};
   }
 
@@ -33,11 +33,13 @@ struct Softmax {
     }
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec>, std::span<const TensorSpec>) {
     return 0;
   }
 
-  static std::vector<Case<Softmax>> cases() { return {{"rows", {}, {{3, 17}}}, {"one_class", {}, {{2, 1}}}}; }
+  static std::vector<Case<Softmax>> cases() {
+    return {{"rows", {}, {matrix({3, 17})}}, {"one_class", {}, {matrix({2, 1})}}};
+  }
 };
 
 }  // namespace tpn::ops

@@ -15,11 +15,11 @@ struct TemporalShift {
 
   bool operator==(const TemporalShift&) const = default;
 
-  [[nodiscard]] std::vector<Shape> infer(std::span<const Shape> inputs) const {
+  [[nodiscard]] std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) const {
     check_input_count(name, inputs, 1);
-    check_rank(name, inputs, 0, 5);
-    if (fold < 0 || 2 * fold > inputs[0][4]) {
-      throw Error("temporal_shift: " + std::to_string(inputs[0][4]) +
+    check_activation(name, inputs, 0);
+    if (fold < 0 || 2 * fold > inputs[0].shape[4]) {
+      throw Error("temporal_shift: " + std::to_string(inputs[0].shape[4]) +
                   " channels cannot be shifted by folds of " + std::to_string(fold) + ".");
     }
     return {inputs[0]};
@@ -38,17 +38,17 @@ struct TemporalShift {
             }
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec>, std::span<const TensorSpec>) {
     return 0;
   }
 
   static std::vector<Case<TemporalShift>> cases() {
-    return {{"eighth", {.fold = 4}, {{2, 8, 3, 2, 32}}},
-            {"no_fold", {.fold = 0}, {{1, 4, 2, 2, 6}}},
-            {"odd_fold", {.fold = 3}, {{1, 5, 2, 3, 13}}},
-            {"one_frame", {.fold = 2}, {{2, 1, 2, 2, 8}}},
-            {"shared_out", {.fold = 4}, {{1, 4, 16, 17, 32}}},
-            {"res2", {.fold = 32}, {{1, 8, 64, 64, 256}}, {}, true}};
+    return {{"eighth", {.fold = 4}, {activation({2, 8, 3, 2, 32})}},
+            {"no_fold", {.fold = 0}, {activation({1, 4, 2, 2, 6})}},
+            {"odd_fold", {.fold = 3}, {activation({1, 5, 2, 3, 13})}},
+            {"one_frame", {.fold = 2}, {activation({2, 1, 2, 2, 8})}},
+            {"shared_out", {.fold = 4}, {activation({1, 4, 16, 17, 32})}},
+            {"res2", {.fold = 32}, {activation({1, 8, 64, 64, 256})}, {}, true}};
   }
 };
 

@@ -13,12 +13,12 @@ struct Upsample {
 
   bool operator==(const Upsample&) const = default;
 
-  [[nodiscard]] std::vector<Shape> infer(std::span<const Shape> inputs) const {
+  [[nodiscard]] std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) const {
     check_input_count(name, inputs, 1);
-    check_rank(name, inputs, 0, 5);
-    Shape y = inputs[0];
+    check_activation(name, inputs, 0);
+    Shape y = inputs[0].shape;
     for (std::size_t d = 0; d < 3; ++d) y[d + 1] *= scale[d];
-    return {y};
+    return {activation(y)};
   }
 
   void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) const {
@@ -31,13 +31,13 @@ struct Upsample {
               y.at(n, t, h, w, c) = inputs[0].at(n, t / scale[0], h / scale[1], w / scale[2], c);
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec>, std::span<const TensorSpec>) {
     return 0;
   }
 
   static std::vector<Case<Upsample>> cases() {
-    return {{"frames", {.scale = {2, 1, 1}}, {{2, 3, 2, 2, 16}}},
-            {"all_axes", {.scale = {2, 3, 2}}, {{1, 2, 2, 3, 5}}}};
+    return {{"frames", {.scale = {2, 1, 1}}, {activation({2, 3, 2, 2, 16})}},
+            {"all_axes", {.scale = {2, 3, 2}}, {activation({1, 2, 2, 3, 5})}}};
   }
 };
 

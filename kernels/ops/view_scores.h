@@ -15,14 +15,15 @@ struct ViewScores {
 
   bool operator==(const ViewScores&) const = default;
 
-  [[nodiscard]] std::vector<Shape> infer(std::span<const Shape> inputs) const {
+  [[nodiscard]] std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) const {
     check_input_count(name, inputs, 1);
-    check_rank(name, inputs, 0, 2);
-    if (views < 1 || inputs[0][0] % views != 0) {
-      throw Error("view_scores: logits of shape " + to_string(inputs[0]) + " are not those of videos of " +
+    check_matrix(name, inputs, 0);
+    const Shape& logits = inputs[0].shape;
+    if (views < 1 || logits[0] % views != 0) {
+      throw Error("view_scores: logits of shape " + to_string(logits) + " are not those of videos of " +
                   std::to_string(views) + " views each.");
     }
-    return {Shape{inputs[0][0] / views, inputs[0][1]}};
+    return {matrix({logits[0] / views, logits[1]})};
   }
 
   void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) const {
@@ -40,16 +41,16 @@ struct ViewScores {
       }
   }
 
-  [[nodiscard]] static std::int64_t multiply_adds(std::span<const Shape>, std::span<const Shape>) {
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec>, std::span<const TensorSpec>) {
     return 0;
   }
 
   static std::vector<Case<ViewScores>> cases() {
-    return {{"probabilities", {.views = 3}, {{6, 17}}},
-            {"logits", {.views = 4, .softmax = false}, {{4, 33}}},
-            {"one_view", {}, {{2, 9}}},
-            {"one_class", {.views = 2}, {{2, 1}}},
-            {"kinetics", {.views = 30}, {{30, 400}}, {}, true}};
+    return {{"probabilities", {.views = 3}, {matrix({6, 17})}},
+            {"logits", {.views = 4, .softmax = false}, {matrix({4, 33})}},
+            {"one_view", {}, {matrix({2, 9})}},
+            {"one_class", {.views = 2}, {matrix({2, 1})}},
+            {"kinetics", {.views = 30}, {matrix({30, 400})}, {}, true}};
   }
 };
 

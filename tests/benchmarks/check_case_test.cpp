@@ -32,7 +32,7 @@ TEST(SampleReference, EqualsTheWholeReference) {
 FusedCase layer(bool full_size) {
   return {"layer",
           {.conv = {.padding = {0, 1, 1}}, .relu = true},
-          {{1, 2, 12, 12, 16}, {32, 16, 1, 3, 3}},
+          {activation({1, 2, 12, 12, 16}), weight({32, 16, 1, 3, 3})},
           {},
           full_size};
 }
@@ -60,7 +60,8 @@ TEST(DeviationFromReference, IsLargeForWhatIsWrong) {
 }
 
 TEST(BytesMoved, CountsEveryOperandOnce) {
-  const std::vector<Shape> inputs{{1, 2, 3, 4, 8}, {16, 8, 1, 1, 1}, {16}}, outputs{{1, 2, 3, 4, 16}};
+  const std::vector inputs{activation({1, 2, 3, 4, 8}), weight({16, 8, 1, 1, 1}), per_channel(16)},
+      outputs{activation({1, 2, 3, 4, 16})};
   EXPECT_EQ(bytes_moved(inputs, outputs, DType::f32), 4 * (192 + 128 + 16 + 384));
   EXPECT_EQ(bytes_moved(inputs, outputs, DType::bf16), 2 * (192 + 128 + 384) + 4 * 16);
 }

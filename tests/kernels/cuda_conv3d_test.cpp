@@ -24,16 +24,16 @@ using test::BindOptions;
 using test::BoundCase;
 using ConvCase = ops::Case<FusedConv3d>;
 
-ConvCase make_case(const std::string& label, const FusedConv3d& op, const Shape& x, const Shape& weight) {
-  ConvCase c(label, op, {x, weight}, {ops::Range::symmetric, ops::Range::symmetric});
+ConvCase make_case(const std::string& label, const FusedConv3d& op, const Shape& x, const Shape& w) {
+  ConvCase c(label, op, {activation(x), weight(w)}, {ops::Range::symmetric, ops::Range::symmetric});
   if (op.norm) {
-    c.inputs.insert(c.inputs.end(), 4, Shape{weight[0]});
+    c.inputs.insert(c.inputs.end(), 4, per_channel(w[0]));
     c.ranges.insert(c.ranges.end(), {ops::Range::positive, ops::Range::symmetric, ops::Range::symmetric,
                                      ops::Range::positive});
   }
   if (op.residual) {
-    c.inputs.push_back(op.conv.infer(std::vector<Shape>{x, weight})[0]);
-    if (op.one_frame_residual) c.inputs.back()[1] = 1;
+    c.inputs.push_back(activation(op.conv.output(x, w)));
+    if (op.one_frame_residual) c.inputs.back().shape[1] = 1;
   }
   return c;
 }

@@ -28,8 +28,9 @@ class CudnnGraphTest : public ::testing::Test {
   static std::vector<ConvPlan> plans(const ops::Case<ops::FusedConv3d>& c, DType dtype, bool tf32,
                                      std::string_view only = {}) {
     std::vector<Operand> inputs;
-    for (const Shape& shape : c.inputs) inputs.push_back({shape, dtype});
-    const std::vector<Operand> outputs{{c.op.infer(c.inputs)[0], dtype}};
+    for (const TensorSpec& spec : c.inputs)
+      inputs.push_back({.shape = spec.shape, .dtype = dtype, .kind = spec.kind});
+    const std::vector<Operand> outputs{{c.op.infer(c.inputs)[0].shape, dtype}};
     PreparedWeights prepared;
     const Result<Conv2dShape> shape = conv2d_shape(c.op, {inputs, outputs, tf32, prepared});
     EXPECT_TRUE(shape.ok());

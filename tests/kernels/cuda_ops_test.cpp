@@ -144,7 +144,7 @@ TEST_P(CudaOps, GiveTheSameInPlace) {
 /// A slice's pixels are further apart than those of a dense input: it cannot take the input's memory.
 TEST_P(CudaOps, DoNotWriteSlicesInPlace) {
   for_each_case([&]<class Op>(const ops::Case<Op>& c) {
-    if (c.inputs[0].rank() != 5) return;
+    if (c.inputs[0].kind != Kind::activation) return;
     const BoundCase bound(c, backend_, BindOptions{.precision = GetParam(), .extra_output_stride = 8});
     EXPECT_EQ(bound.kernel().in_place_input(), -1);
   });
@@ -191,7 +191,8 @@ TEST(CudaCandidates, AreWhatTheShapesAllow) {
 /// Inputs wider than a block's shared memory leave only the plain kernel.
 TEST(CudaCandidates, LeaveOutWhatDoesNotFitSharedMemory) {
   const ops::TemporalModulation op{.conv = {.padding = {1, 0, 0}}, .window = 2};
-  const ops::Case<ops::TemporalModulation> wide("wide", op, {{1, 2, 1, 2, 4096}, {8, 4096, 3, 1, 1}});
+  const ops::Case<ops::TemporalModulation> wide("wide", op,
+                                                {activation({1, 2, 1, 2, 4096}), weight({8, 4096, 3, 1, 1})});
   EXPECT_EQ(implementations(wide, DType::f32), (Names{"plain"}));
 }
 

@@ -16,7 +16,7 @@ class Signed {
       : op_(op) {
     std::vector<Shape> shapes{x, weight};
     if (op.norm) shapes.insert(shapes.end(), 4, Shape{weight[0]});
-    const Shape y = op.conv.infer(std::vector<Shape>{x, weight})[0];
+    const Shape y = op.conv.output(x, weight);
     if (op.residual) {
       shapes.push_back(y);
       if (op.one_frame_residual) shapes.back()[1] = 1;

@@ -101,7 +101,7 @@ TEST_P(CpuOps, GiveTheSameForAnyNumberOfThreads) {
 TEST_P(CpuOps, PatchesAgreeWithTheReferenceInUnequalDirections) {
   const ops::Case<ops::FusedConv3d> c("patches",
                                       {.conv = {.stride = {1, 2, 3}, .padding = {0, 1, 2}}, .relu = true},
-                                      {{2, 2, 9, 11, 64}, {64, 64, 1, 3, 2}});
+                                      {activation({2, 2, 9, 11, 64}), weight({64, 64, 1, 3, 2})});
   BoundCase bound(c, backend_,
                   {.precision = GetParam(), .compile = [](const AnyOp& op, const Signature& signature) {
                      return cpu::compile_patches(std::get<ops::FusedConv3d>(op), signature);
@@ -144,16 +144,18 @@ TEST(Reference, KeepsNanAsPyTorchDoes) {
 
 TEST(Conv3d, RefusesWhatDoesNotFit) {
   const ops::Conv3d conv{.groups = 2};
-  EXPECT_THROW((void)conv.infer(std::vector<Shape>{{1, 1, 4, 4, 6}, {8, 2, 1, 1, 1}}), Error);  // 6 != 2 * 2
-  EXPECT_THROW((void)conv.infer(std::vector<Shape>{{1, 1, 4, 4, 6}, {7, 3, 1, 1, 1}}),
+  EXPECT_THROW((void)conv.infer(std::vector{activation({1, 1, 4, 4, 6}), weight({8, 2, 1, 1, 1})}),
+               Error);  // 6 != 2 * 2
+  EXPECT_THROW((void)conv.infer(std::vector{activation({1, 1, 4, 4, 6}), weight({7, 3, 1, 1, 1})}),
                Error);  // 7 outputs, 2 groups
-  EXPECT_THROW((void)ops::Conv3d{}.infer(std::vector<Shape>{{1, 1, 2, 2, 6}, {7, 6, 1, 3, 3}}), Error);
-  EXPECT_THROW((void)ops::Conv3d{}.infer(std::vector<Shape>{{1, 1, 2, 2, 6}}), Error);
+  EXPECT_THROW((void)ops::Conv3d{}.infer(std::vector{activation({1, 1, 2, 2, 6}), weight({7, 6, 1, 3, 3})}),
+               Error);
+  EXPECT_THROW((void)ops::Conv3d{}.infer(std::vector{activation({1, 1, 2, 2, 6})}), Error);
 }
 
 TEST(MaxPool3d, CountsWindowsAsPyTorchDoes) {
   const auto frames = [](std::int64_t length, ops::MaxPool3d pool) {
-    return pool.infer(std::vector<Shape>{{1, length, 1, 1, 1}})[0][1];
+    return pool.infer(std::vector{activation({1, length, 1, 1, 1})})[0].shape[1];
   };
   EXPECT_EQ(frames(9, {.kernel = {4, 1, 1}, .stride = {4, 1, 1}}), 2);
   EXPECT_EQ(frames(9, {.kernel = {4, 1, 1}, .stride = {4, 1, 1}, .ceil_mode = true}), 3);
@@ -169,8 +171,10 @@ TEST(MaxPool3d, CountsWindowsAsPyTorchDoes) {
 }
 
 TEST(Add, RefusesLevelsThatDoNotMeet) {
-  EXPECT_THROW((void)ops::Add::infer(std::vector<Shape>{{1, 4, 2, 2, 8}, {1, 3, 2, 2, 8}}), Error);
-  EXPECT_THROW((void)ops::Add::infer(std::vector<Shape>{{1, 4, 2, 2, 8}, {1, 4, 2, 1, 8}}), Error);
+  EXPECT_THROW((void)ops::Add::infer(std::vector{activation({1, 4, 2, 2, 8}), activation({1, 3, 2, 2, 8})}),
+               Error);
+  EXPECT_THROW((void)ops::Add::infer(std::vector{activation({1, 4, 2, 2, 8}), activation({1, 4, 2, 1, 8})}),
+               Error);
 }
 
 // op_test_AVX2 and its like run this too: oneDNN is then told to use no more than that.
@@ -183,7 +187,8 @@ TEST(CpuBackend, ComputesInBf16OnlyWithItsVectors) {
 }
 
 TEST(CpuBackend, ConvolvesOverTimeWithoutPadding) {
-  const ops::Case<ops::Conv3d> c("valid", ops::Conv3d{}, {{2, 5, 3, 4, 8}, {6, 8, 3, 1, 1}});
+  const ops::Case<ops::Conv3d> c("valid", ops::Conv3d{},
+                                 {activation({2, 5, 3, 4, 8}), weight({6, 8, 3, 1, 1})});
   const CpuBackend backend(1);
   BoundCase bound(c, backend, DType::f32);
   bound.run();
@@ -192,7 +197,7 @@ TEST(CpuBackend, ConvolvesOverTimeWithoutPadding) {
 
 TEST(CpuBackend, RefusesAConvolutionOverSpaceAndTimeAtOnce) {
   const ops::Case<ops::Conv3d> both("both", ops::Conv3d{.padding = {1, 1, 1}},
-                                    {{1, 4, 4, 4, 8}, {8, 8, 3, 3, 3}});
+                                    {activation({1, 4, 4, 4, 8}), weight({8, 8, 3, 3, 3})});
   const CpuBackend backend(1);
   EXPECT_THROW(BoundCase(both, backend, DType::f32), Error);
 }

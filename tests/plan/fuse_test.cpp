@@ -12,14 +12,16 @@ namespace {
 /// conv -> norm -> (+ shortcut) -> relu, as at the end of a residual block.
 struct Block {
   Graph graph;
-  ValueId x = graph.add_input("x", {1, 2, 4, 4, 8});
+  ValueId x = graph.add_input("x", activation({1, 2, 4, 4, 8}));
   ValueId conv = 0, norm = 0, sum = 0, out = 0;
 
   explicit Block(const Shape& shortcut = {1, 2, 4, 4, 8}, double eps = 1e-3) {
-    const auto channels = [&](const char* name) { return graph.add_constant(name, {8}, Role::parameter); };
-    const ValueId other = graph.add_input("shortcut", shortcut);
-    const ValueId weight = graph.add_constant("w", {8, 8, 1, 1, 1}, Role::parameter);
-    conv = graph.apply(ops::Conv3d{}, {x, weight}, "conv");
+    const auto channels = [&](const char* name) {
+      return graph.add_constant(name, per_channel(8), Role::parameter);
+    };
+    const ValueId other = graph.add_input("shortcut", activation(shortcut));
+    const ValueId w = graph.add_constant("w", weight({8, 8, 1, 1, 1}), Role::parameter);
+    conv = graph.apply(ops::Conv3d{}, {x, w}, "conv");
     norm = graph.apply(ops::BatchNorm{eps},
                        {conv, channels("a"), channels("b"), channels("c"), channels("d")}, "norm");
     sum = graph.apply(ops::Add{}, {norm, other}, "sum");
@@ -61,8 +63,9 @@ TEST(Fuse, StopsAtAValueThatHasTwoReaders) {
 
 TEST(Fuse, LeavesAnAdditionThatFollowsTheRelu) {
   Graph graph;
-  const ValueId x = graph.add_input("x", {1, 1, 4, 4, 8}), other = graph.add_input("other", {1, 1, 4, 4, 8});
-  const ValueId w = graph.add_constant("w", {8, 8, 1, 1, 1}, Role::parameter);
+  const ValueId x = graph.add_input("x", activation({1, 1, 4, 4, 8})),
+                other = graph.add_input("other", activation({1, 1, 4, 4, 8}));
+  const ValueId w = graph.add_constant("w", weight({8, 8, 1, 1, 1}), Role::parameter);
   const ValueId rectified = graph.apply(ops::Relu{}, {graph.apply(ops::Conv3d{}, {x, w}, "conv")}, "relu");
   const ValueId sum = graph.apply(ops::Add{}, {rectified, other}, "sum");
   const Graph fused = fuse_convolutions(graph, ReferenceBackend(), std::vector<ValueId>{sum});
@@ -79,17 +82,18 @@ TEST(Fuse, AddsOneFrameToAll) {
 
 TEST(Fuse, LeavesAnAdditionThatRepeatsTheConvolution) {
   Graph graph;
-  const ValueId x = graph.add_input("x", {1, 1, 4, 4, 8}), other = graph.add_input("other", {1, 2, 4, 4, 8});
-  const ValueId w = graph.add_constant("w", {8, 8, 1, 1, 1}, Role::parameter);
+  const ValueId x = graph.add_input("x", activation({1, 1, 4, 4, 8})),
+                other = graph.add_input("other", activation({1, 2, 4, 4, 8}));
+  const ValueId w = graph.add_constant("w", weight({8, 8, 1, 1, 1}), Role::parameter);
   const ValueId sum = graph.apply(ops::Add{}, {graph.apply(ops::Conv3d{}, {x, w}, "conv"), other}, "sum");
   EXPECT_EQ(fuse_convolutions(graph, ReferenceBackend(), std::vector<ValueId>{sum}).nodes().size(), 2U);
 }
 
 TEST(Fuse, PutsTheBlockAfterAShortcutThatIsComputedLate) {
   Graph graph;
-  const ValueId x = graph.add_input("x", {1, 1, 4, 4, 8});
-  const ValueId w1 = graph.add_constant("w1", {8, 8, 1, 1, 1}, Role::parameter);
-  const ValueId w2 = graph.add_constant("w2", {8, 8, 1, 1, 1}, Role::parameter);
+  const ValueId x = graph.add_input("x", activation({1, 1, 4, 4, 8}));
+  const ValueId w1 = graph.add_constant("w1", weight({8, 8, 1, 1, 1}), Role::parameter);
+  const ValueId w2 = graph.add_constant("w2", weight({8, 8, 1, 1, 1}), Role::parameter);
   const ValueId main = graph.apply(ops::Conv3d{}, {x, w1}, "main");
   const ValueId shortcut = graph.apply(ops::Conv3d{}, {x, w2}, "shortcut");
   const ValueId sum = graph.apply(ops::Add{}, {main, shortcut}, "sum");
@@ -128,7 +132,7 @@ std::vector<Node> after(const Pass& pass, const Graph& graph, const std::vector<
 /// A shift that two pointwise convolutions read, as in decisionforce's in-place form, and perhaps a third.
 struct Shifted {
   Graph graph;
-  ValueId x = graph.add_input("x", {1, 4, 4, 4, 16});
+  ValueId x = graph.add_input("x", activation({1, 4, 4, 4, 16}));
   ValueId shifted = 0;
   std::vector<ValueId> readers;
 
@@ -137,8 +141,8 @@ struct Shifted {
     read("conv1", {}, {8, 16, 1, 1, 1});
     read("downsample", {.stride = {1, 2, 2}}, {8, 16, 1, 1, 1});
   }
-  void read(const std::string& name, const ops::Conv3d& conv, const Shape& weight) {
-    const ValueId w = graph.add_constant(name + ".weight", weight, Role::parameter);
+  void read(const std::string& name, const ops::Conv3d& conv, const Shape& shape) {
+    const ValueId w = graph.add_constant(name + ".weight", weight(shape), Role::parameter);
     readers.push_back(graph.apply(conv, {shifted, w}, name));
   }
 };
@@ -192,8 +196,8 @@ struct Levels {
   }
   /// Of so many frames, rows and columns behind the pool.
   ValueId level(const std::string& name, const ops::Extent3& size, std::int64_t window) {
-    const ValueId x = graph.add_input(name, {1, size[0] * window, size[1], size[2], 16});
-    const ValueId w = graph.add_constant(name + ".weight", {8, 4, 3, 1, 1}, Role::parameter);
+    const ValueId x = graph.add_input(name, activation({1, size[0] * window, size[1], size[2], 16}));
+    const ValueId w = graph.add_constant(name + ".weight", weight({8, 4, 3, 1, 1}), Role::parameter);
     const ValueId y = graph.apply(ops::Conv3d{.padding = {1, 0, 0}, .groups = 4}, {x, w}, name + ".conv");
     return graph.apply(ops::MaxPool3d{.kernel = {window, 1, 1}, .stride = {window, 1, 1}, .ceil_mode = true},
                        {y}, name + ".pool");
@@ -221,8 +225,8 @@ TEST(FuseTemporalModulation, LeavesPoolsOfAnotherForm) {
         ops::MaxPool3d{.kernel = {2, 2, 1}, .stride = {2, 2, 1}, .ceil_mode = true},
         ops::MaxPool3d{.kernel = {2, 1, 1}, .stride = {2, 1, 1}, .padding = {1, 0, 0}, .ceil_mode = true}}) {
     Graph graph;
-    const ValueId x = graph.add_input("x", {1, 7, 2, 2, 16});
-    const ValueId w = graph.add_constant("w", {8, 4, 3, 1, 1}, Role::parameter);
+    const ValueId x = graph.add_input("x", activation({1, 7, 2, 2, 16}));
+    const ValueId w = graph.add_constant("w", weight({8, 4, 3, 1, 1}), Role::parameter);
     const ValueId y = graph.apply(ops::Conv3d{.padding = {1, 0, 0}, .groups = 4}, {x, w}, "conv");
     const std::vector<Node> nodes = after(fuse_temporal_modulation, graph, {graph.apply(pool, {y}, "pool")});
     ASSERT_EQ(nodes.size(), 2U);
@@ -245,8 +249,8 @@ TEST(FuseTemporalModulation, LeavesAnUpsamplingInSpace) {
 
 TEST(FuseTemporalModulation, LeavesAnUngroupedConvolutionToTheTensorCores) {
   Graph graph;
-  const ValueId x = graph.add_input("x", {1, 8, 2, 2, 16});
-  const ValueId w = graph.add_constant("w", {16, 16, 3, 1, 1}, Role::parameter);
+  const ValueId x = graph.add_input("x", activation({1, 8, 2, 2, 16}));
+  const ValueId w = graph.add_constant("w", weight({16, 16, 3, 1, 1}), Role::parameter);
   const ValueId y = graph.apply(ops::Conv3d{.padding = {1, 0, 0}}, {x, w}, "conv");
   const std::vector<Node> nodes = after(fuse_temporal_modulation, graph, {y});
   ASSERT_EQ(nodes.size(), 1U);
@@ -255,8 +259,8 @@ TEST(FuseTemporalModulation, LeavesAnUngroupedConvolutionToTheTensorCores) {
 
 TEST(FuseLevelFusion, TakesThePoolBeforeAGroupedConvolution) {
   Graph graph;
-  const ValueId x = graph.add_input("x", {1, 5, 2, 2, 16});
-  const ValueId w = graph.add_constant("w", {8, 4, 1, 1, 1}, Role::parameter);
+  const ValueId x = graph.add_input("x", activation({1, 5, 2, 2, 16}));
+  const ValueId w = graph.add_constant("w", weight({8, 4, 1, 1, 1}), Role::parameter);
   const ops::MaxPool3d pool{.kernel = {2, 1, 1}, .stride = {2, 1, 1}, .ceil_mode = true};
   const ValueId y = graph.apply(ops::Conv3d{.groups = 4}, {graph.apply(pool, {x}, "pool"), w}, "conv");
   const std::vector<Node> nodes = after(fuse_level_fusion, graph, {y});
@@ -270,8 +274,8 @@ TEST(FuseLevelFusion, LeavesAPoolOfOverlappingWindows) {
        {ops::MaxPool3d{.kernel = {3, 1, 1}, .stride = {2, 1, 1}},
         ops::MaxPool3d{.kernel = {2, 1, 1}, .stride = {2, 1, 1}, .padding = {1, 0, 0}}}) {
     Graph graph;
-    const ValueId x = graph.add_input("x", {1, 5, 2, 2, 16});
-    const ValueId w = graph.add_constant("w", {8, 4, 1, 1, 1}, Role::parameter);
+    const ValueId x = graph.add_input("x", activation({1, 5, 2, 2, 16}));
+    const ValueId w = graph.add_constant("w", weight({8, 4, 1, 1, 1}), Role::parameter);
     const ValueId y = graph.apply(ops::Conv3d{.groups = 4}, {graph.apply(pool, {x}, "pool"), w}, "conv");
     const std::vector<Node> nodes = after(fuse_level_fusion, graph, {y});
     ASSERT_EQ(nodes.size(), 2U);
@@ -281,8 +285,8 @@ TEST(FuseLevelFusion, LeavesAPoolOfOverlappingWindows) {
 
 TEST(FuseLevelFusion, LeavesAPoolThatOthersRead) {
   Graph graph;
-  const ValueId x = graph.add_input("x", {1, 4, 2, 2, 16});
-  const ValueId w = graph.add_constant("w", {8, 4, 1, 1, 1}, Role::parameter);
+  const ValueId x = graph.add_input("x", activation({1, 4, 2, 2, 16}));
+  const ValueId w = graph.add_constant("w", weight({8, 4, 1, 1, 1}), Role::parameter);
   const ValueId pooled = graph.apply(ops::MaxPool3d{.kernel = {2, 1, 1}, .stride = {2, 1, 1}}, {x}, "pool");
   const ValueId y = graph.apply(ops::Conv3d{.groups = 4}, {pooled, w}, "conv");
   const ValueId other = graph.apply(ops::Relu{}, {pooled}, "other");
@@ -294,9 +298,9 @@ TEST(FuseLevelFusion, LeavesAPoolThatOthersRead) {
 
 TEST(FuseClassifier, TakesThePoolBeforeTheMatrix) {
   Graph graph;
-  const ValueId x = graph.add_input("x", {2, 5, 2, 2, 16});
-  const ValueId w = graph.add_constant("w", {3, 16}, Role::parameter);
-  const ValueId b = graph.add_constant("b", {3}, Role::parameter);
+  const ValueId x = graph.add_input("x", activation({2, 5, 2, 2, 16}));
+  const ValueId w = graph.add_constant("w", weight({3, 16}), Role::parameter);
+  const ValueId b = graph.add_constant("b", per_channel(3), Role::parameter);
   const ValueId y =
       graph.apply(ops::Linear{}, {graph.apply(ops::GlobalAvgPool{}, {x}, "pool"), w, b}, "logits");
   const std::vector<Node> nodes = after(fuse_classifier, graph, {y});

@@ -19,31 +19,9 @@
 
 namespace tpn::test {
 
-/// Which inputs of an operation are weights: all but the activations.
-template <class Op>
-bool is_weight(const Op&, std::size_t) {
-  return false;
-}
-inline bool is_weight(const ops::Conv3d&, std::size_t input) {
-  return input == 1;
-}
-inline bool is_weight(const ops::BatchNorm&, std::size_t input) {
-  return input >= 1;
-}
-inline bool is_weight(const ops::Linear&, std::size_t input) {
-  return input >= 1;
-}
-inline bool is_weight(const ops::FusedConv3d& op, std::size_t input) {
-  return input >= 1 && !(op.residual && input + 1 == op.input_count());
-}
-inline bool is_weight(const ops::TemporalModulation&, std::size_t input) {
-  return input == 1;
-}
-inline bool is_weight(const ops::LevelFusion&, std::size_t input) {
-  return input >= 1;
-}
-inline bool is_weight(const ops::Classifier&, std::size_t input) {
-  return input >= 1;
+/// Whether an operand of that kind is constant: all but what a run computes.
+inline bool is_constant(Kind kind) {
+  return kind == Kind::weight || kind == Kind::per_channel;
 }
 
 struct BindOptions {
@@ -71,29 +49,29 @@ class BoundCase {
     std::vector<Operand> operands, results;
     constants_.reserve(c.inputs.size());
     for (std::size_t i = 0; i < c.inputs.size(); ++i) {
-      const bool weight = is_weight(c.op, i);
-      const DType type = weight || c.inputs[i].rank() == 2 ? DType::f32 : options.precision;
-      reference_inputs_.push_back(random_tensor(c.inputs[i], c.range(i), generator, rounded));
+      const auto& [shape, kind, dtype] = c.inputs[i];
+      const DType type = kind == Kind::activation ? options.precision : dtype;
+      reference_inputs_.push_back(random_tensor(shape, c.range(i), generator, rounded));
       if (i == 0 && options.nan_at >= 0) {
         reference_inputs_[0].data[static_cast<std::size_t>(options.nan_at)] =
             std::numeric_limits<double>::quiet_NaN();
       }
       const HostBuffer& host =
-          host_memory_.emplace_back(static_cast<std::size_t>(c.inputs[i].count()) * size_of(type));
-      const TensorView values{host.data(), type, c.inputs[i]};
+          host_memory_.emplace_back(static_cast<std::size_t>(shape.count()) * size_of(type));
+      const TensorView values{host.data(), type, shape};
       from_tensor64(reference_inputs_.back(), values);
-      if (weight) {
+      if (is_constant(kind)) {
         constants_.push_back({"input" + std::to_string(i), read_only(values), {}});
-        operands.push_back({c.inputs[i], type, &constants_.back()});
-        inputs_.push_back({nullptr, type, c.inputs[i]});
+        operands.push_back({.shape = shape, .dtype = type, .constant = &constants_.back(), .kind = kind});
+        inputs_.push_back({nullptr, type, shape});
       } else {
-        operands.push_back(activation(c.inputs[i], type, options.extra_input_stride));
+        operands.push_back(operand(c.inputs[i], type, options.extra_input_stride));
         inputs_.push_back(read_only(upload(values, operands.back())));
       }
     }
-    for (const Shape& shape : c.op.infer(c.inputs)) {
-      results.push_back(
-          activation(shape, shape.rank() == 2 ? DType::f32 : options.precision, options.extra_output_stride));
+    for (const TensorSpec& spec : c.op.infer(c.inputs)) {
+      const DType type = spec.kind == Kind::activation ? options.precision : spec.dtype;
+      results.push_back(operand(spec, type, options.extra_output_stride));
       outputs_.push_back(allocate(results.back()));
     }
     output_ = results.front();
@@ -158,15 +136,16 @@ class BoundCase {
   }
   /// Channels of a pixel that kernels read and write: those of the padding too.
   [[nodiscard]] std::int64_t stored_channels(const Operand& o) const {
-    return o.shape.rank() == 2 ? channels_of(o) : pad(channels_of(o));
+    return o.kind == Kind::activation ? pad(channels_of(o)) : channels_of(o);
   }
   static std::size_t bytes_of(const Operand& o) {
     return static_cast<std::size_t>(pixels_of(o) * stride_of(o)) * size_of(o.dtype);
   }
 
-  [[nodiscard]] Operand activation(const Shape& shape, DType type, std::int64_t extra_stride) const {
-    if (shape.rank() == 2) return {shape, type};
-    return {shape, type, nullptr, pad(shape[shape.rank() - 1]) + extra_stride};
+  [[nodiscard]] Operand operand(const TensorSpec& spec, DType type, std::int64_t extra_stride) const {
+    Operand result{.shape = spec.shape, .dtype = type, .kind = spec.kind};
+    if (spec.kind == Kind::activation) result.pixel_stride = pad(channels_of(result)) + extra_stride;
+    return result;
   }
 
   /// Filled with poison.
@@ -218,7 +197,7 @@ class BoundCase {
 /// For BindOptions: an element in the middle of a case's input 0.
 template <class Op>
 std::int64_t middle_of(const ops::Case<Op>& c) {
-  return c.inputs[0].count() / 2;
+  return c.inputs[0].shape.count() / 2;
 }
 
 /// How many elements are NaN in `expected`, or -1 when one of them is not in `found`. More may be: a kernel
@@ -237,7 +216,7 @@ inline std::int64_t kept_nans(std::span<const float> expected, std::span<const f
 template <class Op>
 std::vector<float> reference_output(const ops::Case<Op>& c, const BoundCase& bound) {
   std::vector<ops::Tensor64> outputs;
-  for (const Shape& shape : c.op.infer(c.inputs)) outputs.emplace_back(shape);
+  for (const TensorSpec& spec : c.op.infer(c.inputs)) outputs.emplace_back(spec.shape);
   c.op.forward(bound.reference_inputs(), outputs);
   return {outputs[0].data.begin(), outputs[0].data.end()};
 }
