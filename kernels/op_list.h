@@ -2,9 +2,11 @@
 // registers itself.
 #pragma once
 
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "kernels/ops/add.h"
 #include "kernels/ops/batch_norm.h"
@@ -59,6 +61,16 @@ inline std::string_view name_of(const AnyOp& op) {
 /// What the outputs are; throws Error for inputs that do not fit.
 inline std::vector<TensorSpec> infer(const AnyOp& op, std::span<const TensorSpec> inputs) {
   return std::visit([&](const auto& o) { return o.infer(inputs); }, op);
+}
+
+/// Which outputs are inputs updated in their place, of an operation on that many inputs.
+inline std::vector<ops::Alias> aliases(const AnyOp& op, std::size_t inputs) {
+  return std::visit(
+      [&](const auto& o) -> std::vector<ops::Alias> {
+        if constexpr (requires { o.aliases(inputs); }) return o.aliases(inputs);
+        return {};
+      },
+      op);
 }
 
 inline std::int64_t multiply_adds(const AnyOp& op, std::span<const TensorSpec> inputs,

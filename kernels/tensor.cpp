@@ -68,6 +68,8 @@ std::string_view name_of(Kind kind) {
       return "weight";
     case Kind::per_channel:
       return "per_channel";
+    case Kind::scalar:
+      return "scalar";
     case Kind::index:
       return "index";
   }

@@ -16,7 +16,8 @@ enum class Kind : std::uint8_t {
   matrix,       ///< (N,C): what the classifier computes; always f32
   weight,       ///< (O,I,kt,kh,kw), (O,I,kh,kw) of a 2D network, (K,C) of a classifier
   per_channel,  ///< (C): scales, shifts, biases, statistics
-  index,        ///< whole numbers
+  scalar,       ///< (): a loss, a norm, a learning rate; always f32
+  index,        ///< whole numbers: labels, counts, places in a window, the state of a random generator
 };
 
 /// "activation", "matrix", ...
@@ -41,6 +42,12 @@ inline TensorSpec weight(const Shape& shape) {
 }
 inline TensorSpec per_channel(std::int64_t channels) {
   return {{channels}, Kind::per_channel};
+}
+inline TensorSpec scalar() {
+  return {{}, Kind::scalar};
+}
+inline TensorSpec indices(const Shape& shape, DType dtype) {
+  return {shape, Kind::index, dtype};
 }
 
 /// "activation (1, 8, 256, 256, 3)", "index of i32 (8,)": the type where it is not f32.

@@ -6,6 +6,15 @@
 //   forward(inputs, outputs)  the slow, obviously correct reference in double precision
 //   multiply_adds(in, out)    multiply-accumulates of convolutions and matrix products, 0 for the rest
 //   cases()                   the inputs that tests and benchmarks of every backend run
+// It may declare
+//   differentiate(gradients)  what its gradients are: operations on its inputs, its outputs and the gradient
+//   of
+//                             its output 0. gradients.input(i) and .output(i) are values of the forward pass,
+//                             which are saved for it; .output_gradient(); .input_count(), .input_spec(i);
+//                             .wants(i): whether the gradient of input i is needed, and worth any work;
+//                             .apply(op, values): what a further operation makes of such values, one for each
+//                             output; .set_gradient(i, value)
+//   aliases(inputs)           which outputs are inputs updated in their place: state
 // Tensors are N,T,H,W,C unless said otherwise; all reference maths is in double.
 #pragma once
 
@@ -45,6 +54,14 @@ struct Tensor64 {
                                   std::int64_t c) const {
     return static_cast<std::size_t>((((n * shape[1] + t) * shape[2] + h) * shape[3] + w) * shape[4] + c);
   }
+};
+
+/// An output that is that input, updated in its place.
+struct Alias {
+  std::size_t output = 0;
+  std::size_t input = 0;
+
+  bool operator==(const Alias&) const = default;
 };
 
 /// How a test input is drawn: normal(0, 1), or uniform(0.5, 1.5) (variances, scales).
