@@ -152,7 +152,7 @@ TEST_F(PlanTest, DoesNotOverwriteAResidualThatIsReadElsewhere) {
   ASSERT_NE(square, specs.end());
   Graph graph;
   const ValueId x = graph.add_input("x", activation({2, 8, 6, 7, square->shape[1]}));
-  const ValueId w = graph.add_constant(square->name, square->shape, Role::parameter);
+  const ValueId w = graph.add_constant(square->name, weight(square->shape), Role::parameter);
   const ValueId conv = graph.apply(ops::Conv3d{}, {x, w}, "conv");
   const ValueId sum = graph.apply(ops::Add{}, {conv, x}, "sum");
   graph.set_role(sum, Role::output);
