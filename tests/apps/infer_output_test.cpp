@@ -171,6 +171,15 @@ TEST_F(InferOutput, SaysWhenNothingCanBeWritten) {
   EXPECT_EQ(lines_of(test::read_file(file("x"))).size(), 1U);
 }
 
+TEST_F(InferOutput, ReplacesOldResultsAlsoByNone) {
+  const std::string results = folder_.write("results", "old\n");
+  EXPECT_EQ(run({"/nonexistent", "--format", "text", "--output", results}).status, 1);
+  EXPECT_EQ(test::read_file(results), "");
+  EXPECT_EQ(run({"-", "--output", file("of_no_inputs")}, {.input = ""}).status, 0);
+  EXPECT_EQ(test::read_file(file("of_no_inputs")), "");
+  EXPECT_EQ(folder_.entry_count(), 2);
+}
+
 /// A list that takes a while.
 std::string long_list() {
   std::string list;

@@ -1,8 +1,12 @@
 // Streams in which packets, announced frames and durations are not what can be shown: clips come from the
 // frames that decoding gives, and warnings only where something is lost.
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <fstream>
 #include <iterator>
+#include <mutex>
+#include <thread>
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -188,7 +192,7 @@ TEST(Refusals, OfPlaylistsTellWhatWouldOpenThem) {
   EXPECT_NE(refusal("https://localhost/a.mp4").find("--allow-urls"), std::string::npos);
 }
 
-/// A server of 127.0.0.1 that takes connections and says nothing.
+/// A server of 127.0.0.1 that takes connections, says nothing, and after ten seconds hangs up.
 class SilentServer {
  public:
   SilentServer() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
@@ -201,10 +205,20 @@ class SilentServer {
         ::getsockname(socket_, general, &size) == 0) {
       port_ = ntohs(address.sin_port);
     }
+    patience_ = std::jthread([this](const std::stop_token& stopped) {
+      std::mutex mutex;
+      std::unique_lock lock(mutex);
+      std::condition_variable_any().wait_for(lock, stopped, std::chrono::seconds(10), [] { return false; });
+      ::shutdown(socket_, SHUT_RDWR);
+    });
   }
   SilentServer(const SilentServer&) = delete;
   SilentServer& operator=(const SilentServer&) = delete;
-  ~SilentServer() { ::close(socket_); }
+  ~SilentServer() {
+    patience_.request_stop();
+    patience_.join();
+    ::close(socket_);
+  }
 
   /// 0 when it could not be started.
   [[nodiscard]] int port() const { return port_; }
@@ -212,6 +226,7 @@ class SilentServer {
  private:
   int socket_;
   int port_ = 0;
+  std::jthread patience_;
 };
 
 TEST(Refusals, DoNotWaitForSilentServers) {
