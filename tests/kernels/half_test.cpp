@@ -30,6 +30,8 @@ TEST(Half, RoundsToF16) {
       {std::nextafter(65520.0F, 0.0F), 0x7bff},
       {65520.0F, 0x7c00},  // the tie above it, to infinity
       {-65520.0F, 0xfc00},
+      {std::nextafter(65600.0F, 0.0F), 0x7c00},  // would be 2^16 with a larger exponent
+      {131072.0F, 0x7c00},
       {1e30F, 0x7c00},
       {infinity, 0x7c00},
       {-infinity, 0xfc00},
@@ -52,6 +54,20 @@ TEST(Half, RoundsToF16) {
     EXPECT_EQ(bits & 0x7c00U, 0x7c00U);
     EXPECT_NE(bits & 0x03ffU, 0U) << "NaN became infinity";
     EXPECT_EQ(bits >> 15, nan >> 31);
+  }
+}
+
+/// Between any two neighbours: up to the middle down, from there up, and from the middle to the even one.
+TEST(Half, RoundsToTheNearestF16) {
+  constexpr std::uint16_t largest = 0x7bff;
+  for (std::uint16_t bits = 0; bits <= largest; ++bits) {
+    const std::uint16_t next = bits + 1U;
+    const float low = f16_to_f32(bits), high = bits == largest ? 65536.0F : f16_to_f32(next);
+    const float middle = (low + high) / 2;  // exact: f32 has more digits
+    ASSERT_EQ(f32_to_f16(std::nextafter(middle, low)), bits) << middle;
+    ASSERT_EQ(f32_to_f16(std::nextafter(middle, high)), next) << middle;
+    ASSERT_EQ(f32_to_f16(middle), bits % 2 == 0 ? bits : next) << middle;
+    ASSERT_EQ(f32_to_f16(-middle), 0x8000U | (bits % 2 == 0 ? bits : next)) << middle;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <thread>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -154,6 +155,30 @@ TEST(ViewPipeline, TakesACorrectedFrameCountUp) {
     expect_all_views(videos.at(0), found, DType::f32);
     expect_all_views(videos.at(1), announced, DType::f32);
   }
+}
+
+TEST(ViewPipeline, ForgetsViewsOfAVoidPlanThatWaitForABatch) {
+  const test::RandomFrames announced(30, {48, 40}, 4);
+  const test::RandomFrames found(11, {48, 40}, 5);
+  std::atomic<bool> one_waits = false;
+  const ClipSource corrects = [&](const ClipEvents& events) {
+    ClipEvents first = events;
+    bool sent = false;
+    first.clip_ready = [&](int clip) {
+      if (!std::exchange(sent, true)) events.clip_ready(clip);
+    };
+    load_clips(announced.images(), sampling(), {}, first);
+    one_waits.wait(false);
+    return source_of(found)(events);
+  };
+  ViewPipeline pipeline({corrects}, {sampling(), DType::f32, 2});
+  std::optional<ViewBatch> batch = pipeline.next();
+  one_waits = true;
+  one_waits.notify_one();
+  ASSERT_TRUE(batch);
+  ASSERT_EQ(batch->clips->plan.crops.size(), 3U);  // two of them are in the batch
+  pipeline.recycle(*std::move(batch));
+  expect_all_views(collect(pipeline, DType::f32).at(0), found, DType::f32);
 }
 
 TEST(ViewPipeline, CanBeGivenUpAtAnyTime) {

@@ -159,6 +159,42 @@ TEST_F(ConvertForms, NamesThatBecomeOneAreRefused) {
       << refused.failure().message;
 }
 
+TEST_F(ConvertForms, KernelsOfImageNetworksThatFit) {
+  const auto of_images = [](const ParameterSpec& spec) {
+    const Shape& s = spec.shape;
+    return s.rank() == 5 ? Shape{s[0], s[1], s[3], s[4]} : s;
+  };
+  CheckpointForm form;
+  form.rename = [](const std::string& name) { return name_under(NamingScheme::torchvision, name); };
+  form.left_out = {"neck.", "cls_head."};
+  form.reshape = of_images;
+  ConvertOptions options;
+  options.config = config_;
+  options.init_missing = true;
+  const auto fits = convert(form, options);
+  EXPECT_TRUE(fits) << fits.failure().message;
+  form.reshape = [&](const ParameterSpec& spec) {
+    return spec.name == "backbone.conv1.conv.weight" ? Shape{4, 3, 3, 3}
+                                                     : of_images(spec);  // of small images
+  };
+  const auto other = convert(form, options);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(name_of(other.failure().kind), "shape_mismatch") << other.failure().message;
+}
+
+TEST_F(ConvertForms, KernelsOfWholeNetworksAsTheyAre) {
+  CheckpointForm form;
+  form.reshape = [](const ParameterSpec& spec) {
+    return spec.name == "backbone.layer1.0.conv1.conv.weight" ? Shape{4, 4, 1, 1} : spec.shape;
+  };
+  ConvertOptions options;
+  options.config = config_;
+  const auto result = convert(form, options);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(name_of(result.failure().kind), "shape_mismatch") << result.failure().message;
+  EXPECT_NE(result.failure().message.find("layer1.0.conv1"), std::string::npos) << result.failure().message;
+}
+
 TEST_F(ConvertForms, BatchesOfEveryType) {
   for (const DType dtype : {DType::i64, DType::i32, DType::f32, DType::f64}) {
     for (const Shape& shape : {Shape{}, Shape{1}}) {

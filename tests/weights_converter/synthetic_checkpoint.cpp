@@ -218,6 +218,9 @@ void write_checkpoint(const Config& config, const std::filesystem::path& path, c
     return std::ranges::any_of(form.left_out,
                                [&](const std::string& start) { return spec.name.starts_with(start); });
   });
+  if (form.reshape) {
+    for (ParameterSpec& spec : specs) spec.shape = form.reshape(spec);
+  }
   OutputFile file(path);
   ZipWriter zip([&](std::span<const std::byte> bytes) { file.write(bytes); });
   zip.begin_entry("epoch_150/data.pkl");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/model/config.h"
+#include "engine/networks/network.h"
 #include "kernels/tensor.h"
 
 namespace tpn::test {
@@ -21,6 +22,7 @@ struct CheckpointForm {
   std::vector<std::string> keys{"state_dict"};  ///< from the root down to the weights
   std::string averaged_key{};                   ///< of weights of another seed beside them; empty: none
   std::function<std::string(const std::string&)> rename{};  ///< a parameter's name; empty: mmaction2's
+  std::function<Shape(const ParameterSpec&)> reshape{};     ///< a parameter's shape; empty: the model's
   DType batches = DType::i64;                               ///< of num_batches_tracked: i64, i32, f64 or f32
   Shape batches_shape{};
   std::vector<std::string> left_out{};  ///< beginnings of names whose tensors are not there
