@@ -40,7 +40,6 @@ std::shared_ptr<const Backend> make_cuda_backend([[maybe_unused]] const DeviceOp
 }  // namespace
 
 std::vector<DeviceOptions> choose_devices(const RecognizerOptions& options) {
-  if (options.threads < 0) throw Error("The number of threads is negative.");
   Device device = options.device;
   if (device == Device::automatic) device = has_cuda_device() ? Device::cuda : Device::cpu;
   const std::vector<int> numbers = options.devices.empty() ? std::vector<int>{0} : options.devices;
