@@ -79,6 +79,11 @@ TEST(Checkpoint, FindsTheTensors) {
       found_under(dictionary({{"model", dictionary({{"depth", number(50)}})}, {"state_dict", weights}})),
       "state_dict");
   EXPECT_EQ(found_under(dictionary({{"model", dictionary({{"depth", number(50)}})}, {"w", square}})), "");
+  const std::string below = dictionary({{"model", weights}});
+  EXPECT_EQ(found_under(dictionary({{"ema", below}, {"model", weights}})), "model")
+      << "none averaged unasked";
+  EXPECT_EQ(found_under(dictionary({{"ema", below}})), "ema/model");
+  EXPECT_EQ(found_under(dictionary({{"ema", weights}, {"swa", weights}})), "ema");
   const std::string ordered = call(global("collections", "OrderedDict"), {}) + "(" + text("w") + square + "u";
   EXPECT_EQ(found_under(ordered), "");
   EXPECT_EQ(found_under(dictionary({{"state_dict", ordered + dictionary({{"_metadata", "}"}}) + "b"}})),
@@ -122,6 +127,19 @@ TEST(Checkpoint, AcceptsTheFormsOfATensor) {
   EXPECT_EQ(outcome_of_tensor(call(global("torch._utils", "_rebuild_tensor"),
                                    {stored, number(0), size, "(" + number(1) + "l"})),
             "ok");
+}
+
+TEST(Checkpoint, StoragesAreNoViews) {
+  const auto with = [](const std::vector<std::string>& more) {
+    std::vector<std::string> id{text("storage"), global("torch", "FloatStorage"), text("0"), text("cpu"),
+                                number(16)};
+    id.insert(id.end(), more.begin(), more.end());
+    return outcome_of_tensor(tensor(test::tuple(id) + "Q", 0, {4, 4}, {4, 1}));
+  };
+  EXPECT_EQ(with({}), "ok");
+  EXPECT_EQ(with({"N"}), "ok");
+  EXPECT_EQ(with({test::tuple({text("other"), number(0), number(16)})}), "bad_tensor");
+  EXPECT_EQ(with({"N", "N"}), "bad_tensor");
 }
 
 TEST(Checkpoint, ChecksLayoutsAgainstTheStorage) {

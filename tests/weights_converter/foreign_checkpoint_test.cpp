@@ -105,6 +105,8 @@ TEST(ForeignCheckpoint, SeveralWeightsOfWhichNoneIsUsual) {
       dictionary({{"generator", weights}, {"critic", weights}, {"optimizer", weights}}), {{"0", data}});
   expect_part(message(file), "('generator', 'critic'); --weights says which");
   EXPECT_EQ(message(file, "critic"), "read");
+  expect_part(message_of(dictionary({{"generator", weights}, {"generator_ema", weights}})),
+              "('generator', 'generator_ema'); --weights says which");
   expect_part(message(file, "optimiser"),
               "no weights under 'optimiser'; there are in 'generator', 'critic'.");
 }
