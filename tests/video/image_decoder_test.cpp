@@ -72,6 +72,51 @@ TEST(ImageDecoder, GivesThePixelsOfOpenCv) {
   }
 }
 
+TEST(ImageDecoder, ReadsBitmapsFromTheTopDown) {
+  std::string image = test::read_file(images / "rgb.bmp");
+  const auto number_at = [&](std::size_t at) {
+    std::int32_t number = 0;
+    std::memcpy(&number, image.data() + at, sizeof number);
+    return number;
+  };
+  const auto first = static_cast<std::size_t>(number_at(10));
+  const std::int32_t height = number_at(22);
+  const std::size_t row = (image.size() - first) / static_cast<std::size_t>(height);
+  std::string turned = image.substr(0, first);
+  for (auto y = static_cast<std::size_t>(height); y-- > 0;) turned += image.substr(first + y * row, row);
+  const std::int32_t from_the_top = -height;
+  std::memcpy(turned.data() + 22, &from_the_top, sizeof from_the_top);
+  const test::TemporaryDirectory folder;
+  ImageDecoder decoder(pixels);
+  const DecodedImage decoded = decoder.decode(folder.write("x", turned)).value_or_throw();
+  EXPECT_TRUE(pixels_of(decoded) == test::read_file(images / "rgb.bmp.rgb"));
+}
+
+TEST(ImageDecoder, AFewStrayBytesInAJpegImageAreNoDamage) {
+  const std::string whole = test::read_file(images / "444.jpg");
+  const std::size_t marker = whole.find("\xff\xc0");
+  const test::TemporaryDirectory folder;
+  ImageDecoder decoder(pixels);
+  for (const std::size_t count : {1U, 16U, 17U}) {
+    std::string image = whole;
+    image.insert(marker, count, '\0');
+    const DecodedImage decoded = decoder.decode(folder.write("x", image)).value_or_throw();
+    EXPECT_TRUE(pixels_of(decoded) == test::read_file(images / "444.jpg.rgb"));
+    EXPECT_EQ(decoded.damage.empty(), count <= 16) << decoded.damage;
+  }
+}
+
+TEST(ImageDecoder, PassesOverOddChunksOfWebp) {
+  std::string image = test::read_file(images / "exif6.webp");
+  const std::string chunk("XTRA\3\0\0\0abc\0", 12);  // three bytes, and one for an even place
+  image.insert(image.find("EXIF"), chunk);
+  image[4] = static_cast<char>(image[4] + static_cast<char>(chunk.size()));  // the file's size
+  const test::TemporaryDirectory folder;
+  ImageDecoder decoder(pixels);
+  const DecodedImage decoded = decoder.decode(folder.write("x", image)).value_or_throw();
+  EXPECT_TRUE(pixels_of(decoded) == test::read_file(images / "exif6.webp.rgb"));
+}
+
 TEST(ImageDecoder, RefusesWhatOpenCvRefuses) {
   const test::TemporaryDirectory folder;
   ImageDecoder decoder(pixels);

@@ -82,6 +82,23 @@ TEST(ImageFolder, DamagedImagesAreLeftOut) {
   EXPECT_EQ(shown_numbers(*source), (std::vector<int>{1, 2, 3, 4, 6, 7, 8, 9, 10, 11}));
 }
 
+TEST(ImageFolder, OfManyDamagedImagesTheFirstAreNamed) {
+  const test::TemporaryDirectory folder;
+  std::filesystem::copy(video_fixture("frames/png"), folder.path());
+  for (int i = 1; i <= 7; ++i) folder.write("img_" + std::to_string(i) + ".png", "");
+  const auto source = open_video(folder.path().string());
+  const std::vector<std::int64_t> first{0};
+  for (int pass = 0; pass < 2; ++pass) {
+    const DecodeReport report = source->read(first, [](std::size_t, const ImageView&) {});
+    EXPECT_EQ(report.damaged_packets, 7);
+    ASSERT_EQ(report.warnings.size(), 6U);
+    EXPECT_NE(report.warnings[4].find("/img_5.png: the image cannot be decoded"), std::string::npos);
+    EXPECT_EQ(report.warnings[5],
+              folder.path().string() +
+                  ": 7 of its images cannot be decoded and were left out; the first are named.");
+  }
+}
+
 TEST(ImageFolder, DamageThatOnlyDecodingFindsEndsAsTheSame) {
   const test::TemporaryDirectory folder;
   std::filesystem::copy(video_fixture("frames/webp"), folder.path());
