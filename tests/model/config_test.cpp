@@ -128,8 +128,13 @@ TEST(Config, RefusesWhatIsNotOneJsonObject) {
   std::string twice = good().dump();
   twice.replace(twice.find("\"depth\":50"), 10, "\"depth\":50,\"depth\":101");
   EXPECT_NE(refusal(twice).find("occurs twice"), std::string::npos) << refusal(twice);
-  EXPECT_NE(refusal(R"({"name":)" + std::string(100, '[') + std::string(100, ']') + "}").find("nested"),
-            std::string::npos);
+  const auto nested = [](std::size_t levels) {
+    return refusal(R"({"name":)" + std::string(levels, '[') + std::string(levels, ']') + "}");
+  };
+  EXPECT_EQ(nested(15).find("nested"), std::string::npos) << nested(15);
+  for (const std::size_t levels : {16U, 100U}) {
+    EXPECT_NE(nested(levels).find("nested deeper than 16"), std::string::npos) << nested(levels);
+  }
   EXPECT_NE(refusal(std::string(9'000'000, ' ')).find("bytes"), std::string::npos);
 }
 
@@ -157,6 +162,9 @@ TEST(Config, NamesTheFieldThatIsWrong) {
            {"/model/backbone/depth", "50", "model.backbone.depth must be an integer, but is \"50\""},
            {"/model/backbone/depth", 50.0, "model.backbone.depth"},
            {"/model/backbone/depth", 4294967346, "32 bits"},
+           {"/model/backbone/depth", 4294967295, "32 bits"},
+           {"/model/backbone/depth", 2147483648, "32 bits"},
+           {"/model/backbone/depth", -2147483649, "32 bits"},
            {"/model/backbone/dims", 4, "model.backbone.dims"},
            {"/model/backbone/dims", 2, "inflate"},
            {"/model/backbone/base_channels", 0, "base_channels"},

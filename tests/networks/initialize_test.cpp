@@ -13,9 +13,10 @@
 namespace tpn {
 namespace {
 
-std::vector<float> values(const ParameterSpec& spec, Initialization initialization, std::uint64_t seed = 1) {
+std::vector<float> values(const ParameterSpec& spec, Initialization initialization, std::uint64_t seed = 1,
+                          const char* config = "tpn-slowonly-r50-8x8") {
   std::vector<float> result;
-  initialize_parameter(spec, builtin_config("tpn-slowonly-r50-8x8"), initialization, seed,
+  initialize_parameter(spec, builtin_config(config), initialization, seed,
                        [&](std::span<const std::byte> piece) {
                          const std::size_t old = result.size();
                          result.resize(old + piece.size() / sizeof(float));
@@ -60,6 +61,8 @@ TEST(Initialize, FromScratchIsMmaction2s) {
   };
   EXPECT_EQ(one("backbone.conv1.bn.weight", ParameterKind::bn_scale), 1);
   EXPECT_EQ(one("backbone.layer1.0.conv3.bn.weight", ParameterKind::bn_scale), 0);
+  const ParameterSpec last{"backbone.layer1.0.conv3.bn.weight", {1}, ParameterKind::bn_scale};
+  EXPECT_EQ(values(last, scratch, 1, "tpn-tsm-r50-1x1x8")[0], 1) << "of image networks";
   EXPECT_EQ(one("backbone.conv1.bn.bias", ParameterKind::bn_shift), 0);
   EXPECT_EQ(one("backbone.conv1.bn.running_mean", ParameterKind::bn_mean), 0);
   EXPECT_EQ(one("backbone.conv1.bn.running_var", ParameterKind::bn_variance), 1);
