@@ -100,6 +100,8 @@ TEST(InputList, TellsFoldersOfFramesFromFoldersWithImages) {
       Names{data.root() + ": 2 files were skipped whose names are not those of videos (1 .jpg, 1 .png)."});
   const Tree videos({"a.mp4", "thumbs/1.jpg", "thumbs/2.jpg"});
   EXPECT_EQ(expand({videos.root()}), videos.with_root({"a.mp4", "thumbs"}));
+  const Tree album({"a.mp4", "1.jpg", "2.jpg", "3.jpg"});
+  EXPECT_EQ(expand({album.root()}), album.with_root({"a.mp4"}));
   const Tree one({"img_1.jpg"});
   EXPECT_EQ(expand({one.root()}), Names{one.root()});
   const Tree named({"a/f1.xyz", "a/f2.xyz", "b/1.jpg"});

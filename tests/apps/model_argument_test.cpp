@@ -85,6 +85,19 @@ TEST_F(ModelArgumentTest, AChangedCheckpointIsConvertedAgain) {
   EXPECT_FALSE(fs::exists(first)) << "what is out of date stays";
 }
 
+TEST_F(ModelArgumentTest, AChangeThatKeepsSizeAndTimeIsNoticed) {
+  const Config config = test::tiny_config("tpn-slowonly-r50-8x8");
+  const auto interval_of = [&](int interval) {
+    test::write_checkpoint(config, checkpoint_, {.cfg = test::slowonly_cfg(8, interval)});
+    fs::last_write_time(checkpoint_, fs::file_time_type());
+    return open_model_file(resolve()).config.sampling.frame_interval;
+  };
+  EXPECT_EQ(interval_of(8), 8);
+  const auto size = fs::file_size(checkpoint_);
+  EXPECT_EQ(interval_of(4), 4);
+  EXPECT_EQ(fs::file_size(checkpoint_), size);
+}
+
 TEST_F(ModelArgumentTest, CheckpointsOfOneNameDoNotMix) {
   const fs::path first = resolve();
   fs::create_directory(folder_ / "other");
