@@ -2,9 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,49 +10,22 @@
 
 #include "kernels/memory.h"
 #include "kernels/op_list.h"
+#include "kernels/packing.h"
 #include "kernels/stream.h"
 #include "kernels/tensor.h"
 
 namespace tpn {
 
-/// A weight that does not change while the kernels made from it live. `release` says that its stored form is
-/// not needed soon (it may be empty).
-struct Constant {
-  std::string name;
-  ConstTensorView view;
-  std::function<void()> release;
-};
-
-/// A tensor that an operation to compile reads or writes: its type and layout, and for a weight its values.
+/// A tensor that an operation to compile reads or writes: its type and layout.
 struct Operand {
   Shape shape;
   DType dtype = DType::f32;
-  const Constant* constant = nullptr;
   /// Of an activation (N,T,H,W,C): elements from one pixel to the next, a multiple of the backend's
   /// channel_alignment() A. A kernel reads and writes C rounded up to A channels of each pixel; those past C
   /// are zeros. A larger stride is that of a channel slice in a wider tensor. 0: C, dense.
   std::int64_t pixel_stride = 0;
   Kind kind = Kind::activation;
-};
-
-/// Weights in the form that kernels want (packed, folded, converted), shared by every kernel that wants the
-/// same form. Thread-safe.
-class PreparedWeights {
- public:
-  /// The prepared object under that key, made by `make` if there is none. The key names weights, form and
-  /// type.
-  template <class T>
-  std::shared_ptr<const T> get(const std::string& key,
-                               const std::function<std::shared_ptr<const T>()>& make) {
-    const std::lock_guard lock(mutex_);
-    std::shared_ptr<const void>& slot = slots_[key];
-    if (!slot) slot = make();
-    return std::static_pointer_cast<const T>(slot);
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const void>> slots_;
+  std::string name = {};  ///< of a parameter, as in the model file
 };
 
 /// What an operation is compiled for.
@@ -62,7 +33,6 @@ struct Signature {
   std::span<const Operand> inputs;
   std::span<const Operand> outputs;
   bool tf32 = false;  ///< products of f32 operands may round them to 10 bits of mantissa
-  PreparedWeights& prepared;
 };
 
 /// What a run of a kernel costs at least.
@@ -100,11 +70,15 @@ class Kernel {
   Kernel& operator=(const Kernel&) = delete;
   virtual ~Kernel() = default;
 
-  /// Enqueues the operation on a stream of the backend. inputs: one view per operand; those of constants are
-  /// not read. scratch: scratch_bytes() bytes, aligned as the backend's memory_alignment() says, that no
-  /// other work of the stream uses meanwhile.
+  /// Which forms of parameters it reads. Operands that are no sources of any are read where they lie:
+  /// parameters among them dense and in f32.
+  [[nodiscard]] virtual std::span<const std::shared_ptr<const Packing>> packings() const { return {}; }
+
+  /// Enqueues the operation on a stream of the backend. inputs: one view per operand; those of the sources of
+  /// packings() are not read. packed: what each of packings() has made. scratch: scratch_bytes() bytes,
+  /// aligned as the backend's memory_alignment() says, that no other work of the stream uses meanwhile.
   virtual void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
-                   std::byte* scratch, Stream& stream) const = 0;
+                   std::span<const std::byte* const> packed, std::byte* scratch, Stream& stream) const = 0;
   [[nodiscard]] virtual std::size_t scratch_bytes() const { return 0; }
   /// Which code runs, for tables: for instance the library's implementation name.
   [[nodiscard]] virtual std::string implementation() const = 0;
@@ -144,7 +118,7 @@ class Backend {
   [[nodiscard]] virtual std::unique_ptr<Kernel> compile(const AnyOp& op,
                                                         const Signature& signature) const = 0;
 
-  /// The memory in which kernels work. Backends that give the same name share prepared weights, so that each
+  /// The memory in which kernels work. Backends that give the same name share packed weights, so that each
   /// device with memory of its own has its own name.
   [[nodiscard]] virtual std::string memory_name() const { return std::string(host_memory); }
   /// Whether that is the host's: then no copies are needed.

@@ -18,22 +18,20 @@ void round_to(DType dtype, ops::Tensor64& tensor) {
 class ReferenceKernel final : public Kernel {
  public:
   ReferenceKernel(const AnyOp& op, const Signature& signature, std::int64_t channel_alignment)
-      : op_(op), alignment_(channel_alignment), constants_(signature.inputs.size()) {
-    for (std::size_t i = 0; i < signature.inputs.size(); ++i) {
-      const Operand& input = signature.inputs[i];
+      : op_(op), alignment_(channel_alignment), weight_type_(signature.outputs[0].dtype) {
+    for (const Operand& input : signature.inputs) {
       input_strides_.push_back(input.pixel_stride);
-      if (!input.constant) continue;
-      constants_[i] = to_tensor64(input.constant->view);
-      if (input.kind == Kind::weight) round_to(signature.outputs[0].dtype, constants_[i]);
+      weights_.push_back(input.kind == Kind::weight && is_floating(weight_type_));
     }
     for (const Operand& output : signature.outputs) output_strides_.push_back(output.pixel_stride);
   }
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte*,
-           Stream&) const override {
-    std::vector<ops::Tensor64> x(constants_), y;
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::span<const std::byte* const>, std::byte*, Stream&) const override {
+    std::vector<ops::Tensor64> x, y;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (inputs[i].data) x[i] = read(inputs[i], input_strides_[i]);
+      x.push_back(read(inputs[i], input_strides_[i]));
+      if (weights_[i]) round_to(weight_type_, x.back());
     }
     for (const TensorView& output : outputs) y.emplace_back(output.shape);
     std::visit([&](const auto& op) { op.forward(x, y); }, op_);
@@ -69,7 +67,8 @@ class ReferenceKernel final : public Kernel {
 
   AnyOp op_;
   std::int64_t alignment_;
-  std::vector<ops::Tensor64> constants_;  ///< empty where the input is bound at run time
+  DType weight_type_;          ///< that weights are rounded to
+  std::vector<bool> weights_;  ///< which inputs are
   std::vector<std::int64_t> input_strides_, output_strides_;
 };
 

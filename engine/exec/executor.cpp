@@ -22,7 +22,9 @@ Executor::Executor(std::shared_ptr<const Plan> plan)
 }
 
 TensorView Executor::view(const Slot& slot) const {
-  return {slot.constant ? nullptr : arena_.data() + slot.offset, slot.dtype, slot.shape};
+  // Nobody writes to a constant.
+  return {slot.constant ? const_cast<std::byte*>(slot.values) : arena_.data() + slot.offset, slot.dtype,
+          slot.shape};
 }
 
 TensorView Executor::input() const {
@@ -49,7 +51,7 @@ void Executor::run_step(const Step& step) const {
   outputs.reserve(step.outputs.size());
   for (const Slot& slot : step.inputs) inputs.push_back(read_only(view(slot)));
   for (const Slot& slot : step.outputs) outputs.push_back(view(slot));
-  step.kernel->run(inputs, outputs, arena_.data() + plan_->scratch_offset(), *stream_);
+  step.kernel->run(inputs, outputs, step.packed, arena_.data() + plan_->scratch_offset(), *stream_);
 }
 
 void Executor::run_steps() {

@@ -10,7 +10,7 @@ std::shared_ptr<const Weights> Weights::load(const std::filesystem::path& path) 
   return std::make_shared<const Weights>(open_model_file(path), path.string());
 }
 
-Constant Weights::constant(const std::string& name, const Shape& expected) const {
+StoredParameter Weights::parameter(const std::string& name, const Shape& expected) const {
   const SafetensorsFile::Entry* entry = file_.tensors.find(name);
   if (!entry) throw Error(name_ + ": the tensor '" + name + "' is missing.");
   if (!(entry->shape == expected)) {
@@ -22,7 +22,7 @@ Constant Weights::constant(const std::string& name, const Shape& expected) const
                 " values; expected floating-point ones.");
   }
   check_finite(*entry);
-  return {name, file_.tensors.view(*entry), [this, entry] { file_.tensors.release(*entry); }};
+  return {file_.tensors.view(*entry), [this, entry] { file_.tensors.release(*entry); }};
 }
 
 void Weights::check_finite(const SafetensorsFile::Entry& entry) const {
@@ -38,9 +38,9 @@ void Weights::check_finite(const SafetensorsFile::Entry& entry) const {
   finite_.insert(&entry);
 }
 
-PreparedWeights& Weights::prepared(const std::string& memory) const {
+PackedWeights& Weights::packed(const std::string& memory) const {
   const std::lock_guard lock(mutex_);
-  return prepared_[memory];
+  return packed_[memory];
 }
 
 }  // namespace tpn

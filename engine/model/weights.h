@@ -1,4 +1,4 @@
-// The weights of an opened model file, handed out by name, and what kernels have prepared from them.
+// The weights of an opened model file, handed out by name, and their packed forms.
 #pragma once
 
 #include <filesystem>
@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "engine/model/model_file.h"
-#include "kernels/backend.h"
+#include "kernels/packed_weights.h"
 
 namespace tpn {
 
-/// Owns a model's parameters and buffers (mapped from the file, read when touched) and the prepared weights
-/// that all plans made from it share. Thread-safe. Constants must not outlive it.
+/// Owns a model's parameters and buffers (mapped from the file, read when touched); all plans made from it
+/// share packed forms of them. Thread-safe. Stored parameters must not outlive it.
 class Weights {
  public:
   explicit Weights(ModelFile file, std::string name);
@@ -28,10 +28,10 @@ class Weights {
 
   /// Throws Error, naming the file and the tensor, when it is missing, has another shape or an integer type,
   /// or holds a value that is not finite (looked for once).
-  [[nodiscard]] Constant constant(const std::string& name, const Shape& expected) const;
+  [[nodiscard]] StoredParameter parameter(const std::string& name, const Shape& expected) const;
 
   /// Those in the memory of that name (Backend::memory_name()).
-  [[nodiscard]] PreparedWeights& prepared(const std::string& memory) const;
+  [[nodiscard]] PackedWeights& packed(const std::string& memory) const;
 
  private:
   ModelFile file_;
@@ -39,8 +39,8 @@ class Weights {
   void check_finite(const SafetensorsFile::Entry& entry) const;
 
   mutable std::mutex mutex_;
-  mutable std::set<const SafetensorsFile::Entry*> finite_;   ///< those that were looked through
-  mutable std::map<std::string, PreparedWeights> prepared_;  ///< by memory
+  mutable std::set<const SafetensorsFile::Entry*> finite_;  ///< those that were looked through
+  mutable std::map<std::string, PackedWeights> packed_;     ///< by memory
 };
 
 }  // namespace tpn

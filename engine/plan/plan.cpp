@@ -6,6 +6,7 @@
 #include "engine/plan/arena.h"
 #include "engine/plan/fuse.h"
 #include "engine/plan/layout.h"
+#include "engine/plan/pack_parameters.h"
 
 namespace tpn {
 namespace {
@@ -28,48 +29,21 @@ std::vector<std::pair<std::string, ValueId>> wanted_results(const Graph& graph, 
   return wanted;
 }
 
-/// Compiles the nodes, those with the largest weights first: while one is packed, its stored form is resident
-/// too.
-std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const Backend& backend,
-                                                   const Weights& weights, bool tf32) {
+std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const Backend& backend, bool tf32) {
   const Graph& graph = layout.graph;
-  std::vector<std::int64_t> constant_elements;
-  for (const Node& node : graph.nodes()) {
-    std::int64_t elements = 0;
-    for (const ValueId id : node.inputs) {
-      if (is_constant(graph.value(id))) elements += graph.value(id).spec.shape.count();
-    }
-    constant_elements.push_back(elements);
-  }
-  std::vector<std::size_t> order(graph.nodes().size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return constant_elements[a] > constant_elements[b]; });
-
-  const auto activation = [&](ValueId id) {
-    const ValueLayout& value = layout.values[at(id)];
-    const TensorSpec& spec = graph.value(id).spec;
-    return Operand{spec.shape, value.dtype, nullptr, value.pixel_stride, spec.kind};
+  const auto operand = [&](ValueId id) {
+    const Value& value = graph.value(id);
+    const ValueLayout& own = layout.values[at(id)];
+    if (is_constant(value))
+      return Operand{.shape = value.spec.shape, .kind = value.spec.kind, .name = value.name};
+    return Operand{value.spec.shape, own.dtype, own.pixel_stride, value.spec.kind};
   };
-  std::vector<std::unique_ptr<Kernel>> kernels(order.size());
-  for (const std::size_t index : order) {
-    const Node& node = graph.nodes()[index];
-    std::vector<Constant> constants(node.inputs.size());
+  std::vector<std::unique_ptr<Kernel>> kernels;
+  for (const Node& node : graph.nodes()) {
     std::vector<Operand> inputs, outputs;
-    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      const Value& value = graph.value(node.inputs[i]);
-      if (is_constant(value)) {
-        const auto& [shape, kind, _] = value.spec;
-        constants[i] = weights.constant(value.name, shape);
-        inputs.push_back(
-            {.shape = shape, .dtype = constants[i].view.dtype, .constant = &constants[i], .kind = kind});
-      } else {
-        inputs.push_back(activation(node.inputs[i]));
-      }
-    }
-    for (const ValueId id : node.outputs) outputs.push_back(activation(id));
-    kernels[index] =
-        backend.compile(node.op, {inputs, outputs, tf32, weights.prepared(backend.memory_name())});
+    for (const ValueId id : node.inputs) inputs.push_back(operand(id));
+    for (const ValueId id : node.outputs) outputs.push_back(operand(id));
+    kernels.push_back(backend.compile(node.op, {inputs, outputs, tf32}));
   }
   return kernels;
 }
@@ -161,21 +135,24 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
                                 options.precision, options.fuse, keep);
   const Graph& planned = layout.graph;
 
-  std::vector<std::unique_ptr<Kernel>> kernels = compile_nodes(layout, *backend_, weights, options.tf32);
+  std::vector<std::unique_ptr<Kernel>> kernels = compile_nodes(layout, *backend_, options.tf32);
   backend_->finish_compiling();
+  PackedParameters parameters = pack_parameters(planned, kernels, *backend_, weights);
+  forms_ = std::move(parameters.forms);
   const Storage storage(layout, kernels, wanted, backend_->memory_alignment());
   const auto slot = [&](ValueId id) {
     const Value& value = planned.value(id);
     const auto& [shape, kind, dtype] = value.spec;
-    if (is_constant(value)) return Slot{.shape = shape, .kind = kind, .dtype = dtype, .constant = true};
+    if (is_constant(value)) return Slot{shape, kind, dtype, true, parameters.values[at(id)]};
     const ValueLayout& own = layout.values[at(id)];
-    return Slot{shape, kind, own.dtype, false, storage.offset(id), own.pixel_stride};
+    return Slot{shape, kind, own.dtype, false, nullptr, storage.offset(id), own.pixel_stride};
   };
   std::size_t scratch = 0;
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     const Node& node = planned.nodes()[i];
     scratch = std::max(scratch, kernels[i]->scratch_bytes());
-    Step step{planned.value(node.outputs.front()).name, node.op, std::move(kernels[i]), {}, {}, 0};
+    Step step{planned.value(node.outputs.front()).name, node.op, std::move(kernels[i]), {}, {},
+              std::move(parameters.packed[i])};
     for (const ValueId id : node.inputs) step.inputs.push_back(slot(id));
     for (const ValueId id : node.outputs) step.outputs.push_back(slot(id));
     step.multiply_adds = tpn::multiply_adds(node.op, planned.specs(node.inputs), planned.specs(node.outputs));

@@ -1,6 +1,7 @@
 // A graph made ready to run: fused, compiled for a backend, its tensors placed in one arena.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include "engine/graph/graph.h"
 #include "engine/model/weights.h"
 #include "kernels/backend.h"
+#include "kernels/packed_weights.h"
 
 namespace tpn {
 
@@ -26,9 +28,10 @@ struct Slot {
   Shape shape;
   Kind kind = Kind::activation;
   DType dtype = DType::f32;
-  bool constant = false;          ///< lives in its kernel
-  std::size_t offset = 0;         ///< into the arena, bytes
-  std::int64_t pixel_stride = 0;  ///< as of Operand
+  bool constant = false;              ///< a parameter or buffer, which no run changes
+  const std::byte* values = nullptr;  ///< of a constant, f32; null where kernels read packed forms alone
+  std::size_t offset = 0;             ///< into the arena, bytes
+  std::int64_t pixel_stride = 0;      ///< as of Operand
 
   /// Pixels of an activation, rows of a matrix.
   [[nodiscard]] std::int64_t pixels() const { return shape.count() / channels(); }
@@ -48,15 +51,16 @@ struct Step {
   std::unique_ptr<Kernel> kernel;
   std::vector<Slot> inputs;
   std::vector<Slot> outputs;
+  std::vector<const std::byte*> packed = {};  ///< the forms of parameters that the kernel reads
   std::int64_t multiply_adds = 0;
 };
 
-/// Immutable; shared by any number of executors. It keeps the prepared weights it needs, not the model file.
+/// Immutable; shared by any number of executors. It keeps the packed weights it needs, not the model file.
 class Plan {
  public:
   /// Throws Error when the backend cannot run an operation or the precision, when a feature is unknown, or
-  /// when a weight is missing or mis-shaped. The largest weights are packed first, so that the peak of memory
-  /// stays low.
+  /// when a weight is missing, mis-shaped or such that there is no result. The largest weights are packed
+  /// first, so that the peak of memory stays low.
   Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Weights& weights,
        const PlanOptions& options);
 
@@ -73,6 +77,7 @@ class Plan {
 
  private:
   std::shared_ptr<const Backend> backend_;
+  std::vector<PackedWeights::Form> forms_;  ///< that steps point into
   std::vector<Step> steps_;
   Slot input_;
   std::vector<std::pair<std::string, Slot>> results_;

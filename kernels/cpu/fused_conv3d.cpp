@@ -107,14 +107,14 @@ class ConvolutionKernel final : public OnednnKernel {
                                             form.source[1] % 16 == 0 && form.target[1] % 16 == 0));
 
     const memory::desc stored(form.weight.shape, memory::data_type::f32, form.weight.strides);
-    const std::vector<PackPart> whole{{stored, form.weight_offset, weight_desc()}};
     const int output_mask = op.conv.groups == 1 ? 1 << 0 : 1 << 0 | 1 << 1;  // (O,...) or (G,O/G,...)
-    prepare(op, s, "convolution at " + std::to_string(form.weight_offset), whole, output_mask);
+    pack_as(op, s, "convolution at " + std::to_string(form.weight_offset),
+            {{stored, form.weight_offset, weight_desc()}}, output_mask);
   }
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
-           Stream&) const override {
-    execute(inputs[0].data, inputs, outputs[0], scratch);
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::span<const std::byte* const> packed, std::byte* scratch, Stream&) const override {
+    execute(inputs[0].data, inputs, outputs[0], packed[0], scratch);
   }
 };
 

@@ -1,9 +1,7 @@
 #include "kernels/ops/linear.h"
 
 #include <array>
-#include <vector>
 
-#include "kernels/convert.h"
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/loop_kernel.h"
 #include "kernels/cpu/parallel.h"
@@ -11,11 +9,6 @@
 
 namespace tpn::cpu {
 namespace {
-
-struct Classifier {
-  std::vector<float> weight;  ///< (K,C)
-  std::vector<float> bias;    ///< (K)
-};
 
 TPN_VECTORIZE float dot(const float* a, const float* b, std::int64_t count) {
   std::array<float, 16> lanes{};  // independent sums, so that the loop vectorises without reassociation
@@ -31,20 +24,16 @@ TPN_VECTORIZE float dot(const float* a, const float* b, std::int64_t count) {
 
 }  // namespace
 
-std::unique_ptr<Kernel> compile(const ops::Linear&, const Signature& s) {
-  auto classifier = s.prepared.get<Classifier>("linear|" + s.inputs[1].constant->name, [&] {
-    return std::make_shared<const Classifier>(
-        Classifier{to_floats(s.inputs[1].constant->view), to_floats(s.inputs[2].constant->view)});
-  });
-  return loop_kernel([classifier](std::span<const ConstTensorView> in, std::span<const TensorView> out) {
+std::unique_ptr<Kernel> compile(const ops::Linear&, const Signature&) {
+  return loop_kernel([](std::span<const ConstTensorView> in, std::span<const TensorView> out) {
+    const float *weight = elements<float>(in[1]), *bias = elements<float>(in[2]);  // (K,C), (K)
     const std::int64_t depth = in[0].shape[1], classes = out[0].shape[1];
     for (std::int64_t n = 0; n < in[0].shape[0]; ++n) {
       const float* x = elements<float>(in[0]) + n * depth;
       float* y = elements<float>(out[0]) + n * classes;
       parallel_for(classes, elementwise_grain / depth + 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t k = begin; k < end; ++k) {
-          y[k] = dot(x, classifier->weight.data() + k * depth, depth) +
-                 classifier->bias[static_cast<std::size_t>(k)];
+          y[k] = dot(x, weight + k * depth, depth) + bias[k];
         }
       });
     }

@@ -3,21 +3,34 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "kernels/backend.h"
 #include "kernels/half.h"
 
 namespace tpn::cpu {
 
+using Packings = std::vector<std::shared_ptr<const Packing>>;
+
 template <class Run>
 class LoopKernel final : public Kernel {
  public:
-  explicit LoopKernel(Run run, int in_place_input) : run_(std::move(run)), in_place_input_(in_place_input) {}
+  LoopKernel(Run run, int in_place_input, Packings packings)
+      : run_(std::move(run)), in_place_input_(in_place_input), packings_(std::move(packings)) {}
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte*,
-           Stream&) const override {
-    run_(inputs, outputs);
+  [[nodiscard]] std::span<const std::shared_ptr<const Packing>> packings() const override {
+    return packings_;
+  }
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::span<const std::byte* const> packed, std::byte*, Stream&) const override {
+    if constexpr (std::is_invocable_v<const Run&, std::span<const ConstTensorView>,
+                                      std::span<const TensorView>>) {
+      run_(inputs, outputs);
+    } else {
+      run_(inputs, outputs, packed);
+    }
   }
   [[nodiscard]] std::string implementation() const override { return "loop"; }
   [[nodiscard]] int in_place_input() const override { return in_place_input_; }
@@ -25,13 +38,14 @@ class LoopKernel final : public Kernel {
  private:
   Run run_;
   int in_place_input_;
+  Packings packings_;
 };
 
-/// A kernel whose run(inputs, outputs) is the given callable. Its code must allow output 0 to share the
-/// memory of `in_place_input`, if there is one.
+/// A kernel whose run(inputs, outputs), or run(inputs, outputs, packed) with what the packings make, is the
+/// given callable. Its code must allow output 0 to share the memory of `in_place_input`, if there is one.
 template <class Run>
-std::unique_ptr<Kernel> loop_kernel(Run run, int in_place_input = -1) {
-  return std::make_unique<LoopKernel<Run>>(std::move(run), in_place_input);
+std::unique_ptr<Kernel> loop_kernel(Run run, int in_place_input = -1, Packings packings = {}) {
+  return std::make_unique<LoopKernel<Run>>(std::move(run), in_place_input, std::move(packings));
 }
 
 /// Calls make(T{}) with the element type of activations, float or Bf16, and returns what it returns.

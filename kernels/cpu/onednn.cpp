@@ -2,12 +2,12 @@
 
 #include <cstring>
 #include <new>
-#include <optional>
+#include <string>
+#include <utility>
 
 #include <sys/mman.h>
 
 #include "kernels/batch_norm_folding.h"
-#include "kernels/convert.h"
 #include "kernels/cpu/contention.h"
 
 namespace tpn::cpu {
@@ -26,35 +26,59 @@ memory bound_memory(const memory::desc& desc, const std::byte* data) {
   return {desc, cpu_engine(), const_cast<std::byte*>(data)};
 }
 
-/// Reorders a stored weight into `bytes` bytes, scaled per output channel by the batch norm where there is
-/// one.
-std::shared_ptr<const PackedWeights> pack_weights(std::span<const PackPart> parts, std::size_t bytes,
-                                                  const Constant& weight,
-                                                  const std::optional<FoldedNorm>& norm, int output_mask) {
-  auto packed = std::make_shared<PackedWeights>();
-  packed->weight = HostBuffer(bytes);
-  HostBuffer widened;
-  const std::byte* source = weight.view.data;
-  if (weight.view.dtype != DType::f32) {
-    const auto count = static_cast<std::size_t>(weight.view.shape.count());
-    widened = HostBuffer(count * sizeof(float));
-    convert(source, weight.view.dtype, widened.data(), DType::f32, count);
-    source = widened.data();
-  }
-  if (norm) {
-    packed->bias = HostBuffer(norm->shift.size() * sizeof(float));
-    std::memcpy(packed->bias.data(), norm->shift.data(), packed->bias.bytes());
-  }
-  dnnl::stream stream(cpu_engine());
-  for (const PackPart& part : parts) {
-    memory from = bound_memory(part.source, source + part.offset * static_cast<std::int64_t>(sizeof(float)));
-    memory to = bound_memory(part.target, packed->weight.data());
-    reorder_scaled(stream, from, to, output_mask, norm ? norm->scale : std::vector<float>());
-  }
-  stream.wait();
-  if (weight.release) weight.release();
-  return packed;
+/// A multiple of the alignment of memory, so that what follows is aligned too.
+std::size_t padded(std::size_t bytes) {
+  return (bytes + HostBuffer::alignment - 1) / HostBuffer::alignment * HostBuffer::alignment;
 }
+
+/// A weight reordered into the layout of a primitive; with a batch norm multiplied by its scale, and followed
+/// by its shift, (O) f32.
+class OnednnPacking final : public Packing {
+ public:
+  OnednnPacking(const ops::FusedConv3d& op, std::span<const Operand> operands, const std::string& form,
+                std::size_t weight_bytes, std::vector<PackPart> parts, int output_mask)
+      : Packing("onednn " + form, operands,
+                op.norm ? std::vector<std::size_t>{1, 2, 3, 4, 5} : std::vector<std::size_t>{1},
+                op.norm ? padded(weight_bytes) + operands[2].shape.count() * sizeof(float) : weight_bytes),
+        norm_(op.norm),
+        eps_(op.eps),
+        variance_(op.norm ? operands[5].name : ""),
+        bias_offset_(padded(weight_bytes)),
+        parts_(std::move(parts)),
+        output_mask_(output_mask) {}
+
+  void pack(std::span<const ConstTensorView> sources, std::byte* packed, Stream&) const override {
+    std::vector<float> scale;
+    if (norm_) {
+      FoldedNorm norm = fold_batch_norm(sources.subspan(1), eps_);
+      std::memcpy(packed + bias_offset_, norm.shift.data(), norm.shift.size() * sizeof(float));
+      scale = std::move(norm.scale);
+    }
+    try {
+      dnnl::stream stream(cpu_engine());
+      for (const PackPart& part : parts_) {
+        memory from = bound_memory(part.source,
+                                   sources[0].data + part.offset * static_cast<std::int64_t>(sizeof(float)));
+        memory to = bound_memory(part.target, packed);
+        reorder_scaled(stream, from, to, output_mask_, scale);
+      }
+      stream.wait();
+    } catch (const dnnl::error& e) {
+      throw Error("oneDNN could not pack a weight of " + to_string(sources[0].shape) + ": " + e.what() + ".");
+    }
+  }
+  void check(std::span<const ConstTensorView> sources) const override {
+    if (norm_) check_batch_norm(sources.subspan(1), eps_, variance_);
+  }
+
+ private:
+  bool norm_;
+  double eps_;
+  std::string variance_;
+  std::size_t bias_offset_;
+  std::vector<PackPart> parts_;
+  int output_mask_;
+};
 
 }  // namespace
 
@@ -85,32 +109,29 @@ void require_room_for_code() {
   ::munmap(room, bytes);
 }
 
-void OnednnKernel::prepare(const ops::FusedConv3d& op, const Signature& signature, const std::string& form,
-                           std::span<const PackPart> parts, int output_mask) {
-  const std::span<const Operand> inputs = signature.inputs;
-  const Constant& weight = *inputs[1].constant;
-  const std::string norm_name = op.norm ? inputs[2].constant->name : "";
+void OnednnKernel::pack_as(const ops::FusedConv3d& op, const Signature& signature, const std::string& form,
+                           std::vector<PackPart> parts, int output_mask) {
+  const std::size_t bytes = weight_.get_size();
+  const std::string norm = op.norm ? norm_key(op.eps) : "no norm";
   const std::string key =
-      form + "|" + weight.name + "|" + norm_name + "|" +
+      form + "|" + norm + "|" +
       layout_key(weight_);  // two primitives that ask for the same layout share their weights
-  packed_ = signature.prepared.get<PackedWeights>(key, [&] {
-    std::optional<FoldedNorm> norm;
-    if (op.norm) norm = fold_batch_norm(inputs.subspan(2, 4), op.eps);
-    return pack_weights(parts, weight_.get_size(), weight, norm, output_mask);
-  });
+  packing_ =
+      std::make_shared<const OnednnPacking>(op, signature.inputs, key, bytes, std::move(parts), output_mask);
+  if (op.norm) bias_offset_ = padded(bytes);
 }
 
 void OnednnKernel::execute(const std::byte* source, std::span<const ConstTensorView> inputs,
-                           const TensorView& y, std::byte* scratchpad) const {
+                           const TensorView& y, const std::byte* packed, std::byte* scratchpad) const {
   if (residual_ >= 0) {
     const std::byte* residual = inputs[static_cast<std::size_t>(residual_)].data;
     if (residual != y.data) std::memcpy(y.data, residual, y.bytes());
   }
   std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, bound_memory(source_, source)},
-                                            {DNNL_ARG_WEIGHTS, bound_memory(weight_, packed_->weight.data())},
+                                            {DNNL_ARG_WEIGHTS, bound_memory(weight_, packed)},
                                             {DNNL_ARG_DST, bound_memory(target_, y.data)},
                                             {DNNL_ARG_SCRATCHPAD, bound_memory(scratchpad_, scratchpad)}};
-  if (packed_->bias.bytes() > 0) arguments.emplace(DNNL_ARG_BIAS, bound_memory(bias_, packed_->bias.data()));
+  if (bias_offset_ > 0) arguments.emplace(DNNL_ARG_BIAS, bound_memory(bias_, packed + bias_offset_));
   dnnl::stream stream(cpu_engine());
   primitive_.execute(stream, arguments);
   stream.wait();

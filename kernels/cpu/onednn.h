@@ -1,9 +1,10 @@
-// What the kernels that call oneDNN share: types, attributes, and packed weights.
+// What the kernels that call oneDNN share: types, attributes, and packing.
 #pragma once
 
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <dnnl.hpp>
 
@@ -27,11 +28,6 @@ dnnl::primitive_attr epilogue(const ops::FusedConv3d& op);
 /// when it gets none.
 void require_room_for_code();
 
-struct PackedWeights {
-  HostBuffer weight;
-  HostBuffer bias;  ///< (O) f32; empty without batch norm
-};
-
 /// A part of a weight, and where it goes in the packed layout.
 struct PackPart {
   dnnl::memory::desc source;  ///< of the stored weight as f32
@@ -43,6 +39,9 @@ struct PackPart {
 /// classes choose the primitive.
 class OnednnKernel : public Kernel {
  public:
+  [[nodiscard]] std::span<const std::shared_ptr<const Packing>> packings() const override {
+    return {&packing_, 1};
+  }
   [[nodiscard]] std::size_t scratch_bytes() const override { return scratchpad_.get_size(); }
   [[nodiscard]] std::string implementation() const override { return implementation_; }
   [[nodiscard]] int in_place_input() const override { return residual_; }
@@ -64,13 +63,13 @@ class OnednnKernel : public Kernel {
     primitive_ = Primitive(chosen);
   }
 
-  /// Packs the weight of the signature, or finds it packed. `form` tells different parts of one weight apart.
-  void prepare(const ops::FusedConv3d& op, const Signature& signature, const std::string& form,
-               std::span<const PackPart> parts, int output_mask);
+  /// Says how the weight of the signature is packed. `form` tells different parts of one weight apart.
+  void pack_as(const ops::FusedConv3d& op, const Signature& signature, const std::string& form,
+               std::vector<PackPart> parts, int output_mask);
 
   /// Runs the primitive from `source` to y, which first receives the residual if it is elsewhere.
   void execute(const std::byte* source, std::span<const ConstTensorView> inputs, const TensorView& y,
-               std::byte* scratchpad) const;
+               const std::byte* packed, std::byte* scratchpad) const;
 
   [[nodiscard]] const dnnl::memory::desc& source_desc() const { return source_; }
   [[nodiscard]] const dnnl::memory::desc& weight_desc() const { return weight_; }
@@ -80,7 +79,8 @@ class OnednnKernel : public Kernel {
   dnnl::memory::desc source_, target_, weight_, bias_, scratchpad_;
   dnnl::primitive primitive_;
   std::string implementation_;
-  std::shared_ptr<const PackedWeights> packed_;
+  std::shared_ptr<const Packing> packing_;
+  std::size_t bias_offset_ = 0;  ///< into the packed form; 0: no bias
 };
 
 }  // namespace tpn::cpu

@@ -1,6 +1,7 @@
 #include "kernels/cpu/patch_conv3d.h"
 
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu/onednn.h"
@@ -39,13 +40,13 @@ class PatchKernel final : public OnednnKernel {
       parts.push_back({memory::desc({in, out}, memory::data_type::f32, memory::dims{taps, in * taps}), tap,
                        weight_desc().submemory_desc({in, out}, {tap * in, 0})});
     }
-    prepare(op, s, "patches", parts, 1 << 1);
+    pack_as(op, s, "patches", std::move(parts), 1 << 1);
   }
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
-           Stream&) const override {
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::span<const std::byte* const> packed, std::byte* scratch, Stream&) const override {
     gather(inputs[0], outputs[0].shape, scratch);
-    execute(scratch, inputs, outputs[0], scratch + patch_bytes());
+    execute(scratch, inputs, outputs[0], packed[0], scratch + patch_bytes());
   }
 
   [[nodiscard]] std::size_t scratch_bytes() const override {

@@ -7,8 +7,8 @@
 // large as leaves two blocks for each multiprocessor, and no smaller than the warps of a block. With 30 views
 // of 2048 channels and 400 classes: 7.9 MB of x, 3.3 MB of weights, 24.6 M multiply-adds.
 #include "kernels/cuda/compile.h"
-#include "kernels/cuda/device_constants.h"
 #include "kernels/cuda/launch_kernel.h"
+#include "kernels/cuda/operand_layout.h"
 #include "kernels/cuda/reduce.cuh"
 #include "kernels/ops/classifier.h"
 
@@ -79,8 +79,6 @@ __global__ void __launch_bounds__(256)
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::Classifier& op, const Signature& s) {
   const ActivationLayout x = activation_layout(op.name, s.inputs[0]);
   const MatrixLayout weight = matrix_layout(op.name, s.inputs[1]), y = matrix_layout(op.name, s.outputs[0]);
-  const auto weights = float_constant(*s.inputs[1].constant, s.prepared),
-             bias = float_constant(*s.inputs[2].constant, s.prepared);
   ClassifierShape shape{x.n, x.t * x.frame_pixels(), x.c, x.padded_channels(), y.columns};
   shape.x_stride = x.stride;
   const auto rounded_up = [](int a, int b) { return (a + b - 1) / b; };
@@ -99,8 +97,8 @@ std::vector<std::unique_ptr<Kernel>> candidates(const ops::Classifier& op, const
     std::vector<std::unique_ptr<Kernel>> kernels;
     kernels.push_back(launch_kernel(description, [=](auto in, auto out, cudaStream_t stream) {
       launch("classifier", shape.channels % 4 == 0 ? classifier<T, 4> : classifier<T, 1>, blocks, stream,
-             aligned_elements<T>(in[0]), reinterpret_cast<const float*>(weights->data()),
-             reinterpret_cast<const float*>(bias->data()), aligned_elements<float>(out[0]), shape);
+             aligned_elements<T>(in[0]), aligned_elements<float>(in[1]), aligned_elements<float>(in[2]),
+             aligned_elements<float>(out[0]), shape);
     }));
     description.implementation = "plain";
     LaunchShape threads;
@@ -108,8 +106,8 @@ std::vector<std::unique_ptr<Kernel>> candidates(const ops::Classifier& op, const
     threads.block = dim3(256);
     kernels.push_back(launch_kernel(description, [=](auto in, auto out, cudaStream_t stream) {
       launch("classifier_plain", classifier_plain<T>, threads, stream, aligned_elements<T>(in[0]),
-             reinterpret_cast<const float*>(weights->data()), reinterpret_cast<const float*>(bias->data()),
-             aligned_elements<float>(out[0]), shape);
+             aligned_elements<float>(in[1]), aligned_elements<float>(in[2]), aligned_elements<float>(out[0]),
+             shape);
     }));
     return kernels;
   });

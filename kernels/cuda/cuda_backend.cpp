@@ -53,7 +53,7 @@ bool CudaBackend::writes_slices(const AnyOp& op) const {
 }
 
 std::unique_ptr<Kernel> CudaBackend::compile(const AnyOp& op, const Signature& signature) const {
-  enter_thread();  // weights are prepared in the device's memory
+  enter_thread();  // kernels have tables in the device's memory
   return std::visit(
       [&]<class Op>(const Op& o) -> std::unique_ptr<Kernel> {
         if constexpr (std::is_same_v<Op, ops::FusedConv3d>) {

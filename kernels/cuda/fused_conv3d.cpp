@@ -7,9 +7,9 @@
 #include "kernels/cuda/compile.h"
 #include "kernels/cuda/conv_boxes.h"
 #include "kernels/cuda/conv_weights.h"
-#include "kernels/cuda/device_constants.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/memory.h"
+#include "kernels/cuda/packing.h"
 #include "kernels/cuda/stream.h"
 
 namespace tpn::cuda {
@@ -19,17 +19,29 @@ unsigned blocks_for(std::int64_t count, std::int64_t block) {
   return static_cast<unsigned>((count + block - 1) / block);
 }
 
+/// The packed weights of a convolution, and its folded batch norm where it has one: the same for all kernels
+/// that read the weights in this form.
+std::vector<std::shared_ptr<const Packing>> conv_packings(std::shared_ptr<const Packing> weights,
+                                                          const ops::FusedConv3d& op,
+                                                          const Signature& signature) {
+  std::vector<std::shared_ptr<const Packing>> packings{std::move(weights)};
+  if (op.norm) packings.push_back(norm_packing(signature, 2, op.eps));
+  return packings;
+}
+
 /// What all kernels of convolutions share: the problem but for the tensors of a run.
 class ConvKernel : public Kernel {
  public:
-  ConvKernel(const ops::FusedConv3d& op, const Signature& signature, const ConvForm& form)
-      : form_(form), residual_(op.residual ? static_cast<int>(signature.inputs.size()) - 1 : -1) {
+  ConvKernel(const ops::FusedConv3d& op, const Signature& signature, const ConvForm& form,
+             std::vector<std::shared_ptr<const Packing>> packings)
+      : form_(form),
+        packings_(std::move(packings)),
+        residual_(op.residual ? static_cast<int>(signature.inputs.size()) - 1 : -1) {
     problem_.sizes = form.sizes;
-    if (op.norm) {
-      norm_ = norm_constants(signature.inputs.subspan(2, 4), op.eps, signature.prepared);
-      problem_.scale = norm_.scale();
-      problem_.bias = norm_.shift();
-    }
+  }
+
+  [[nodiscard]] std::span<const std::shared_ptr<const Packing>> packings() const override {
+    return packings_;
   }
 
   [[nodiscard]] int in_place_input() const override {
@@ -38,8 +50,15 @@ class ConvKernel : public Kernel {
 
  protected:
   [[nodiscard]] ConvProblem bound(std::span<const ConstTensorView> inputs,
-                                  std::span<const TensorView> outputs, std::byte* scratch) const {
+                                  std::span<const TensorView> outputs,
+                                  std::span<const std::byte* const> packed, std::byte* scratch) const {
     ConvProblem problem = problem_;
+    problem.weights = packed[0];
+    if (packings_.size() > 1) {
+      const NormConstants norm = norm_constants(packed[1], *packings_[1]);
+      problem.scale = norm.scale;
+      problem.bias = norm.shift;
+    }
     problem.x = inputs[0].data;
     if (residual_ >= 0) problem.residual = inputs[static_cast<std::size_t>(residual_)].data;
     problem.y = outputs[0].data;
@@ -55,11 +74,15 @@ class ConvKernel : public Kernel {
            (form_.touched * ((channels + 7) / 8 * 8) + (s.rows + residual_rows) * s.channels);
   }
 
+  [[nodiscard]] std::int64_t weight_bytes() const {
+    return static_cast<std::int64_t>(packings_.front()->bytes());
+  }
+
   ConvForm form_;
   ConvProblem problem_;
 
  private:
-  NormConstants norm_;
+  std::vector<std::shared_ptr<const Packing>> packings_;
   int residual_;
 };
 
@@ -82,20 +105,17 @@ struct DepthTables {
 /// The convolution as a matrix product, perhaps in splits that a second kernel sums.
 class ProductKernel final : public ConvKernel {
  public:
-  ProductKernel(const ops::FusedConv3d& op, const Signature& signature, const ProductForm& product,
-                DepthTables tables, const ConvChoice& choice)
-      : ConvKernel(op, signature, product.form),
-        choice_(choice),
-        weights_(product_weights(product, signature)),
-        tables_(std::move(tables)) {
-    problem_.weights = weights_->data();
+  ProductKernel(const ops::FusedConv3d& op, const Signature& signature, const ConvForm& form,
+                std::vector<std::shared_ptr<const Packing>> packings, DepthTables tables,
+                const ConvChoice& choice)
+      : ConvKernel(op, signature, form, std::move(packings)), choice_(choice), tables_(std::move(tables)) {
     problem_.chunks = reinterpret_cast<const ConvChunk*>(tables_.chunks->data());
     problem_.schedule = choice.schedule;
     const ConvTile& tile = choice.variant.tile;
     if (tile.boxes) {
       boxes_ = choose_boxes(form_.sizes, tile.rows);
       boxes_.steps = reinterpret_cast<const ConvStep*>(tables_.steps->data());
-      weight_map_ = encode_tensor_map(weights_->data(), form_.type, weight_axes(form_.sizes, tile.columns));
+      weight_axes_ = weight_axes(form_.sizes, tile.columns);
       x_axes_ = x_axes(form_.sizes, boxes_);
     }
     const std::int64_t elements = tile.depth_bytes / element_bytes(form_.type);
@@ -105,9 +125,9 @@ class ProductKernel final : public ConvKernel {
             (form_.type == ConvType::f32 ? " fma)" : (tile.boxes ? " wgmma)" : " mma)"));
   }
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
-           Stream& stream) const override {
-    const ConvProblem problem = bound(inputs, outputs, scratch);
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::span<const std::byte* const> packed, std::byte* scratch, Stream& stream) const override {
+    const ConvProblem problem = bound(inputs, outputs, packed, scratch);
     const ConvSchedule& s = choice_.schedule;
     const auto& [tile, kernel, box_kernel] = choice_.variant;
     const LaunchShape shape{
@@ -117,7 +137,8 @@ class ProductKernel final : public ConvKernel {
         .shared_bytes = static_cast<std::size_t>(tile.shared_bytes)};
     if (tile.boxes) {
       launch(name_.c_str(), box_kernel, shape, stream_of(stream),
-             encode_tensor_map(problem.x, form_.type, x_axes_), weight_map_, problem, boxes_);
+             encode_tensor_map(problem.x, form_.type, x_axes_),
+             encode_tensor_map(problem.weights, form_.type, weight_axes_), problem, boxes_);
     } else {
       launch(name_.c_str(), kernel, shape, stream_of(stream), problem);
     }
@@ -138,8 +159,8 @@ class ProductKernel final : public ConvKernel {
     const ConvTile& tile = choice_.variant.tile;
     const std::int64_t depth = std::int64_t{s.steps} * tile.depth_bytes / element_bytes(form_.type);
     return {
-        activation_bytes(std::int64_t{form_.sizes.groups} * form_.sizes.group_channels) +
-            static_cast<std::int64_t>(weights_->bytes()) + 2 * partial_bytes(form_, s),
+        activation_bytes(std::int64_t{form_.sizes.groups} * form_.sizes.group_channels) + weight_bytes() +
+            2 * partial_bytes(form_, s),
         std::int64_t{s.row_tiles} * tile.rows * s.column_tiles * tile.columns * form_.sizes.groups * depth};
   }
 
@@ -149,13 +170,11 @@ class ProductKernel final : public ConvKernel {
   }
 
   ConvChoice choice_;
-  std::shared_ptr<const Buffer> weights_;
   DepthTables tables_;
   std::string name_;
   // For a variant that fetches boxes.
   ConvBoxes boxes_;
-  CUtensorMap weight_map_{};
-  TensorAxes x_axes_;
+  TensorAxes weight_axes_, x_axes_;
 };
 
 std::string plain_name(const ConvForm& form) {
@@ -165,17 +184,16 @@ std::string plain_name(const ConvForm& form) {
 class PlainKernel final : public ConvKernel {
  public:
   PlainKernel(const ops::FusedConv3d& op, const Signature& signature, const ConvForm& form)
-      : ConvKernel(op, signature, form), weights_(plain_weights(form, signature)) {
-    problem_.weights = weights_->data();
-  }
+      : ConvKernel(op, signature, form,
+                   conv_packings(channels_last_packing(signature, 1, form.type), op, signature)) {}
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
-           Stream& stream) const override {
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::span<const std::byte* const> packed, std::byte* scratch, Stream& stream) const override {
     const ConvSizes& s = form_.sizes;
     launch("plain_conv3d", conv_plain(form_.type),
            {.grid = dim3(blocks_for(s.rows, plain_rows), blocks_for(s.channels, plain_channels)),
             .block = dim3(conv_threads)},
-           stream_of(stream), bound(inputs, outputs, scratch), form_.shift_fold);
+           stream_of(stream), bound(inputs, outputs, packed, scratch), form_.shift_fold);
   }
 
   [[nodiscard]] std::string implementation() const override { return plain_name(form_); }
@@ -183,13 +201,9 @@ class PlainKernel final : public ConvKernel {
   [[nodiscard]] KernelWork work() const override {
     const ConvSizes& s = form_.sizes;
     const std::int64_t taps = std::int64_t{s.kernel.t} * s.kernel.h * s.kernel.w;
-    return {activation_bytes(std::int64_t{s.groups} * s.group_channels) +
-                static_cast<std::int64_t>(weights_->bytes()),
+    return {activation_bytes(std::int64_t{s.groups} * s.group_channels) + weight_bytes(),
             std::int64_t{s.rows} * s.groups * s.columns * taps * s.group_channels};
   }
-
- private:
-  std::shared_ptr<const Buffer> weights_;
 };
 
 /// The matrix products that can run the convolution, the best guess first, at most `count`.
@@ -199,10 +213,11 @@ std::vector<std::unique_ptr<Kernel>> products(const ops::FusedConv3d& op, const 
   if (!is_product(form)) return kernels;
   const ProductForm product = product_form(form);
   const DepthTables tables(product);
+  const auto packings = conv_packings(product_packing(product, signature), op, signature);
   for (const ConvChoice& choice :
        conv_choices(product.form, conv_variants(form.type), conv_device(form.type))) {
     if (kernels.size() == count) break;
-    kernels.push_back(std::make_unique<ProductKernel>(op, signature, product, tables, choice));
+    kernels.push_back(std::make_unique<ProductKernel>(op, signature, product.form, packings, tables, choice));
   }
   return kernels;
 }
@@ -253,7 +268,9 @@ std::unique_ptr<Kernel> compile_product(const ops::FusedConv3d& op, const Signat
                 (variant.tile.boxes ? " by warp groups" : "") + " on this device.");
   }
   const ConvChoice choice = choose_schedule(product.form, variant, splits, device);
-  return std::make_unique<ProductKernel>(op, signature, product, DepthTables(product), choice);
+  return std::make_unique<ProductKernel>(op, signature, product.form,
+                                         conv_packings(product_packing(product, signature), op, signature),
+                                         DepthTables(product), choice);
 }
 
 std::unique_ptr<Kernel> compile_plain(const ops::FusedConv3d& op, const Signature& signature) {

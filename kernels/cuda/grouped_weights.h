@@ -3,12 +3,8 @@
 #pragma once
 
 #include <memory>
-#include <string>
-#include <vector>
 
-#include "kernels/backend.h"
-#include "kernels/convert.h"
-#include "kernels/cuda/memory.h"
+#include "kernels/cuda/packing.h"
 #include "kernels/half.h"
 
 namespace tpn::cuda {
@@ -29,31 +25,21 @@ enum class WeightOrder {
 /// What O is rounded up to in WeightOrder::by_channel.
 inline constexpr int output_alignment = 32;
 
-/// A weight (O, C / groups, taps, 1, 1) in that order, in device memory, rounded to T.
+/// Operand 1, a weight (O, C / groups, taps, 1, 1), in that order, rounded to T.
 template <class T>
-std::shared_ptr<const Buffer> grouped_weights(const Constant& weight, const GroupedSizes& sizes,
-                                              WeightOrder order, PreparedWeights& prepared) {
-  const bool by_output = order == WeightOrder::by_output;
-  const std::string key = std::string("cuda|grouped|") + (by_output ? "by_output|" : "by_channel|") +
-                          std::to_string(sizeof(T)) + (std::is_same_v<T, F16> ? "h|" : "|") + weight.name;
-  return prepared.get<Buffer>(key, [&] {
-    const std::vector<float> values = to_floats(weight.view);
-    if (weight.release) weight.release();
-    const auto size = [](int n) { return static_cast<std::size_t>(n); };
-    const std::size_t outputs = size(sizes.outputs), channels = size(sizes.in_per_group),
-                      taps = size(sizes.taps);
-    const std::size_t columns = (outputs + output_alignment - 1) / output_alignment * output_alignment;
-    std::vector<T> packed((by_output ? outputs : columns) * channels * taps, T(0.0F));
-    for (std::size_t o = 0; o < outputs; ++o) {
-      for (std::size_t c = 0; c < channels; ++c) {
-        for (std::size_t a = 0; a < taps; ++a) {
-          const std::size_t to = by_output ? (o * taps + a) * channels + c : (c * taps + a) * columns + o;
-          packed[to] = T(values[(o * channels + c) * taps + a]);
-        }
-      }
-    }
-    return upload_constant(packed.data(), packed.size() * sizeof(T));
-  });
+std::shared_ptr<const Packing> grouped_packing(const Signature& signature, const GroupedSizes& sizes,
+                                               WeightOrder order) {
+  constexpr ConvType type = std::is_same_v<T, float> ? ConvType::f32
+                            : std::is_same_v<T, F16> ? ConvType::f16
+                                                     : ConvType::bf16;
+  if (order == WeightOrder::by_output) return channels_last_packing(signature, 1, type);
+  const int columns = (sizes.outputs + output_alignment - 1) / output_alignment * output_alignment;
+  const std::int64_t row = std::int64_t{sizes.in_per_group} * sizes.taps;
+  return permuted_packing("outputs last", signature, 1, type,
+                          {.extents = {sizes.in_per_group, sizes.taps, columns},
+                           .strides = {sizes.taps, 1, row},
+                           .valid_a = sizes.in_per_group,
+                           .valid_c = sizes.outputs});
 }
 
 }  // namespace tpn::cuda

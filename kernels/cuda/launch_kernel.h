@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "kernels/backend.h"
 #include "kernels/cuda/launch.h"
@@ -19,6 +21,7 @@ struct KernelDescription {
   std::string implementation;
   KernelWork work;
   int in_place_input = -1;
+  std::vector<std::shared_ptr<const Packing>> packings = {};
 };
 
 template <class Run>
@@ -27,9 +30,16 @@ class LaunchKernel final : public Kernel {
   LaunchKernel(KernelDescription description, Run run)
       : description_(std::move(description)), run_(std::move(run)) {}
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte*,
-           Stream& stream) const override {
-    run_(inputs, outputs, stream_of(stream));
+  [[nodiscard]] std::span<const std::shared_ptr<const Packing>> packings() const override {
+    return description_.packings;
+  }
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::span<const std::byte* const> packed, std::byte*, Stream& stream) const override {
+    if constexpr (std::is_invocable_v<const Run&, decltype(inputs), decltype(outputs), cudaStream_t>) {
+      run_(inputs, outputs, stream_of(stream));
+    } else {
+      run_(inputs, outputs, packed, stream_of(stream));
+    }
   }
   [[nodiscard]] std::string implementation() const override { return description_.implementation; }
   [[nodiscard]] KernelWork work() const override { return description_.work; }
@@ -40,7 +50,8 @@ class LaunchKernel final : public Kernel {
   Run run_;
 };
 
-/// A kernel whose run(inputs, outputs, cudaStream_t) is the given callable.
+/// A kernel whose run(inputs, outputs, cudaStream_t), or run(inputs, outputs, packed, cudaStream_t) with what
+/// its packings have made, is the given callable.
 template <class Run>
 std::unique_ptr<Kernel> launch_kernel(KernelDescription description, Run run) {
   return std::make_unique<LaunchKernel<Run>>(std::move(description), std::move(run));

@@ -9,7 +9,6 @@
 //
 // `plain` is the definition: a thread for each element of y.
 #include "kernels/cuda/compile.h"
-#include "kernels/cuda/device_constants.h"
 #include "kernels/cuda/elementwise.cuh"
 #include "kernels/cuda/grouped_tiles.cuh"
 #include "kernels/cuda/launch_kernel.h"
@@ -145,14 +144,23 @@ struct Problem {
   GroupedSizes sizes;
   FusionShape shape;
   ActivationLayout x, y;
-  NormConstants norm;  ///< without a buffer: none
+  std::shared_ptr<const Packing> norm;  ///< null: none
 
-  [[nodiscard]] const float* scale() const { return norm.buffer ? norm.scale() : nullptr; }
-  [[nodiscard]] const float* shift() const { return norm.buffer ? norm.shift() : nullptr; }
+  /// The forms that a kernel reads which wants the weights in that order.
+  template <class T>
+  [[nodiscard]] std::vector<std::shared_ptr<const Packing>> packings(const Signature& s,
+                                                                     WeightOrder order) const {
+    std::vector<std::shared_ptr<const Packing>> all{grouped_packing<T>(s, sizes, order)};
+    if (norm) all.push_back(norm);
+    return all;
+  }
+  [[nodiscard]] NormConstants norm_of(std::span<const std::byte* const> packed) const {
+    return norm ? norm_constants(packed[1], *norm) : NormConstants{};
+  }
   [[nodiscard]] std::int64_t bytes(std::size_t element) const {
     const std::int64_t weights = std::int64_t{sizes.outputs} * sizes.in_per_group;
     return x.bytes(element) + y.bytes(element) + weights * static_cast<std::int64_t>(element) +
-           8 * norm.channels;
+           (norm ? static_cast<std::int64_t>(norm->bytes()) : 0);
   }
 };
 
@@ -173,11 +181,12 @@ void add_tiled(std::vector<std::unique_ptr<Kernel>>& kernels, const Problem& p, 
   const KernelDescription description{
       .implementation = tile_name<Tile>(),
       .work = {.bytes = p.bytes(sizeof(T)),
-               .multiply_adds = std::int64_t{pixel_tiles} * output_tiles * tile_products}};
-  const auto weights = grouped_weights<T>(*s.inputs[1].constant, p.sizes, Tile::order, s.prepared);
-  kernels.push_back(launch_kernel(description, [=](auto in, auto out, cudaStream_t stream) {
+               .multiply_adds = std::int64_t{pixel_tiles} * output_tiles * tile_products},
+      .packings = p.packings<T>(s, Tile::order)};
+  kernels.push_back(launch_kernel(description, [=](auto in, auto out, auto packed, cudaStream_t stream) {
+    const NormConstants norm = p.norm_of(packed);
     launch("level_fusion", level_fusion<Tile>, launch_shape, stream, aligned_elements<T>(in[0]),
-           reinterpret_cast<const T*>(weights->data()), p.scale(), p.shift(), aligned_elements<T>(out[0]), g,
+           reinterpret_cast<const T*>(packed[0]), norm.scale, norm.shift, aligned_elements<T>(out[0]), g,
            p.shape, tile_elements);
   }));
 }
@@ -189,11 +198,12 @@ std::unique_ptr<Kernel> plain(const Problem& p, const Signature& s) {
   const KernelDescription description{
       .implementation = "plain",
       .work = {.bytes = p.bytes(sizeof(T)),
-               .multiply_adds = std::int64_t{p.y.pixels()} * p.sizes.outputs * p.sizes.in_per_group}};
-  const auto weights = grouped_weights<T>(*s.inputs[1].constant, p.sizes, WeightOrder::by_output, s.prepared);
-  return launch_kernel(description, [=](auto in, auto out, cudaStream_t stream) {
+               .multiply_adds = std::int64_t{p.y.pixels()} * p.sizes.outputs * p.sizes.in_per_group},
+      .packings = p.packings<T>(s, WeightOrder::by_output)};
+  return launch_kernel(description, [=](auto in, auto out, auto packed, cudaStream_t stream) {
+    const NormConstants norm = p.norm_of(packed);
     launch("level_fusion_plain", level_fusion_plain<T>, one_thread_each(count), stream,
-           aligned_elements<T>(in[0]), reinterpret_cast<const T*>(weights->data()), p.scale(), p.shift(),
+           aligned_elements<T>(in[0]), reinterpret_cast<const T*>(packed[0]), norm.scale, norm.shift,
            aligned_elements<T>(out[0]), g, p.shape, static_cast<std::uint32_t>(count));
   });
 }
@@ -211,7 +221,7 @@ std::vector<std::unique_ptr<Kernel>> candidates(const ops::LevelFusion& op, cons
   Problem p{{x.c / groups, y.c / groups, y.c, 1}, {}, x, y, {}};
   p.shape = {y.pixels(),     divisor(y.t),   divisor(y.h),   divisor(y.w), x.t,      x.h,         x.w,
              window(0, x.t), window(1, x.h), window(2, x.w), x.stride,     y.stride, op.conv.relu};
-  if (op.conv.norm) p.norm = norm_constants(s.inputs.subspan(2, 4), op.conv.eps, s.prepared);
+  if (op.conv.norm) p.norm = norm_packing(s, 2, op.conv.eps);
   return with_element_type(s.inputs[0].dtype, [&]<class T>(T) {
     std::vector<std::unique_ptr<Kernel>> kernels;
     for_each_tile<T, 1>(p.sizes,

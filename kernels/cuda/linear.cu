@@ -4,8 +4,8 @@
 // small and the weight (400 x 2048 in the networks, 3.3 MB) comes from the L2 cache after the first row of x.
 // Plans run classifier instead, which does the pooling before it too.
 #include "kernels/cuda/compile.h"
-#include "kernels/cuda/device_constants.h"
 #include "kernels/cuda/launch_kernel.h"
+#include "kernels/cuda/operand_layout.h"
 #include "kernels/cuda/reduce.cuh"
 #include "kernels/ops/linear.h"
 
@@ -34,8 +34,6 @@ __global__ void __launch_bounds__(warp_size* linear_warps)
 std::unique_ptr<Kernel> compile(const ops::Linear& op, const Signature& s) {
   const MatrixLayout x = matrix_layout(op.name, s.inputs[0]), weight = matrix_layout(op.name, s.inputs[1]),
                      y = matrix_layout(op.name, s.outputs[0]);
-  const auto device_weight = float_constant(*s.inputs[1].constant, s.prepared),
-             bias = float_constant(*s.inputs[2].constant, s.prepared);
   const std::int64_t elements = std::int64_t{y.rows} * y.columns;
   LaunchShape shape;
   shape.grid = dim3(
@@ -47,9 +45,8 @@ std::unique_ptr<Kernel> compile(const ops::Linear& op, const Signature& s) {
                .multiply_adds = elements * x.columns}};
   return launch_kernel(description, [=](auto in, auto out, cudaStream_t stream) {
     launch("linear", x.columns % 4 == 0 ? linear<4> : linear<1>, shape, stream,
-           aligned_elements<float>(in[0]), reinterpret_cast<const float*>(device_weight->data()),
-           reinterpret_cast<const float*>(bias->data()), aligned_elements<float>(out[0]), y.rows, x.columns,
-           y.columns);
+           aligned_elements<float>(in[0]), aligned_elements<float>(in[1]), aligned_elements<float>(in[2]),
+           aligned_elements<float>(out[0]), y.rows, x.columns, y.columns);
   });
 }
 

@@ -44,7 +44,7 @@ Buffer allocate_pinned(std::size_t bytes) {
 std::shared_ptr<const Buffer> upload_constant(const void* host, std::size_t bytes) {
   auto buffer = std::make_shared<const Buffer>(allocate_device(bytes));
   if (bytes == 0) return buffer;
-  const std::string what = "copying a weight of " + std::to_string(bytes) + " bytes to the device";
+  const std::string what = "copying a table of " + std::to_string(bytes) + " bytes to the device";
   check(cudaMemcpy(buffer->data(), host, bytes, cudaMemcpyHostToDevice), what);
   // From pageable memory cudaMemcpy returns once the bytes have left it, and streams of other threads do not
   // wait for their arrival.

@@ -22,9 +22,12 @@ class SelectedKernel final : public Kernel {
   SelectedKernel(std::unique_ptr<Kernel> kernel, std::vector<CandidateReport> candidates)
       : kernel_(std::move(kernel)), candidates_(std::move(candidates)) {}
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
-           Stream& stream) const override {
-    kernel_->run(inputs, outputs, scratch, stream);
+  [[nodiscard]] std::span<const std::shared_ptr<const Packing>> packings() const override {
+    return kernel_->packings();
+  }
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::span<const std::byte* const> packed, std::byte* scratch, Stream& stream) const override {
+    kernel_->run(inputs, outputs, packed, scratch, stream);
   }
   [[nodiscard]] std::size_t scratch_bytes() const override { return kernel_->scratch_bytes(); }
   [[nodiscard]] std::string implementation() const override { return kernel_->implementation(); }
@@ -55,8 +58,7 @@ std::string text(const ops::Extent3& e) {
   return std::to_string(e[0]) + "," + std::to_string(e[1]) + "," + std::to_string(e[2]);
 }
 
-/// The kernel of that implementation; null when there is none now. Of kernels that were not chosen no weights
-/// are packed.
+/// The kernel of that implementation; null when there is none now.
 std::unique_ptr<Kernel> find_kernel(std::span<const Library> libraries, const ops::FusedConv3d& op,
                                     const Signature& signature, std::string_view implementation) {
   if (!is_library_kernel(implementation)) return compile_named(op, signature, implementation);
@@ -82,7 +84,7 @@ std::string convolution_key(const ops::FusedConv3d& op, const Signature& signatu
                     (signature.tf32 ? " tf32" : "");
   const auto add = [&](const Operand& operand) {
     key += "; " + to_string(operand.shape);
-    if (operand.constant) return;
+    if (operand.kind != Kind::activation) return;
     key += " " + std::string(name_of(operand.dtype)) + " every " +
            std::to_string(operand.pixel_stride != 0 ? operand.pixel_stride : operand.shape[4]);
   };
@@ -126,7 +128,8 @@ std::unique_ptr<Kernel> ConvSelector::try_all(const ops::FusedConv3d& op, const 
   auto others = library_candidates(context_.libraries, op, signature, failures);
   // Before the plain kernel, which is the last to be tried.
   all.insert(all.end() - 1, std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
-  std::vector<CandidateReport> reports = try_candidates(op, signature, all, warm_seconds());
+  std::vector<CandidateReport> reports = try_candidates(
+      [&](const Signature& of) { return compile_plain(op, of); }, signature, all, warm_seconds());
   last_trial_ = Clock::now();
   const auto winner =
       std::find_if(reports.begin(), reports.end(), [](const CandidateReport& c) { return c.chosen; });

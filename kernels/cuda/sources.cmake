@@ -8,9 +8,8 @@ set(TPN_CUDA_SOURCES
     conv_form.cpp
     conv_schedule.cpp
     conv_split_sum.cu
-    conv_weights.cpp
+    conv_weights.cu
     cuda_backend.cpp
-    device_constants.cpp
     device_info.cpp
     fused_conv3d.cpp
     global_avg_pool.cu
@@ -27,6 +26,7 @@ set(TPN_CUDA_SOURCES
     mma_conv3d_f16.cu
     mma_conv3d_tf32.cu
     operand_layout.cpp
+    packing.cu
     plain_conv3d.cu
     relu.cu
     selection.cpp

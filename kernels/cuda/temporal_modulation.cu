@@ -199,11 +199,11 @@ void add_tiled(std::vector<std::unique_ptr<Kernel>>& kernels, const Problem& p, 
   const KernelDescription description{
       .implementation = tile_name<Tile>(),
       .work = {.bytes = p.bytes(sizeof(T)),
-               .multiply_adds = std::int64_t{p.x.n} * p.x.t * pixel_tiles * output_tiles * tile_products}};
-  const auto weights = grouped_weights<T>(*s.inputs[1].constant, p.sizes, Tile::order, s.prepared);
-  kernels.push_back(launch_kernel(description, [=](auto in, auto out, cudaStream_t stream) {
+               .multiply_adds = std::int64_t{p.x.n} * p.x.t * pixel_tiles * output_tiles * tile_products},
+      .packings = {grouped_packing<T>(s, p.sizes, Tile::order)}};
+  kernels.push_back(launch_kernel(description, [=](auto in, auto out, auto packed, cudaStream_t stream) {
     launch("temporal_modulation", temporal_modulation<Tile>, launch_shape, stream, aligned_elements<T>(in[0]),
-           reinterpret_cast<const T*>(weights->data()), p.add ? aligned_elements<T>(in[2]) : nullptr,
+           reinterpret_cast<const T*>(packed[0]), p.add ? aligned_elements<T>(in[2]) : nullptr,
            aligned_elements<T>(out[0]), g, p.shape, tile_elements);
   }));
 }
@@ -215,11 +215,11 @@ std::unique_ptr<Kernel> plain(const Problem& p, const Signature& s) {
   const KernelDescription description{
       .implementation = "plain",
       .work = {.bytes = p.bytes(sizeof(T)),
-               .multiply_adds = std::int64_t{p.x.pixels()} * p.sizes.outputs * p.sizes.in_per_group * 3}};
-  const auto weights = grouped_weights<T>(*s.inputs[1].constant, p.sizes, WeightOrder::by_output, s.prepared);
-  return launch_kernel(description, [=](auto in, auto out, cudaStream_t stream) {
+               .multiply_adds = std::int64_t{p.x.pixels()} * p.sizes.outputs * p.sizes.in_per_group * 3},
+      .packings = {grouped_packing<T>(s, p.sizes, WeightOrder::by_output)}};
+  return launch_kernel(description, [=](auto in, auto out, auto packed, cudaStream_t stream) {
     launch("temporal_modulation_plain", temporal_modulation_plain<T>, one_thread_each(count), stream,
-           aligned_elements<T>(in[0]), reinterpret_cast<const T*>(weights->data()),
+           aligned_elements<T>(in[0]), reinterpret_cast<const T*>(packed[0]),
            p.add ? aligned_elements<T>(in[2]) : nullptr, aligned_elements<T>(out[0]), g, p.shape,
            static_cast<std::uint32_t>(count));
   });

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "kernels/cuda/fused_conv3d.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/memory.h"
 #include "kernels/cuda/stream.h"
@@ -22,13 +22,18 @@ constexpr double timed_seconds = 1e-3;
 constexpr int timed_rounds = 3;
 constexpr int most_runs = 200;
 
-TrialTensor tensor_of(const Operand& operand) {
-  const Shape& s = operand.shape;
-  return {nullptr, operand.dtype, s[0] * s[1] * s[2] * s[3], s[4],
-          operand.pixel_stride != 0 ? operand.pixel_stride : s[4]};
+bool has_views(const Operand& operand) {
+  return operand.kind == Kind::activation;
 }
 
-/// An activation of the trial and the memory it lies in.
+TrialTensor tensor_of(const Operand& operand) {
+  const Shape& s = operand.shape;
+  const std::int64_t channels = s.rank() == 0 ? 1 : s[s.rank() - 1];
+  return {nullptr, operand.dtype, s.count() / channels, channels,
+          operand.pixel_stride != 0 ? operand.pixel_stride : channels};
+}
+
+/// A tensor of the trial and the memory it lies in.
 struct OwnedTensor {
   TrialTensor tensor;
   Shape shape;
@@ -49,11 +54,12 @@ class FewerViews {
   FewerViews(const Signature& signature, std::int64_t views)
       : inputs_(signature.inputs.begin(), signature.inputs.end()),
         outputs_(signature.outputs.begin(), signature.outputs.end()),
-        signature_{inputs_, outputs_, signature.tf32, signature.prepared} {
-    for (Operand& input : inputs_) {
-      if (!input.constant) input.shape[0] = views;
+        signature_{inputs_, outputs_, signature.tf32} {
+    for (std::vector<Operand>* operands : {&inputs_, &outputs_}) {
+      for (Operand& operand : *operands) {
+        if (has_views(operand)) operand.shape[0] = views;
+      }
     }
-    outputs_[0].shape[0] = views;
   }
   FewerViews(const FewerViews&) = delete;
   FewerViews& operator=(const FewerViews&) = delete;
@@ -68,26 +74,23 @@ class FewerViews {
 
 class Trial {
  public:
-  Trial(const ops::FusedConv3d& op, const Signature& signature, double warm_seconds)
+  Trial(const CompilePlain& plain, const Signature& signature, double warm_seconds)
       : stream_(make_stream()),
         warm_seconds_(warm_seconds),
         tolerance_(trial_tolerance(signature.outputs[0].dtype, signature.tf32)),
         y_(signature.outputs[0]) {
-    const std::int64_t views = signature.outputs[0].shape[0];
+    const std::int64_t views = signature.inputs[0].shape[0];
     const std::int64_t repeated = std::min(views, reference_views);
     std::uint32_t seed = 1;
-    owned_.reserve(2);
+    owned_.reserve(signature.inputs.size());
     for (const Operand& input : signature.inputs) {
-      if (input.constant) {
-        inputs_.push_back({nullptr, input.dtype, input.shape});
-      } else {
-        const OwnedTensor& made = owned_.emplace_back(input);
-        fill_random(made.tensor, made.pixels_of(repeated), seed++, *stream_);
-        inputs_.push_back(read_only(made.view()));
-      }
+      const OwnedTensor& made = owned_.emplace_back(input);
+      fill(input, made, repeated, seed++);
+      inputs_.push_back(read_only(made.view()));
     }
-    compute_reference(op, FewerViews(signature, repeated).get(),
-                      static_cast<double>(views) / static_cast<double>(repeated));
+    const bool few = has_views(signature.outputs[0]);
+    compute_reference(plain, FewerViews(signature, few ? repeated : views).get(),
+                      few ? static_cast<double>(views) / static_cast<double>(repeated) : 1);
   }
 
   /// best: seconds of the best candidate so far.
@@ -99,6 +102,7 @@ class Trial {
     }
     try {
       scratch_ = allocate_device(kernel.scratch_bytes());
+      packed_ = pack(kernel);
       check_output(kernel, report);
       if (report.reason.empty()) {
         warm_up(kernel);
@@ -116,18 +120,58 @@ class Trial {
  private:
   void enqueue(const Kernel& kernel) {
     const std::vector<TensorView> outputs{y_.view()};
-    kernel.run(inputs_, outputs, scratch_.data(), *stream_);
+    kernel.run(inputs_, outputs, packed_, scratch_.data(), *stream_);
   }
 
-  void compute_reference(const ops::FusedConv3d& op, const Signature& few, double share) {
-    const std::unique_ptr<Kernel> plain = compile_plain(op, few);
+  /// views: after which activations repeat.
+  void fill(const Operand& operand, const OwnedTensor& made, std::int64_t views, std::uint32_t seed) {
+    const auto parameter = [&](float low, float high) {
+      fill_random(reinterpret_cast<float*>(made.tensor.data), operand.shape.count(), low, high, seed,
+                  *stream_);
+    };
+    switch (operand.kind) {
+      case Kind::activation:
+        return fill_random(made.tensor, made.pixels_of(views), seed, *stream_);
+      case Kind::matrix:
+        return fill_random(made.tensor, made.tensor.pixels, seed, *stream_);
+      case Kind::weight: {
+        const auto summed = static_cast<float>(operand.shape.count() / operand.shape[0]);
+        return parameter(-std::sqrt(3 / summed), std::sqrt(3 / summed));
+      }
+      case Kind::per_channel:
+      case Kind::scalar:
+        return parameter(0.5F, 1.5F);
+      case Kind::index:
+        return stream_->clear(made.tensor.data, made.tensor.bytes());
+    }
+  }
+
+  /// The forms of parameters that the kernel reads; those that it shares with one before are there.
+  std::vector<const std::byte*> pack(const Kernel& kernel) {
+    std::vector<const std::byte*> packed;
+    for (const auto& packing : kernel.packings()) {
+      const auto [form, is_new] = forms_.try_emplace(packing->key());
+      if (is_new) {
+        std::vector<ConstTensorView> sources;
+        for (const std::size_t source : packing->sources()) sources.push_back(inputs_[source]);
+        form->second = allocate_device(packing->bytes());
+        packing->pack(sources, form->second.data(), *stream_);
+      }
+      packed.push_back(form->second.data());
+    }
+    return packed;
+  }
+
+  void compute_reference(const CompilePlain& compile, const Signature& few, double share) {
+    const std::unique_ptr<Kernel> plain = compile(few);
     plain_ = plain->implementation();
     reference_.emplace(few.outputs[0]);
     fill_nan(reference_->tensor, *stream_);
     const std::vector<TensorView> outputs{reference_->view()};
     const Buffer scratch = allocate_device(plain->scratch_bytes());
+    const std::vector<const std::byte*> packed = pack(*plain);
     const auto before = stream_->mark();
-    plain->run(inputs_, outputs, scratch.data(), *stream_);
+    plain->run(inputs_, outputs, packed, scratch.data(), *stream_);
     plain_seconds_ = stream_->mark()->seconds_since(*before) * share;
     stream_->synchronize();
   }
@@ -184,8 +228,10 @@ class Trial {
   std::vector<ConstTensorView> inputs_;
   std::optional<OwnedTensor> reference_;
   Buffer scratch_;
-  std::string plain_;         // the plain kernel's name
-  double plain_seconds_ = 0;  // for all views
+  std::map<std::string, Buffer> forms_;   // by the keys of their packings
+  std::vector<const std::byte*> packed_;  // what the kernel that is tried reads of them
+  std::string plain_;                     // the plain kernel's name
+  double plain_seconds_ = 0;              // for all views
 };
 
 }  // namespace
@@ -201,10 +247,10 @@ double trial_tolerance(DType dtype, bool tf32) {
   }
 }
 
-std::vector<CandidateReport> try_candidates(const ops::FusedConv3d& op, const Signature& signature,
+std::vector<CandidateReport> try_candidates(const CompilePlain& plain, const Signature& signature,
                                             std::span<const std::unique_ptr<Kernel>> candidates,
                                             double warm_seconds) {
-  Trial trial(op, signature, warm_seconds);
+  Trial trial(plain, signature, warm_seconds);
   std::vector<CandidateReport> reports;
   std::optional<std::size_t> best;
   for (const auto& candidate : candidates) {

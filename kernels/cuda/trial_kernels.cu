@@ -27,20 +27,19 @@ TrialSizes sizes_of(const TrialTensor& x, std::int64_t period) {
   return {x.pixels * x.stride, x.stride, x.channels, x.padded(), period};
 }
 
-unsigned blocks_for(const TrialSizes& sizes) {
-  return static_cast<unsigned>(
-      std::clamp((sizes.elements + threads - 1) / threads, std::int64_t{1}, most_blocks));
+unsigned blocks_for(std::int64_t elements) {
+  return static_cast<unsigned>(std::clamp((elements + threads - 1) / threads, std::int64_t{1}, most_blocks));
 }
 
-/// Uniform in [-sqrt(3), sqrt(3)], the same for the same number: a mixing of bits by multiplications.
-__device__ __forceinline__ float random_float(std::uint64_t number) {
+/// Uniform in [0, 1), the same for the same number and seed: a mixing of bits by multiplications.
+__device__ __forceinline__ float random_unit(std::uint64_t number, std::uint32_t seed) {
+  number += static_cast<std::uint64_t>(seed) << 40;
   number = (number ^ (number >> 30)) * 0xbf58476d1ce4e5b9U;
   number = (number ^ (number >> 27)) * 0x94d049bb133111ebU;
-  const float unit = static_cast<float>(static_cast<std::uint32_t>(number >> 40)) * 0x1p-24F;
-  return 1.7320508F * (2 * unit - 1);
+  return static_cast<float>(static_cast<std::uint32_t>(number >> 40)) * 0x1p-24F;
 }
 
-/// x: (pixels, stride). A thread writes every gridDim * blockDim-th element.
+/// x: (pixels, stride), uniform in [-sqrt(3), sqrt(3)]. A thread writes every gridDim * blockDim-th element.
 template <class T>
 __global__ void __launch_bounds__(threads) fill(T* x, TrialSizes s, std::uint32_t seed) {
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * threads;
@@ -50,11 +49,20 @@ __global__ void __launch_bounds__(threads) fill(T* x, TrialSizes s, std::uint32_
     float value = 0;
     if (channel < s.channels) {
       const auto number = static_cast<std::uint64_t>(pixel % s.period * s.channels + channel);
-      value = random_float(number + (static_cast<std::uint64_t>(seed) << 40));
+      value = 1.7320508F * (2 * random_unit(number, seed) - 1);
     } else if (channel >= s.padded) {
       value = nanf("");
     }
     x[i] = from_float<T>(value);
+  }
+}
+
+/// x: (count).
+__global__ void __launch_bounds__(threads)
+    fill_parameter(float* x, std::int64_t count, float low, float high, std::uint32_t seed) {
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * threads;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * threads + threadIdx.x; i < count; i += step) {
+    x[i] = low + (high - low) * random_unit(static_cast<std::uint64_t>(i), seed);
   }
 }
 
@@ -116,9 +124,14 @@ __global__ void __launch_bounds__(threads) compare_elements(const T* y, TrialSiz
 void fill_random(const TrialTensor& x, std::int64_t period, std::uint32_t seed, Stream& stream) {
   const TrialSizes sizes = sizes_of(x, period);
   with_element_type(x.dtype, [&]<class T>(T) {
-    launch("fill", fill<T>, {.grid = dim3(blocks_for(sizes)), .block = dim3(threads)}, stream_of(stream),
-           reinterpret_cast<T*>(x.data), sizes, seed);
+    launch("fill", fill<T>, {.grid = dim3(blocks_for(sizes.elements)), .block = dim3(threads)},
+           stream_of(stream), reinterpret_cast<T*>(x.data), sizes, seed);
   });
+}
+
+void fill_random(float* x, std::int64_t count, float low, float high, std::uint32_t seed, Stream& stream) {
+  launch("fill_parameter", fill_parameter, {.grid = dim3(blocks_for(count)), .block = dim3(threads)},
+         stream_of(stream), x, count, low, high, seed);
 }
 
 void fill_nan(const TrialTensor& x, Stream& stream) {
@@ -127,7 +140,7 @@ void fill_nan(const TrialTensor& x, Stream& stream) {
 
 Comparison compare(const TrialTensor& y, const TrialTensor& reference, Stream& stream) {
   const TrialSizes sizes = sizes_of(y, reference.pixels);
-  const unsigned blocks = blocks_for(sizes);
+  const unsigned blocks = blocks_for(sizes.elements);
   const Buffer device = allocate_device(blocks * sizeof(Sums));
   with_element_type(y.dtype, [&]<class T>(T) {
     launch("compare", compare_elements<T>, {.grid = dim3(blocks), .block = dim3(threads)}, stream_of(stream),

@@ -31,8 +31,7 @@ class CudnnGraphTest : public ::testing::Test {
     for (const TensorSpec& spec : c.inputs)
       inputs.push_back({.shape = spec.shape, .dtype = dtype, .kind = spec.kind});
     const std::vector<Operand> outputs{{c.op.infer(c.inputs)[0].shape, dtype}};
-    PreparedWeights prepared;
-    const Result<Conv2dShape> shape = conv2d_shape(c.op, {inputs, outputs, tf32, prepared});
+    const Result<Conv2dShape> shape = conv2d_shape(c.op, {inputs, outputs, tf32});
     EXPECT_TRUE(shape.ok());
     return conv2d_plans(*cudnn_api(), *shape, cudnn_device(*cudnn_api(), h100), 4, only);
   }

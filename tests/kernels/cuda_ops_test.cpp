@@ -200,11 +200,10 @@ TEST(CudaCandidates, LeaveOutWhatDoesNotFitSharedMemory) {
 class CudaOperands : public ::testing::Test {
  protected:
   std::unique_ptr<Kernel> relu(const Operand& x, const Operand& y) {
-    return cuda::compile(ops::Relu{}, {.inputs = {&x, 1}, .outputs = {&y, 1}, .prepared = prepared_});
+    return cuda::compile(ops::Relu{}, {.inputs = {&x, 1}, .outputs = {&y, 1}});
   }
 
   CudaBackend backend_;
-  PreparedWeights prepared_;
 };
 
 TEST_F(CudaOperands, AreRefusedWherePixelsAreNotOnVectors) {
@@ -240,7 +239,7 @@ TEST_F(CudaOperands, AreRefusedUnaligned) {
   const auto stream = backend_.make_stream();
   const ConstTensorView x{memory.data() + 4, DType::f32, operand.shape};
   const TensorView y{memory.data() + 128, DType::f32, operand.shape};
-  EXPECT_THROW(kernel->run({&x, 1}, {&y, 1}, nullptr, *stream), Error);
+  EXPECT_THROW(kernel->run({&x, 1}, {&y, 1}, {}, nullptr, *stream), Error);
 }
 
 }  // namespace

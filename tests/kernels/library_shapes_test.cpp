@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/convert.h"
-
 namespace tpn::cuda {
 namespace {
 
@@ -24,22 +22,20 @@ class Signed {
     for (std::size_t i = 0; i < shapes.size(); ++i) {
       const bool activation = i == 0 || (op.residual && i + 1 == shapes.size());
       inputs_.push_back(
-          {shapes[i], activation ? dtype : DType::f32, nullptr, activation ? (shapes[i][4] + 7) / 8 * 8 : 0});
+          {shapes[i], activation ? dtype : DType::f32, activation ? (shapes[i][4] + 7) / 8 * 8 : 0});
     }
-    outputs_.push_back({y, dtype, nullptr, (y[4] + 7) / 8 * 8 + extra_output_stride});
+    outputs_.push_back({y, dtype, (y[4] + 7) / 8 * 8 + extra_output_stride});
     tf32_ = tf32;
   }
 
-  [[nodiscard]] Signature signature() { return {inputs_, outputs_, tf32_, prepared_}; }
+  [[nodiscard]] Signature signature() { return {inputs_, outputs_, tf32_}; }
   Result<GemmShape> gemm() { return gemm_shape(op_, signature()); }
   Result<Conv2dShape> conv2d() { return conv2d_shape(op_, signature()); }
-  std::vector<Operand>& inputs() { return inputs_; }
 
  private:
   ops::FusedConv3d op_;
   std::vector<Operand> inputs_, outputs_;
   bool tf32_;
-  PreparedWeights prepared_;
 };
 
 TEST(GemmShape, IsAPointwiseConvolution) {
@@ -138,28 +134,6 @@ TEST(Conv2dShape, SaysWhyNot) {
             "Libraries do not shift channels in time.");
   EXPECT_FALSE(Signed({.conv = {.groups = 2}}, {2, 4, 6, 6, 12}, {16, 6, 1, 1, 1}).conv2d().ok());
   EXPECT_TRUE(Signed({.conv = {.groups = 2}}, x, {16, 8, 1, 1, 1}).conv2d().ok());
-}
-
-TEST(FoldWeights, MultipliesTheScaleInAndPads) {
-  // Two output channels of three inputs under one tap; variance 3, eps 1: a divisor of 2.
-  const std::vector<float> weight{1, 2, 3, 4, 5, 6}, scale{2, 4}, shift{10, 20}, mean{1, 2}, variance{3, 3};
-  std::vector<Constant> constants;
-  const auto constant = [&](const char* name, const std::vector<float>& values, const Shape& shape) {
-    constants.push_back({name, {reinterpret_cast<const std::byte*>(values.data()), DType::f32, shape}, {}});
-  };
-  constant("weight", weight, {2, 3, 1, 1, 1});
-  constant("scale", scale, {2});
-  constant("shift", shift, {2});
-  constant("mean", mean, {2});
-  constant("variance", variance, {2});
-  Signed conv({.conv = {}, .norm = true, .eps = 1}, {1, 1, 1, 1, 3}, {2, 3, 1, 1, 1});
-  for (std::size_t i = 0; i < constants.size(); ++i) conv.inputs()[i + 1].constant = &constants[i];
-  const FoldedWeights folded = fold_weights({.conv = {}, .norm = true, .eps = 1}, conv.signature());
-  ASSERT_EQ(folded.weights.size(), 64U);
-  ASSERT_EQ(folded.bias.size(), 8U);
-  EXPECT_EQ(std::vector<float>(folded.weights.begin(), folded.weights.begin() + 11),
-            (std::vector<float>{1, 2, 3, 0, 0, 0, 0, 0, 8, 10, 12}));
-  EXPECT_EQ(folded.bias, (std::vector<float>{9, 16, 0, 0, 0, 0, 0, 0}));
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ class WeightsTest : public testing::Test {
 
   void expect_refused(const std::string& name, const Shape& shape, const std::string& part) const {
     try {
-      (void)weights_->constant(name, shape);
+      (void)weights_->parameter(name, shape);
       FAIL() << name << " of shape " << to_string(shape) << " was given";
     } catch (const Error& error) {
       const std::string sentence = error.what();
@@ -41,12 +41,11 @@ class WeightsTest : public testing::Test {
   std::shared_ptr<const Weights> weights_;
 };
 
-TEST_F(WeightsTest, GiveConstantsOfTheShapeThatIsExpected) {
-  const Constant constant = weights_->constant("matrix", {2, 3});
-  EXPECT_EQ(constant.name, "matrix");
-  const float* values = elements<float>(constant.view);
+TEST_F(WeightsTest, GiveParametersOfTheShapeThatIsExpected) {
+  const StoredParameter parameter = weights_->parameter("matrix", {2, 3});
+  const float* values = elements<float>(parameter.view);
   EXPECT_EQ(std::vector<float>(values, values + 6), matrix_);
-  constant.release();
+  parameter.release();
   EXPECT_EQ(std::vector<float>(values, values + 6), matrix_) << "pages that were given back are read again";
   expect_refused("matrix", {3, 2}, "expected (3, 2)");
   expect_refused("matrix", {6}, "has shape (2, 3)");
@@ -67,18 +66,21 @@ TEST_F(WeightsTest, AreFinite) {
   write(DType::bf16, {0, 0x7FC0, 2, 3, 0xFF80, 5});
   expect_refused("matrix", {2, 3}, "holds nan at (0, 1)");
   write(DType::bf16, {0, 0x7C00, 0x7F7F, 0xFC00, 0xFF7F, 5});
-  EXPECT_NO_THROW((void)weights_->constant("matrix", {2, 3}));
+  EXPECT_NO_THROW((void)weights_->parameter("matrix", {2, 3}));
 }
 
-TEST_F(WeightsTest, ArePreparedOnceForEachMemory) {
+TEST_F(WeightsTest, ArePackedOnceForEachMemory) {
   int made = 0;
-  const auto prepare = [&](const std::string& memory, const std::string& key) {
-    return weights_->prepared(memory).get<int>(key, [&] { return std::make_shared<const int>(++made); });
+  const auto pack = [&](const std::string& memory, const std::string& key) {
+    return weights_->packed(memory).get(key, [&] {
+      ++made;
+      return HostBuffer(8);
+    });
   };
-  const auto host = prepare("host", "a");
-  EXPECT_EQ(prepare("host", "a"), host);
-  EXPECT_NE(prepare("cuda 0", "a"), host);
-  EXPECT_NE(prepare("host", "b"), host);
+  const PackedWeights::Form host = pack("host", "a");
+  EXPECT_EQ(pack("host", "a"), host);
+  EXPECT_NE(pack("cuda 0", "a"), host);
+  EXPECT_NE(pack("host", "b"), host);
   EXPECT_EQ(made, 3);
 }
 

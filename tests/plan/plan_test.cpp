@@ -1,7 +1,10 @@
 #include "engine/plan/plan.h"
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <random>
+#include <set>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -123,6 +126,40 @@ TEST_F(PlanTest, SharesPackedWeightsBetweenBatchSizes) {
   EXPECT_LE(relative_l2(alone, std::span(batched).first(alone.size())), test::network_f32_relative_l2);
 }
 
+/// Everything that steps read of parameters.
+std::set<const std::byte*> parameters_of(const Plan& plan) {
+  std::set<const std::byte*> found;
+  for (const Step& step : plan.steps()) {
+    found.insert(step.packed.begin(), step.packed.end());
+    for (const Slot& slot : step.inputs) {
+      if (slot.values != nullptr) found.insert(slot.values);
+    }
+  }
+  return found;
+}
+
+TEST_F(PlanTest, SharesAllWeightsWithAnotherPlanOfTheSameShapes) {
+  const auto first = plan({}), second = plan({.features = {"stage1"}});
+  EXPECT_GT(parameters_of(*first).size(), 30U);
+  EXPECT_EQ(parameters_of(*first), parameters_of(*second));
+}
+
+TEST_F(PlanTest, KeepsTheWeightsOfTwoModelsApart) {
+  write_random_model(config_, Initialization::varied, 2, {}, directory_.path() / "other.safetensors");
+  const auto other = Weights::load(directory_.path() / "other.safetensors");
+  const auto backend = std::make_shared<CpuBackend>(2);
+  const Graph graph = build_network(config_, {2, 8, 32, 40});
+  const auto mine = std::make_shared<Plan>(graph, backend, *weights_, PlanOptions{});
+  const auto others = std::make_shared<Plan>(graph, backend, *other, PlanOptions{});
+  std::vector<const std::byte*> shared;
+  std::ranges::set_intersection(parameters_of(*mine), parameters_of(*others), std::back_inserter(shared));
+  EXPECT_TRUE(shared.empty());
+  Executor first(mine), second(others);
+  run(first);
+  run(second);
+  EXPECT_GT(relative_l2(first.feature("logits").values, second.feature("logits").values), 1e-2);
+}
+
 TEST_F(PlanTest, RunsInSeveralThreadsAtOnce) {
   const auto shared = plan({}, {1, 8, 32, 40});
   Executor alone(shared);
@@ -192,6 +229,32 @@ TEST_F(PlanTest, NamesTheWeightThatDoesNotFit) {
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find("cls_head.fc_cls.weight"), std::string::npos) << e.what();
     EXPECT_NE(std::string(e.what()).find("model.safetensors"), std::string::npos) << e.what();
+  }
+}
+
+TEST_F(PlanTest, NamesTheVarianceThatHasNoResult) {
+  const std::string name = "backbone.layer1.0.conv2.bn.running_var";
+  const SafetensorsFile::Entry* entry = weights_->tensors().find(name);
+  ASSERT_NE(entry, nullptr);
+  ASSERT_EQ(entry->dtype, DType::f32);
+  {
+    std::fstream file(directory_.path() / "model.safetensors",
+                      std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(static_cast<std::streamoff>(entry->offset + 3 * sizeof(float)));
+    constexpr float negative = -2;
+    file.write(reinterpret_cast<const char*>(&negative), sizeof negative);
+    ASSERT_TRUE(file.good());
+  }
+  weights_ = Weights::load(directory_.path() / "model.safetensors");
+  for (const bool fuse : {true, false}) {
+    try {
+      (void)plan({.fuse = fuse});
+      ADD_FAILURE() << "A negative variance was accepted.";
+    } catch (const Error& e) {
+      EXPECT_EQ(std::string(e.what()), "The parameter '" + name +
+                                           "' is -2.000000 for channel 3: with such a variance, batch norm "
+                                           "has no finite result.");
+    }
   }
 }
 

@@ -19,11 +19,6 @@
 
 namespace tpn::test {
 
-/// Whether an operand of that kind is constant: all but what a run computes.
-inline bool is_constant(Kind kind) {
-  return kind == Kind::weight || kind == Kind::per_channel;
-}
-
 struct BindOptions {
   DType precision = DType::f32;
   bool tf32 = false;
@@ -47,7 +42,6 @@ class BoundCase {
     std::mt19937 generator(options.seed);
     const bool rounded = options.precision == DType::bf16 || options.precision == DType::f16;
     std::vector<Operand> operands, results;
-    constants_.reserve(c.inputs.size());
     for (std::size_t i = 0; i < c.inputs.size(); ++i) {
       const auto& [shape, kind, dtype] = c.inputs[i];
       const DType type = kind == Kind::activation ? options.precision : dtype;
@@ -60,14 +54,9 @@ class BoundCase {
           host_memory_.emplace_back(static_cast<std::size_t>(shape.count()) * size_of(type));
       const TensorView values{host.data(), type, shape};
       from_tensor64(reference_inputs_.back(), values);
-      if (is_constant(kind)) {
-        constants_.push_back({"input" + std::to_string(i), read_only(values), {}});
-        operands.push_back({.shape = shape, .dtype = type, .constant = &constants_.back(), .kind = kind});
-        inputs_.push_back({nullptr, type, shape});
-      } else {
-        operands.push_back(operand(c.inputs[i], type, options.extra_input_stride));
-        inputs_.push_back(read_only(upload(values, operands.back())));
-      }
+      operands.push_back(operand(c.inputs[i], type, options.extra_input_stride));
+      if (kind != Kind::activation) operands.back().name = "input" + std::to_string(i);
+      inputs_.push_back(read_only(upload(values, operands.back())));
     }
     for (const TensorSpec& spec : c.op.infer(c.inputs)) {
       const DType type = spec.kind == Kind::activation ? options.precision : spec.dtype;
@@ -75,9 +64,10 @@ class BoundCase {
       outputs_.push_back(allocate(results.back()));
     }
     output_ = results.front();
-    const Signature signature{operands, results, options.tf32, prepared_};
+    const Signature signature{operands, results, options.tf32};
     kernel_ = options.compile ? options.compile(AnyOp(c.op), signature) : backend.compile(c.op, signature);
     scratch_ = backend.allocate(kernel_->scratch_bytes());
+    pack();
     stream_->synchronize();
   }
   template <class Op>
@@ -85,7 +75,7 @@ class BoundCase {
       : BoundCase(c, backend, BindOptions{.precision = precision, .seed = seed}) {}
 
   void run() {
-    kernel_->run(inputs_, outputs_, scratch_.data(), *stream_);
+    kernel_->run(inputs_, outputs_, packed_, scratch_.data(), *stream_);
     stream_->synchronize();
   }
 
@@ -123,6 +113,20 @@ class BoundCase {
   }
 
  private:
+  /// Makes the forms of parameters that the kernel reads, which then has no use for the parameters.
+  void pack() {
+    for (const auto& packing : kernel_->packings()) {
+      std::vector<ConstTensorView> sources;
+      for (const std::size_t source : packing->sources()) sources.push_back(inputs_[source]);
+      const Buffer& form = device_memory_.emplace_back(backend_.allocate(packing->bytes()));
+      packing->pack(sources, form.data(), *stream_);
+      packed_.push_back(form.data());
+    }
+    for (const auto& packing : kernel_->packings()) {
+      for (const std::size_t source : packing->sources()) inputs_[source].data = nullptr;
+    }
+  }
+
   static constexpr std::byte poison{0xff};  // NaN in every floating type
 
   [[nodiscard]] std::int64_t pad(std::int64_t channels) const {
@@ -184,13 +188,12 @@ class BoundCase {
   std::unique_ptr<Stream> stream_;
   std::vector<HostBuffer> host_memory_;
   std::vector<Buffer> device_memory_;
-  std::vector<Constant> constants_;
   std::vector<ops::Tensor64> reference_inputs_;
   std::vector<ConstTensorView> inputs_;
   std::vector<TensorView> outputs_;
   Operand output_;
-  PreparedWeights prepared_;
   std::unique_ptr<Kernel> kernel_;
+  std::vector<const std::byte*> packed_;
   Buffer scratch_;
 };
 

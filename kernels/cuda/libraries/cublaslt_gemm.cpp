@@ -69,23 +69,14 @@ std::shared_ptr<cublasLtContext> current_handle(const CublasLtApi& api) {
 /// A product as cuBLASLt knows it: y = epilogue(transposed(weights) x + residual).
 class Product {
  public:
-  /// bias: in the device's memory; null without.
-  Product(const CublasLtApi& api, const GemmShape& shape, const void* bias)
+  Product(const CublasLtApi& api, const GemmShape& shape)
       : api_(api),
+        shape_(shape),
         weights_(matrix(shape, shape.inputs, shape.outputs, shape.inputs)),
         x_(matrix(shape, shape.inputs, shape.rows, shape.x_stride)),
         residual_(matrix(shape, shape.outputs, shape.rows,
                          shape.residual ? shape.residual_stride : shape.y_stride)),
-        y_(matrix(shape, shape.outputs, shape.rows, shape.y_stride)) {
-    cublasLtMatmulDesc_t made = nullptr;
-    api.check(
-        api.create_product(&made, shape.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
-        "describing a product");
-    product_ = {made, {api.destroy_product}};
-    set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
-    set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(shape));
-    if (shape.bias) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
-  }
+        y_(matrix(shape, shape.outputs, shape.rows, shape.y_stride)) {}
 
   /// What cuBLASLt expects to be fast, best first.
   [[nodiscard]] std::vector<cublasLtMatmulHeuristicResult_t> algorithms(cublasLtHandle_t handle,
@@ -93,6 +84,7 @@ class Product {
     cublasLtMatmulPreference_t made = nullptr;
     api_.check(api_.create_preference(&made), "describing a preference");
     const OwnedPreference preference(made, {api_.destroy_preference});
+    const OwnedProduct product = description(&any_bias);
     const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t name, auto value) {
       api_.check(api_.set_preference(preference.get(), name, &value, sizeof value), "setting a preference");
     };
@@ -108,7 +100,7 @@ class Product {
     std::vector<cublasLtMatmulHeuristicResult_t> found(most);
     int count = 0;
     const cublasStatus_t status =
-        api_.heuristic(handle, product_.get(), weights_.get(), x_.get(), residual_.get(), y_.get(),
+        api_.heuristic(handle, product.get(), weights_.get(), x_.get(), residual_.get(), y_.get(),
                        preference.get(), static_cast<int>(most), found.data(), &count);
     if (status == CUBLAS_STATUS_NOT_SUPPORTED) return {};
     api_.check(status, "looking for kernels of a product");
@@ -117,20 +109,36 @@ class Product {
     return found;
   }
 
-  /// residual: null without.
-  void run(cublasLtHandle_t handle, const cublasLtMatmulAlgo_t& algorithm, const void* weights, const void* x,
-           const void* residual, void* y, void* workspace, std::size_t bytes, cudaStream_t stream) const {
+  /// All in the device's memory. bias: not read without one. residual: null without.
+  void run(cublasLtHandle_t handle, const cublasLtMatmulAlgo_t& algorithm, const void* weights,
+           const void* bias, const void* x, const void* residual, void* y, void* workspace, std::size_t bytes,
+           cudaStream_t stream) const {
+    const OwnedProduct product = description(bias);
     const float alpha = 1, beta = residual ? 1.0F : 0.0F;
-    api_.check(api_.multiply(handle, product_.get(), &alpha, weights, weights_.get(), x, x_.get(), &beta,
+    api_.check(api_.multiply(handle, product.get(), &alpha, weights, weights_.get(), x, x_.get(), &beta,
                              residual ? residual : y, residual_.get(), y, y_.get(), &algorithm, workspace,
                              bytes, stream),
                "starting a product");
   }
 
  private:
-  template <class Value>
-  void set(cublasLtMatmulDescAttributes_t name, const Value& value) {
-    api_.check(api_.set_product(product_.get(), name, &value, sizeof value), "describing a product");
+  /// What stands for a bias until there is one: all of it that algorithms depend on is its alignment.
+  alignas(memory_alignment) static constexpr std::byte any_bias{};
+
+  /// The product with that bias, which is a part of its description: so each run has one of its own.
+  [[nodiscard]] OwnedProduct description(const void* bias) const {
+    cublasLtMatmulDesc_t made = nullptr;
+    api_.check(api_.create_product(&made, shape_.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F,
+                                   CUDA_R_32F),
+               "describing a product");
+    OwnedProduct product(made, {api_.destroy_product});
+    const auto set = [&](cublasLtMatmulDescAttributes_t name, const auto& value) {
+      api_.check(api_.set_product(made, name, &value, sizeof value), "describing a product");
+    };
+    set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(shape_));
+    if (shape_.bias) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+    return product;
   }
 
   /// Column by column, `stride` elements from one to the next.
@@ -144,8 +152,8 @@ class Product {
   }
 
   const CublasLtApi& api_;
+  GemmShape shape_;
   OwnedMatrix weights_, x_, residual_, y_;
-  OwnedProduct product_;
 };
 
 std::string name_of_algorithm(const CublasLtApi& api, const cublasLtMatmulAlgo_t& algorithm,
@@ -169,11 +177,12 @@ std::string name_of_algorithm(const CublasLtApi& api, const cublasLtMatmulAlgo_t
 
 class CublasLtKernel final : public Kernel {
  public:
-  CublasLtKernel(std::shared_ptr<cublasLtContext> handle, std::shared_ptr<const LibraryWeights> weights,
+  CublasLtKernel(std::shared_ptr<cublasLtContext> handle, std::shared_ptr<const LibraryPacking> packing,
                  std::shared_ptr<const Product> product, const GemmShape& shape,
                  const cublasLtMatmulHeuristicResult_t& found, std::string name, int residual)
       : handle_(std::move(handle)),
-        weights_(std::move(weights)),
+        bias_offset_(packing->bias_offset()),
+        packing_(std::move(packing)),
         product_(std::move(product)),
         shape_(shape),
         algorithm_(found.algo),
@@ -181,10 +190,13 @@ class CublasLtKernel final : public Kernel {
         name_(std::move(name)),
         residual_(residual) {}
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
-           Stream& stream) const override {
+  [[nodiscard]] std::span<const std::shared_ptr<const Packing>> packings() const override {
+    return {&packing_, 1};
+  }
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::span<const std::byte* const> packed, std::byte* scratch, Stream& stream) const override {
     const void* residual = residual_ >= 0 ? inputs[static_cast<std::size_t>(residual_)].data : nullptr;
-    product_->run(handle_.get(), algorithm_, weights_->weights.data(), inputs[0].data, residual,
+    product_->run(handle_.get(), algorithm_, packed[0], packed[0] + bias_offset_, inputs[0].data, residual,
                   outputs[0].data, workspace_ > 0 ? scratch : nullptr, workspace_, stream_of(stream));
   }
 
@@ -203,7 +215,8 @@ class CublasLtKernel final : public Kernel {
 
  private:
   std::shared_ptr<cublasLtContext> handle_;
-  std::shared_ptr<const LibraryWeights> weights_;
+  std::size_t bias_offset_;
+  std::shared_ptr<const Packing> packing_;
   std::shared_ptr<const Product> product_;
   GemmShape shape_;
   cublasLtMatmulAlgo_t algorithm_;
@@ -221,14 +234,14 @@ std::vector<std::unique_ptr<Kernel>> cublaslt_candidates(const ops::FusedConv3d&
   if (!shape || !cublaslt_api()) return kernels;
   const CublasLtApi& api = *cublaslt_api();
   const auto handle = current_handle(api);
-  const auto weights = library_weights(op, signature);
-  const auto product = std::make_shared<const Product>(api, *shape, weights->bias.data());
+  const auto packing = std::make_shared<const LibraryPacking>(op, signature);
+  const auto product = std::make_shared<const Product>(api, *shape);
   const int residual = op.residual ? static_cast<int>(signature.inputs.size()) - 1 : -1;
   for (const auto& found : product->algorithms(handle.get(), most_candidates)) {
     std::string name = name_of_algorithm(api, found.algo, *shape);
     if (!only.empty() && name != only) continue;
     kernels.push_back(
-        std::make_unique<CublasLtKernel>(handle, weights, product, *shape, found, std::move(name), residual));
+        std::make_unique<CublasLtKernel>(handle, packing, product, *shape, found, std::move(name), residual));
   }
   return kernels;
 }

@@ -67,17 +67,21 @@ std::shared_ptr<const CudnnContext> current_context(const CudnnApi& api) {
 class CudnnKernel final : public Kernel {
  public:
   CudnnKernel(const CudnnApi& api, std::shared_ptr<const CudnnContext> context,
-              std::shared_ptr<const LibraryWeights> weights, const Conv2dShape& shape, ConvPlan plan,
+              std::shared_ptr<const LibraryPacking> packing, const Conv2dShape& shape, ConvPlan plan,
               KernelWork work)
       : api_(api),
         context_(std::move(context)),
-        weights_(std::move(weights)),
+        bias_offset_(packing->bias_offset()),
+        packing_(std::move(packing)),
         shape_(shape),
         plan_(std::move(plan)),
         work_(work) {}
 
-  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs, std::byte* scratch,
-           Stream& stream) const override {
+  [[nodiscard]] std::span<const std::shared_ptr<const Packing>> packings() const override {
+    return {&packing_, 1};
+  }
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::span<const std::byte* const> packed, std::byte* scratch, Stream& stream) const override {
     std::vector<std::int64_t> numbers;
     std::vector<const void*> pointers;
     const auto bind = [&](ConvTensor which, const void* data) {
@@ -85,9 +89,9 @@ class CudnnKernel final : public Kernel {
       pointers.push_back(data);
     };
     bind(ConvTensor::x, inputs[0].data);
-    bind(ConvTensor::weights, weights_->weights.data());
+    bind(ConvTensor::weights, packed[0]);
     bind(ConvTensor::y, outputs[0].data);
-    if (shape_.bias) bind(ConvTensor::bias, weights_->bias.data());
+    if (shape_.bias) bind(ConvTensor::bias, packed[0] + bias_offset_);
     if (shape_.residual) bind(ConvTensor::residual, inputs.back().data);
     const void* workspace = plan_.workspace > 0 ? scratch : nullptr;
 
@@ -107,7 +111,8 @@ class CudnnKernel final : public Kernel {
  private:
   const CudnnApi& api_;
   std::shared_ptr<const CudnnContext> context_;
-  std::shared_ptr<const LibraryWeights> weights_;
+  std::size_t bias_offset_;
+  std::shared_ptr<const Packing> packing_;
   Conv2dShape shape_;
   ConvPlan plan_;
   KernelWork work_;
@@ -136,10 +141,10 @@ std::vector<std::unique_ptr<Kernel>> cudnn_candidates(const ops::FusedConv3d& op
   const auto context = current_context(api);
   std::vector<ConvPlan> plans = conv2d_plans(api, *shape, context->device(), most_candidates, only);
   if (plans.empty()) return kernels;
-  const auto weights = library_weights(op, signature);
+  const auto packing = std::make_shared<const LibraryPacking>(op, signature);
   for (ConvPlan& plan : plans) {
     kernels.push_back(
-        std::make_unique<CudnnKernel>(api, context, weights, *shape, std::move(plan), work_of(*shape)));
+        std::make_unique<CudnnKernel>(api, context, packing, *shape, std::move(plan), work_of(*shape)));
   }
   return kernels;
 }

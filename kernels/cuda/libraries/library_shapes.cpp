@@ -1,11 +1,5 @@
 #include "kernels/cuda/libraries/library_shapes.h"
 
-#include <algorithm>
-#include <utility>
-
-#include "kernels/batch_norm_folding.h"
-#include "kernels/convert.h"
-
 namespace tpn::cuda {
 namespace {
 
@@ -112,34 +106,6 @@ Result<Conv2dShape> conv2d_shape(const ops::FusedConv3d& op, const Signature& si
   shape.relu = op.relu;
   if (op.residual) shape.residual_images = images(signature.inputs.back());
   return shape;
-}
-
-FoldedWeights fold_weights(const ops::FusedConv3d& op, const Signature& signature) {
-  const Shape& shape = signature.inputs[1].shape;
-  const Constant& constant = *signature.inputs[1].constant;
-  const std::vector<float> stored = to_floats(constant.view);
-  if (constant.release) constant.release();
-  const ops::Extent3 k = ops::Conv3d::kernel(shape);
-  const std::int64_t taps = k[0] * k[1] * k[2], in = shape[1], out = shape[0];
-  const std::int64_t padded_in = op.conv.groups == 1 ? padded(in) : in, padded_out = padded(out);
-
-  FoldedWeights folded;
-  folded.bias.resize(static_cast<std::size_t>(padded_out));
-  std::vector<float> scale(static_cast<std::size_t>(out), 1.0F);
-  if (op.norm) {
-    FoldedNorm norm = fold_batch_norm(signature.inputs.subspan(2, 4), op.eps);
-    std::copy(norm.shift.begin(), norm.shift.end(), folded.bias.begin());
-    scale = std::move(norm.scale);
-  }
-  folded.weights.resize(static_cast<std::size_t>(padded_out * taps * padded_in));
-  for (std::int64_t o = 0; o < out; ++o) {
-    for (std::int64_t tap = 0; tap < taps; ++tap) {
-      float* to = folded.weights.data() + (o * taps + tap) * padded_in;
-      const float* from = stored.data() + o * in * taps + tap;
-      for (std::int64_t i = 0; i < in; ++i) to[i] = from[i * taps] * scale[static_cast<std::size_t>(o)];
-    }
-  }
-  return folded;
 }
 
 }  // namespace tpn::cuda

@@ -10,7 +10,6 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "kernels/backend.h"
 
@@ -58,14 +57,5 @@ Result<GemmShape> gemm_shape(const ops::FusedConv3d& op, const Signature& signat
 /// The convolution in two dimensions: a kernel (1,k,k) sees the N T frames as images, (kt,1,1) sees N images
 /// of T rows and H W columns. Or why neither does.
 Result<Conv2dShape> conv2d_shape(const ops::FusedConv3d& op, const Signature& signature);
-
-/// What libraries multiply with, on the host.
-struct FoldedWeights {
-  std::vector<float> weights;  ///< (outputs, taps, inputs of a group), scale included, padded with zeros
-  std::vector<float> bias;     ///< (outputs), zeros where there is no batch norm
-};
-
-/// Weights and batch norm of a convolution that has one of the shapes above.
-FoldedWeights fold_weights(const ops::FusedConv3d& op, const Signature& signature);
 
 }  // namespace tpn::cuda

@@ -9,13 +9,26 @@
 
 namespace tpn::cuda {
 
-struct LibraryWeights {
-  Buffer weights;  ///< as FoldedWeights, in the type of y
-  Buffer bias;     ///< likewise
-};
+/// Weights (outputs, taps, inputs of a group), the scale of the batch norm included, then the bias (outputs),
+/// zeros where there is no batch norm, both in the type of y, with channels padded to 8 by zeros. Of a
+/// convolution that has one of the shapes of library_shapes.h.
+class LibraryPacking final : public Packing {
+ public:
+  LibraryPacking(const ops::FusedConv3d& op, const Signature& signature);
 
-/// Shared by all kernels that use them; gone when none is left, so that a library that lost costs no memory.
-std::shared_ptr<const LibraryWeights> library_weights(const ops::FusedConv3d& op, const Signature& signature);
+  void pack(std::span<const ConstTensorView> sources, std::byte* packed, Stream& stream) const override;
+  void check(std::span<const ConstTensorView> sources) const override;
+
+  /// Bytes from the beginning of the form to the bias.
+  [[nodiscard]] std::size_t bias_offset() const;
+
+ private:
+  struct Form;
+  static Form form_of(const ops::FusedConv3d& op, const Signature& signature);
+  LibraryPacking(const ops::FusedConv3d& op, const Signature& signature, const Form& form);
+
+  std::shared_ptr<const Form> form_;
+};
 
 /// Libraries get no more workspace than this, bytes.
 inline constexpr std::size_t max_workspace = std::size_t{64} << 20;
