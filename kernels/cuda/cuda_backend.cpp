@@ -35,7 +35,7 @@ CudaBackend::CudaBackend(CudaOptions options)
   context.trial_seconds = options_.trial_seconds;
   context.warm_seconds = device_.emulated ? 0 : warm_seconds;
   context.store = options_.selections ? options_.selections : std::make_shared<SelectionStore>();
-  selector_ = std::make_unique<cuda::ConvSelector>(std::move(context));
+  selector_ = std::make_unique<cuda::KernelSelector>(std::move(context));
 }
 
 CudaBackend::~CudaBackend() = default;

@@ -25,7 +25,7 @@ struct CudaOptions {
 };
 
 namespace cuda {
-class ConvSelector;
+class KernelSelector;
 }
 
 class CudaBackend final : public Backend {
@@ -72,7 +72,7 @@ class CudaBackend final : public Backend {
  private:
   CudaOptions options_;
   cuda::DeviceInfo device_;
-  std::unique_ptr<cuda::ConvSelector> selector_;
+  std::unique_ptr<cuda::KernelSelector> selector_;
 };
 
 }  // namespace tpn

@@ -58,14 +58,34 @@ std::string text(const ops::Extent3& e) {
   return std::to_string(e[0]) + "," + std::to_string(e[1]) + "," + std::to_string(e[2]);
 }
 
-/// The kernel of that implementation; null when there is none now.
-std::unique_ptr<Kernel> find_kernel(std::span<const Library> libraries, const ops::FusedConv3d& op,
-                                    const Signature& signature, std::string_view implementation) {
-  if (!is_library_kernel(implementation)) return compile_named(op, signature, implementation);
-  std::vector<CandidateReport> failures;
-  auto found = library_candidates(libraries, op, signature, failures, implementation);
-  return found.empty() ? nullptr : std::move(found.front());
-}
+class SelectableConvolution final : public Selectable {
+ public:
+  SelectableConvolution(const ops::FusedConv3d& op, const Signature& signature,
+                        std::span<const Library> libraries)
+      : Selectable(signature), op_(op), libraries_(libraries) {}
+
+  [[nodiscard]] std::string key() const override { return convolution_key(op_, signature()); }
+  [[nodiscard]] Kernels candidates(std::vector<CandidateReport>& failures) const override {
+    Kernels all = cuda::candidates(op_, signature());
+    Kernels others = library_candidates(libraries_, op_, signature(), failures);
+    all.insert(all.end() - 1, std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
+    return all;
+  }
+  [[nodiscard]] std::unique_ptr<Kernel> named(std::string_view implementation) const override {
+    if (!is_library_kernel(implementation)) return compile_named(op_, signature(), implementation);
+    std::vector<CandidateReport> failures;
+    Kernels found = library_candidates(libraries_, op_, signature(), failures, implementation);
+    return found.empty() ? nullptr : std::move(found.front());
+  }
+  [[nodiscard]] std::unique_ptr<Kernel> guess() const override { return compile(op_, signature()); }
+  [[nodiscard]] std::unique_ptr<Kernel> plain(const Signature& signature) const override {
+    return compile_plain(op_, signature);
+  }
+
+ private:
+  const ops::FusedConv3d& op_;
+  std::span<const Library> libraries_;
+};
 
 }  // namespace
 
@@ -93,49 +113,50 @@ std::string convolution_key(const ops::FusedConv3d& op, const Signature& signatu
   return key;
 }
 
-std::unique_ptr<Kernel> ConvSelector::select(const ops::FusedConv3d& op, const Signature& signature) {
-  const std::string key = context_.identity + "; " + convolution_key(op, signature);
+std::unique_ptr<Kernel> KernelSelector::select(const ops::FusedConv3d& op, const Signature& signature) {
+  return select(SelectableConvolution(op, signature, context_.libraries));
+}
+
+std::unique_ptr<Kernel> KernelSelector::select(const Selectable& operation) {
+  const std::string key = context_.identity + "; " + operation.key();
   const std::lock_guard lock(mutex_);
   if (auto known = context_.store->find(key)) {
     const std::string& name = std::find_if(known->begin(), known->end(), [](const CandidateReport& c) {
                                 return c.chosen;
                               })->implementation;
-    if (auto kernel = find_kernel(context_.libraries, op, signature, name)) {
+    if (auto kernel = operation.named(name)) {
       return std::make_unique<SelectedKernel>(std::move(kernel), *std::move(known));
     }
   }
   if (spent_seconds_ < context_.trial_seconds) {
     const Stopwatch stopwatch(spent_seconds_);
     try {
-      return try_all(op, signature, key);
+      return try_all(operation, key);
     } catch (const OutOfMemory&) {
-      // The estimate needs none; and what was not found out now may be another time.
+      // A guess needs none; and what was not found out now may be another time.
     }
   }
-  return compile(op, signature);
+  return operation.guess();
 }
 
-double ConvSelector::warm_seconds() const {
+double KernelSelector::warm_seconds() const {
   constexpr std::chrono::seconds clocks_stay_up(1);
   const bool idle = !last_trial_ || Clock::now() - *last_trial_ > clocks_stay_up;
   return idle ? context_.warm_seconds : 0;
 }
 
-std::unique_ptr<Kernel> ConvSelector::try_all(const ops::FusedConv3d& op, const Signature& signature,
-                                              const std::string& key) {
+std::unique_ptr<Kernel> KernelSelector::try_all(const Selectable& operation, const std::string& key) {
   std::vector<CandidateReport> failures;
-  std::vector<std::unique_ptr<Kernel>> all = candidates(op, signature);
-  auto others = library_candidates(context_.libraries, op, signature, failures);
-  // Before the plain kernel, which is the last to be tried.
-  all.insert(all.end() - 1, std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
-  std::vector<CandidateReport> reports = try_candidates(
-      [&](const Signature& of) { return compile_plain(op, of); }, signature, all, warm_seconds());
+  Kernels all = operation.candidates(failures);
+  std::vector<CandidateReport> reports =
+      try_candidates([&](const Signature& signature) { return operation.plain(signature); },
+                     operation.signature(), all, warm_seconds());
   last_trial_ = Clock::now();
   const auto winner =
       std::find_if(reports.begin(), reports.end(), [](const CandidateReport& c) { return c.chosen; });
   const bool found = winner != reports.end();
   std::unique_ptr<Kernel> kernel =
-      found ? std::move(all[static_cast<std::size_t>(winner - reports.begin())]) : compile(op, signature);
+      found ? std::move(all[static_cast<std::size_t>(winner - reports.begin())]) : operation.guess();
   reports.insert(reports.end(), failures.begin(), failures.end());
   if (found) context_.store->put(key, reports);
   return std::make_unique<SelectedKernel>(std::move(kernel), std::move(reports));

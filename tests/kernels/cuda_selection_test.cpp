@@ -10,6 +10,7 @@
 #include "kernels/cuda/trial.h"
 #include "kernels/cuda/trial_kernels.h"
 #include "tests/support/run_case.h"
+#include "tests/support/tolerance.h"
 #ifdef CUDA_ON_CPU
 #include "tests/cuda_on_cpu/control.h"
 #endif
@@ -160,16 +161,16 @@ Library library(const std::string& name,
           [name] { return name + " 1.0"; }};
 }
 
-TEST(ConvSelector, TriesOnceAndRemembers) {
+TEST(KernelSelector, TriesOnceAndRemembers) {
   with_signature(case_named("pointwise_norm_relu"), {.precision = DType::bf16},
                  [](const ops::FusedConv3d& op, const Signature& signature) {
                    const auto store = std::make_shared<SelectionStore>();
-                   ConvSelector first(context(store));
+                   KernelSelector first(context(store));
                    const auto chosen = first.select(op, signature);
                    EXPECT_TRUE(store->take_changed());
                    ASSERT_FALSE(chosen->candidates().empty());
 
-                   ConvSelector second(context(store, 0));
+                   KernelSelector second(context(store, 0));
                    const auto again = second.select(op, signature);
                    EXPECT_FALSE(store->take_changed());
                    EXPECT_EQ(again->implementation(), chosen->implementation());
@@ -179,14 +180,14 @@ TEST(ConvSelector, TriesOnceAndRemembers) {
                  });
 }
 
-TEST(ConvSelector, TakesWhatIsRememberedWithoutRunningIt) {
+TEST(KernelSelector, TakesWhatIsRememberedWithoutRunningIt) {
   with_signature(case_named("pointwise_norm_relu"), {.precision = DType::f32},
                  [](const ops::FusedConv3d& op, const Signature& signature) {
                    const auto store = std::make_shared<SelectionStore>();
                    const std::string key = "a device; " + convolution_key(op, signature);
                    const std::string plain = compile_plain(op, signature)->implementation();
                    store->put(key, {{plain, 1, 0, true, ""}});
-                   ConvSelector selector(context(store));
+                   KernelSelector selector(context(store));
                    EXPECT_EQ(selector.select(op, signature)->implementation(), plain);
 
                    store->put(key, {{"a kernel of another time", 1, 0, true, ""}});
@@ -195,11 +196,11 @@ TEST(ConvSelector, TakesWhatIsRememberedWithoutRunningIt) {
                  });
 }
 
-TEST(ConvSelector, EstimatesWhenItsTimeIsUp) {
+TEST(KernelSelector, EstimatesWhenItsTimeIsUp) {
   with_signature(case_named("pointwise_norm_relu"), {.precision = DType::f32},
                  [](const ops::FusedConv3d& op, const Signature& signature) {
                    const auto store = std::make_shared<SelectionStore>();
-                   ConvSelector selector(context(store, 0));
+                   KernelSelector selector(context(store, 0));
                    const auto kernel = selector.select(op, signature);
                    EXPECT_EQ(kernel->implementation(), cuda::compile(op, signature)->implementation());
                    EXPECT_TRUE(kernel->candidates().empty());
@@ -207,7 +208,7 @@ TEST(ConvSelector, EstimatesWhenItsTimeIsUp) {
                  });
 }
 
-TEST(ConvSelector, AFailingLibraryTakesNothingFromTheOthers) {
+TEST(KernelSelector, AFailingLibraryTakesNothingFromTheOthers) {
   const auto fails = [](const auto&, const auto&) -> Kernels { throw Error("It is out of sorts."); };
   const auto works = [](const ops::FusedConv3d& op, const Signature& signature) {
     Kernels kernels;
@@ -221,7 +222,7 @@ TEST(ConvSelector, AFailingLibraryTakesNothingFromTheOthers) {
                      SelectionContext with_both = context(std::make_shared<SelectionStore>());
                      with_both.libraries = {library("one", fails), library("other", works)};
                      if (!first) std::swap(with_both.libraries[0], with_both.libraries[1]);
-                     ConvSelector selector(std::move(with_both));
+                     KernelSelector selector(std::move(with_both));
                      const auto reports = selector.select(op, signature)->candidates();
                      const auto named = [&](std::string_view name) {
                        return std::ranges::find(reports, name, &CandidateReport::implementation);
@@ -234,6 +235,58 @@ TEST(ConvSelector, AFailingLibraryTakesNothingFromTheOthers) {
   }
 }
 
+/// Level fusion, as any operation with candidates could be.
+class SelectableFusion final : public Selectable {
+ public:
+  SelectableFusion(const ops::LevelFusion& op, const Signature& signature) : Selectable(signature), op_(op) {}
+
+  [[nodiscard]] std::string key() const override { return "level fusion"; }
+  [[nodiscard]] Kernels candidates(std::vector<CandidateReport>&) const override {
+    return cuda::candidates(op_, signature());
+  }
+  [[nodiscard]] std::unique_ptr<Kernel> named(std::string_view implementation) const override {
+    for (auto& kernel : cuda::candidates(op_, signature())) {
+      if (kernel->implementation() == implementation) return std::move(kernel);
+    }
+    return nullptr;
+  }
+  [[nodiscard]] std::unique_ptr<Kernel> guess() const override { return compile(op_, signature()); }
+  [[nodiscard]] std::unique_ptr<Kernel> plain(const Signature& signature) const override {
+    return std::move(cuda::candidates(op_, signature).back());
+  }
+
+ private:
+  const ops::LevelFusion& op_;
+};
+
+TEST(KernelSelector, TriesAnyOperationThatHasSeveralKernels) {
+  const CudaBackend backend;
+  int tried = 0;
+  for (const ops::Case<ops::LevelFusion>& c : ops::LevelFusion::cases()) {
+    if (c.full_size) continue;
+    SCOPED_TRACE(c.label);
+    test::BindOptions options{.precision = DType::bf16};
+    options.compile = [&](const AnyOp& op, const Signature& signature) {
+      const SelectableFusion fusion(std::get<ops::LevelFusion>(op), signature);
+      const auto store = std::make_shared<SelectionStore>();
+      KernelSelector selector(context(store));
+      auto chosen = selector.select(fusion);
+      const std::vector<CandidateReport> reports = chosen->candidates();
+      EXPECT_GE(reports.size(), 2U);
+      for (const CandidateReport& report : reports) EXPECT_EQ(report.reason, "") << report.implementation;
+      EXPECT_EQ(std::ranges::count_if(reports, &CandidateReport::chosen), 1);
+      KernelSelector later(context(store, 0));
+      EXPECT_EQ(later.select(fusion)->implementation(), chosen->implementation());
+      ++tried;
+      return chosen;
+    };
+    test::BoundCase bound(c, backend, options);
+    bound.run();
+    EXPECT_LE(test::relative_l2(bound.output(), test::reference_output(c, bound)), test::op_bf16_relative_l2);
+  }
+  EXPECT_GE(tried, 2);
+}
+
 #ifdef CUDA_ON_CPU
 /// The device's failures stay while it lives.
 class StayingFailures {
@@ -244,7 +297,7 @@ class StayingFailures {
   ~StayingFailures() { cuda_on_cpu::set_failures_stay(false); }
 };
 
-TEST(ConvSelector, ATrialThatBreaksTheDeviceEndsThere) {
+TEST(KernelSelector, ATrialThatBreaksTheDeviceEndsThere) {
   // Writes where no vector can be stored.
   const auto breaks = [](const ops::FusedConv3d& op, const Signature& signature) {
     class Breaking final : public Kernel {
@@ -290,15 +343,15 @@ TEST(ConvSelector, ATrialThatBreaksTheDeviceEndsThere) {
                    asking.libraries = {library("a library", [](const auto&, const auto&) -> Kernels {
                      throw Error("It is out of sorts.");
                    })};
-                   EXPECT_THROW((void)ConvSelector(std::move(asking)).select(op, signature), Error);
+                   EXPECT_THROW((void)KernelSelector(std::move(asking)).select(op, signature), Error);
                  });
   EXPECT_FALSE(cuda_on_cpu::take_findings().empty());
 }
 
-TEST(ConvSelector, WarmsAnIdleDeviceOnce) {
+TEST(KernelSelector, WarmsAnIdleDeviceOnce) {
   with_signature(case_named("pointwise_norm_relu"), {.precision = DType::f32},
                  [&](const ops::FusedConv3d& op, const Signature& signature) {
-                   const auto kernels_of = [&](ConvSelector& selector) {
+                   const auto kernels_of = [&](KernelSelector& selector) {
                      const std::uint64_t before = cuda_on_cpu::kernels_run();
                      (void)selector.select(op, signature);
                      return cuda_on_cpu::kernels_run() - before;
@@ -307,7 +360,7 @@ TEST(ConvSelector, WarmsAnIdleDeviceOnce) {
                    SelectionContext warm = cold;
                    warm.store = std::make_shared<SelectionStore>();
                    warm.warm_seconds = 0.5;
-                   ConvSelector without(std::move(cold)), with(std::move(warm));
+                   KernelSelector without(std::move(cold)), with(std::move(warm));
                    EXPECT_GT(kernels_of(with), kernels_of(without) + 30);
                  });
 }
