@@ -20,10 +20,12 @@ ConvSizes sizes_of(const Shape& y, const ops::Extent3& stride = {1, 1, 1}) {
   return form_of({.conv = {.stride = stride}}, x, {8, 64, 1, 1, 1}).sizes;
 }
 
+/// The last three have, with a stride of 8 or 2, one position more than a box may span.
 const std::vector<Shape>& maps() {
-  static const std::vector<Shape> all{{1, 1, 1, 1},   {1, 8, 64, 64}, {30, 8, 64, 64}, {30, 8, 16, 16},
-                                      {1, 8, 14, 14}, {2, 8, 7, 7},   {37, 1, 3, 3},   {1, 5, 1, 300},
-                                      {3, 1, 9, 17},  {1, 32, 56, 56}};
+  static const std::vector<Shape> all{{1, 1, 1, 1},   {1, 8, 64, 64},  {30, 8, 64, 64}, {30, 8, 16, 16},
+                                      {1, 8, 14, 14}, {2, 8, 7, 7},    {37, 1, 3, 3},   {1, 5, 1, 300},
+                                      {3, 1, 9, 17},  {1, 32, 56, 56}, {2, 3, 1, 33},   {2, 1, 33, 2},
+                                      {1, 1, 129, 1}};
   return all;
 }
 
