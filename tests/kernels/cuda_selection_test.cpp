@@ -297,6 +297,18 @@ class StayingFailures {
   ~StayingFailures() { cuda_on_cpu::set_failures_stay(false); }
 };
 
+template <class Use>
+void expect_broken_by(const std::string& what, const Use& use) {
+  try {
+    use();
+    ADD_FAILURE() << "The device broken by " << what << " was not noticed.";
+  } catch (const Error& e) {
+    const std::string message = e.what();
+    EXPECT_TRUE(message.starts_with("The CUDA device cannot be used any more after " + what + " "))
+        << message;
+  }
+}
+
 TEST(KernelSelector, ATrialThatBreaksTheDeviceEndsThere) {
   // Writes where no vector can be stored.
   const auto breaks = [](const ops::FusedConv3d& op, const Signature& signature) {
@@ -319,32 +331,26 @@ TEST(KernelSelector, ATrialThatBreaksTheDeviceEndsThere) {
     };
     return std::make_unique<Breaking>(cuda::compile(op, signature));
   };
-  with_signature(case_named("pointwise_norm_relu"), {.precision = DType::f32},
-                 [&](const ops::FusedConv3d& op, const Signature& signature) {
-                   Kernels all = candidates(op, signature);
-                   all.insert(all.begin(), breaks(op, signature));
-                   // A failure that goes away is the candidate's alone.
-                   const auto reports = try_candidates(plain_of(op), signature, all);
-                   EXPECT_NE(reports[0].reason, "");
-                   EXPECT_EQ(reports[1].reason, "");
+  with_signature(
+      case_named("pointwise_norm_relu"), {.precision = DType::f32},
+      [&](const ops::FusedConv3d& op, const Signature& signature) {
+        Kernels all = candidates(op, signature);
+        all.insert(all.begin(), breaks(op, signature));
+        // A failure that goes away is the candidate's alone.
+        const auto reports = try_candidates(plain_of(op), signature, all);
+        EXPECT_NE(reports[0].reason, "");
+        EXPECT_EQ(reports[1].reason, "");
 
-                   const StayingFailures stay;
-                   try {
-                     (void)try_candidates(plain_of(op), signature, all);
-                     ADD_FAILURE() << "The broken device was not noticed.";
-                   } catch (const Error& e) {
-                     const std::string message = e.what();
-                     EXPECT_TRUE(message.starts_with(
-                         "The CUDA device cannot be used any more after the trial of breaking "))
-                         << message;
-                   }
-                   // Likewise when a library is asked.
-                   SelectionContext asking = context(std::make_shared<SelectionStore>());
-                   asking.libraries = {library("a library", [](const auto&, const auto&) -> Kernels {
-                     throw Error("It is out of sorts.");
-                   })};
-                   EXPECT_THROW((void)KernelSelector(std::move(asking)).select(op, signature), Error);
-                 });
+        const StayingFailures stay;
+        expect_broken_by("the trial of breaking",
+                         [&] { (void)try_candidates(plain_of(op), signature, all); });
+        // Likewise when a library is asked.
+        const std::vector<Library> fails{library(
+            "a library", [](const auto&, const auto&) -> Kernels { throw Error("It is out of sorts."); })};
+        std::vector<CandidateReport> failures;
+        expect_broken_by("asking a library for kernels",
+                         [&] { (void)library_candidates(fails, op, signature, failures); });
+      });
   EXPECT_FALSE(cuda_on_cpu::take_findings().empty());
 }
 
