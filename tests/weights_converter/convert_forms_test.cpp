@@ -1,5 +1,6 @@
 // One model in the many forms that training programs save it in.
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -204,6 +205,14 @@ TEST_F(ConvertForms, BatchesOfEveryType) {
       form.batches_shape = shape;
       expect_model(form);
     }
+  }
+}
+
+TEST_F(ConvertForms, BatchesThatAreNoNumber) {
+  for (const double more : {1e30, -1e30, HUGE_VAL, std::nan("")}) {
+    const auto result = convert({.batches = DType::f64, .batches_more = more});
+    ASSERT_FALSE(result) << more;
+    EXPECT_EQ(name_of(result.failure().kind), "nonfinite") << result.failure().message;
   }
 }
 

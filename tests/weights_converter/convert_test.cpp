@@ -13,6 +13,7 @@
 #include "engine/model/labels.h"
 #include "engine/model/model_file.h"
 #include "kernels/convert.h"
+#include "kernels/half.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/tiny_config.h"
 #include "tests/weights_converter/synthetic_checkpoint.h"
@@ -222,6 +223,25 @@ TEST_F(Convert, InitialisesWhatIsMissingOnlyWhenAsked) {
   EXPECT_EQ(bias.size(), 7U);
 }
 
+TEST_F(Convert, InitialisesInTheTypeOfTheFile) {
+  ConvertOptions options;
+  options.config = test::tiny_config("tpn-slowonly-r50-8x8", 2, 7);
+  options.init_missing = true;
+  const auto weights = [&](DType dtype) {
+    options.dtype = dtype;
+    const ModelFile model = converted("tpn-backbone-only.pth", options);
+    const auto* const entry = model.tensors.find("cls_head.fc_cls.weight");
+    EXPECT_EQ(entry->dtype, dtype);
+    return to_floats(model.tensors.view(*entry));
+  };
+  const std::vector<float> expected = weights(DType::f32), f16 = weights(DType::f16),
+                           bf16 = weights(DType::bf16);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    ASSERT_EQ(f16[i], static_cast<float>(F16(expected[i])));
+    ASSERT_EQ(bf16[i], static_cast<float>(Bf16(expected[i])));
+  }
+}
+
 TEST_F(Convert, InflatesImageNetworks) {
   ConvertOptions options;
   options.config = test::tiny_config("tpn-slowonly-r50-8x8", 2, 7);
@@ -273,6 +293,8 @@ TEST_F(Convert, TheWayBackKeepsLabelsAndTypes) {
   EXPECT_EQ(report.labels, *options.labels);
   EXPECT_EQ(report.labels_from, "stored in the checkpoint");
   EXPECT_EQ(first_difference(tensors_of(open_model_file(out_)), expected), "");
+  keep.labels = {"1", "2", "3", "4", "5", "6", "7"};
+  EXPECT_EQ(convert(folder_ / "back.pth", keep).value_or_throw().labels, *keep.labels) << "given ones count";
 }
 
 TEST_F(Convert, DetectsEveryTopologyFromShapes) {
@@ -337,37 +359,6 @@ TEST_F(Convert, RecordsTheSource) {
   EXPECT_EQ(source.at("file"), "tpn-decisionforce.pth");
   EXPECT_EQ(source.at("sha256"), sha256_hex(corpus / "tpn-decisionforce.pth"));
   EXPECT_EQ(source.at("renamed"), 377);
-}
-
-TEST_F(Convert, InspectShowsEitherFormat) {
-  const std::string checkpoint = inspect_file(corpus / "tpn-missing-conv.pth").value_or_throw();
-  EXPECT_NE(checkpoint.find("missing:\n  'backbone.layer3.0.conv2.conv.weight' (8, 8, 1, 3, 3)\n"),
-            std::string::npos)
-      << checkpoint;
-  EXPECT_NE(checkpoint.find("unexpected: none"), std::string::npos);
-  const std::string mismatched = inspect_file(corpus / "tpn-wrong-rank.pth").value_or_throw();
-  EXPECT_NE(mismatched.find("mismatched:\n"), std::string::npos) << mismatched;
-  const std::string odd = inspect_file(corpus / "plain-zip-protocol2.pth").value_or_throw();
-  EXPECT_NE(odd.find("configuration: not recognised"), std::string::npos) << odd;
-  convert(corpus / "tpn-mmaction2.pth").value_or_throw();
-  const std::string model = inspect_file(out_).value_or_throw();
-  EXPECT_NE(model.find("format: safetensors"), std::string::npos);
-  EXPECT_NE(model.find("missing: none\nmismatched: none\nunexpected: none\n"), std::string::npos) << model;
-
-  const int classes = open_model_file(out_).config.head.num_classes;
-  ConvertOptions options;
-  options.labels.emplace();
-  for (int i = 0; i < classes; ++i) options.labels->push_back("class " + std::to_string(i));
-  convert(corpus / "tpn-mmaction2.pth", options).value_or_throw();
-  const std::string labelled = inspect_file(out_).value_or_throw();
-  EXPECT_NE(labelled.find(std::to_string(classes) + " class names, 'class 0' to '" + options.labels->back() +
-                          "'\n"),
-            std::string::npos)
-      << labelled;
-
-  EXPECT_FALSE(inspect_file(corpus / "bad-crc-data.pth"));
-  EXPECT_FALSE(inspect_file(corpus / "manifest.json"));
-  EXPECT_FALSE(inspect_file(corpus));
 }
 
 }  // namespace

@@ -184,10 +184,10 @@ void write_number(ZipWriter& zip, std::int64_t count) {
 }
 
 /// A num_batches_tracked of another type; averages of counts have fractions.
-void write_batches(ZipWriter& zip, std::int64_t count, DType dtype) {
-  switch (dtype) {
+void write_batches(ZipWriter& zip, std::int64_t count, const CheckpointForm& form) {
+  switch (form.batches) {
     case DType::f64: {
-      const double number = static_cast<double>(count) + 0.5;
+      const double number = static_cast<double>(count) + form.batches_more;
       return zip.write(std::as_bytes(std::span(&number, 1)));
     }
     case DType::f32:
@@ -206,7 +206,7 @@ void write_values(ZipWriter& zip, const std::string& key, const ParameterSpec& s
     if (spec.kind != ParameterKind::bn_batches) return zip.write(piece);
     std::int64_t count = 0;
     std::memcpy(&count, piece.data(), sizeof(count));
-    write_batches(zip, count, form.batches);
+    write_batches(zip, count, form);
   });
 }
 

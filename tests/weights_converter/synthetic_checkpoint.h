@@ -25,6 +25,7 @@ struct CheckpointForm {
   std::function<Shape(const ParameterSpec&)> reshape{};     ///< a parameter's shape; empty: the model's
   DType batches = DType::i64;                               ///< of num_batches_tracked: i64, i32, f64 or f32
   Shape batches_shape{};
+  double batches_more = 0.5;            ///< added to num_batches_tracked of f64, as averages have it
   std::vector<std::string> left_out{};  ///< beginnings of names whose tensors are not there
 };
 
