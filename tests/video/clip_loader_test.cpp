@@ -266,6 +266,15 @@ TEST(ClipLoader, ReportsALoopedClipWhenTheFrameThatIsDecodedLastIsThere) {
   EXPECT_EQ(early, view_of(*clips, 0, sampling));
 }
 
+TEST(ClipLoader, FramesOfAVideoAreOfOneSizeAndFormat) {
+  const test::RawFrames rgb({FrameFormat::rgb, {32, 24}}, 1, 1, 5),
+      nv12({FrameFormat::nv12_bt709, {32, 24}}, 1, 1, 5), wide({FrameFormat::rgb, {34, 24}}, 1, 1, 5);
+  for (const auto& [first, second] : {std::pair(&rgb, &nv12), {&nv12, &rgb}, {&rgb, &wide}, {&wide, &rgb}}) {
+    const std::vector<FrameView> frames{first->views()[0], second->views()[0]};
+    EXPECT_THROW((void)load_clips(frames, SamplingConfig{}), Error);
+  }
+}
+
 TEST(ClipLoader, ShortVideosLoop) {
   SamplingConfig sampling;
   sampling.short_side = 24;

@@ -101,6 +101,16 @@ TEST(DamagedVideo, IsUsedAsFarAsItGoesAndSaysHowMuchIsLost) {
   }
 }
 
+TEST(DamagedVideo, DamagedFramesAreCounted) {
+  const TemporaryDirectory folder;
+  std::string video = bytes_of(video_fixture("raw.m1v"));
+  for (std::size_t i = 0; i < 6; ++i) video[video.size() / 2 + i] ^= 0x55;
+  const auto clips = load_clips(folder.write("x.m1v", video).string(), SamplingConfig{});
+  ASSERT_EQ(clips->warnings.size(), 1U);
+  EXPECT_TRUE(
+      mentions(clips->warnings[0], "1 frame of 24 is damaged and was used as far as it could be decoded"));
+}
+
 TEST(DamagedVideo, ClipsAreDrawnAnewFromWhatThereIs) {
   std::vector<std::shared_ptr<const LoadedClips>> planned;
   ClipEvents events;

@@ -83,6 +83,9 @@ TEST(ViewPlan, TakesOneSampleOrTwoFromSegments) {
   EXPECT_EQ(plan.frame_indices, (std::vector<std::int64_t>{5, 15, 25, 35, 45, 55, 65, 75,  //
                                                            0, 10, 20, 30, 40, 50, 60, 70}));
   EXPECT_EQ(plan_views(80, {320, 240}, tsm, ViewCounts{1, 1}).views(), 1);
+  tsm.twice_sample = false;
+  EXPECT_EQ(plan_views(80, {320, 240}, tsm).views(), 3);
+  EXPECT_EQ(plan_views(80, {320, 240}, tsm, ViewCounts{2, 1}).frame_indices, plan.frame_indices);
   EXPECT_THROW(plan_views(80, {320, 240}, tsm, ViewCounts{3, 1}), Error);
 }
 
