@@ -1,5 +1,6 @@
 // Recognisers on CUDA devices: the same answers as on the CPU, whatever devices and memory there are.
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -131,6 +132,10 @@ TEST_F(CudaRecognizer, MakesSmallerBatchesWhereMemoryRunsOut) {
         warned = true;
         EXPECT_NE(warning.find("memory"), std::string::npos) << warning;
         EXPECT_NE(warning.find("cuda"), std::string::npos) << warning;
+        const bool halved = std::ranges::any_of(std::array{5, 3, 2, 1}, [&](int views) {  // of 9 at first
+          return warning.ends_with(" with " + std::to_string(views) + ".");
+        });
+        EXPECT_TRUE(halved) << warning;
       }
     } catch (const std::exception& e) {
       refused = true;

@@ -324,6 +324,8 @@ TEST(Recognizer, HasOnlyFiniteScores) {
     expect_mentions(error, "views in memory");
     expect_mentions(error, "the network's result is");
   }
+  std::fill_n(views.begin(), views.size() / 2, 0.5F);
+  expect_mentions(error_of([&] { recognizer.classify(ViewTensor{views, shape}); }), "for class 0 of view 1:");
 }
 
 TEST(Recognizer, WorksInSeveralThreads) {

@@ -11,6 +11,7 @@
 #include "engine/recognize/tpn.h"
 #include "engine/recognize/view_layout.h"
 #include "engine/video/clip_loader.h"
+#include "kernels/convert.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "tests/recognize/tiny_model.h"
 #include "tests/support/tolerance.h"
@@ -169,6 +170,29 @@ TEST(TensorDump, RefusesOtherTensors) {
   EXPECT_NE(refused("input", DType::f32, {1, 4, 4, 32, 32}).find("(1, 4, 4, 32, 32)"), std::string::npos);
   EXPECT_NE(refused("input", DType::f32, {3, 4, 32, 32}).find("(3, 4, 32, 32)"), std::string::npos);
   EXPECT_NE(refused("input", DType::f32, {0, 3, 4, 32, 32}).find("(0, 3, 4, 32, 32)"), std::string::npos);
+}
+
+TEST(TensorDump, TakesViewsOfEveryFloatingType) {
+  const test::TinyModel file;
+  Recognizer recognizer(Model::load(file.path()), test::one_thread());
+  const Shape shape{3, 3, 4, 32, 32};
+  std::vector<float> values(static_cast<std::size_t>(shape.count()));
+  for (std::size_t i = 0; i < values.size(); ++i) {  // each type has these
+    values[i] = (static_cast<float>(i % 31) - 15) / 8 * static_cast<float>(1 + 3 * i / values.size());
+  }
+  const auto logits = [&](DType dtype) {
+    std::vector<std::byte> bytes(values.size() * size_of(dtype));
+    convert(reinterpret_cast<const std::byte*>(values.data()), DType::f32, bytes.data(), dtype,
+            values.size());
+    const std::filesystem::path path = file.directory() / "input.safetensors";
+    write_safetensors(
+        path, {}, std::vector<SafetensorsOutput>{{"input", dtype, shape, [&](auto& sink) { sink(bytes); }}});
+    return recognizer.classify_tensor(path).logits;
+  };
+  const std::vector<float> expected = logits(DType::f32);
+  for (const DType dtype : {DType::f64, DType::f16, DType::bf16}) {
+    EXPECT_EQ(logits(dtype), expected) << name_of(dtype);
+  }
 }
 
 TEST(SpillFile, GivesBackWhatItTook) {
