@@ -135,8 +135,9 @@ class Trial {
       case Kind::matrix:
         return fill_random(made.tensor, made.tensor.pixels, seed, *stream_);
       case Kind::weight: {
-        const auto summed = static_cast<float>(operand.shape.count() / operand.shape[0]);
-        return parameter(-std::sqrt(3 / summed), std::sqrt(3 / summed));
+        const std::int64_t summed = operand.shape.count() / operand.shape[0];
+        const float limit = std::sqrt(3 / static_cast<float>(summed));
+        return parameter(-limit, limit);
       }
       case Kind::per_channel:
       case Kind::scalar:
