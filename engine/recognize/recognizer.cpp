@@ -241,6 +241,7 @@ class Recognizer::Impl {
       const FrameLayout layout{format_of(frames.format), {frames.width, frames.height}};
       const auto* pixels = reinterpret_cast<const std::byte*>(frames.pixels);
       std::vector<FrameView> views;
+      views.reserve(static_cast<std::size_t>(frames.count));
       for (std::size_t i = 0; i < static_cast<std::size_t>(frames.count); ++i) {
         views.push_back(layout.at(pixels + i * layout.bytes()));
       }

@@ -69,10 +69,10 @@ void ImageFolder::note_damage(Frame& frame, const std::string& damage) {
 
 namespace {
 
-const std::string& damage_of(const std::string& damage) {
+std::string damage_of(const std::string& damage) {
   return damage;
 }
-const std::string& damage_of(const DecodedImage& image) {
+std::string damage_of(const DecodedImage& image) {
   return image.damage;
 }
 

@@ -229,6 +229,7 @@ std::string list_of(const std::vector<const Series*>& all, bool with_sizes) {
 
 std::vector<std::string> names_of(const Series& series) {
   std::vector<std::string> names;
+  names.reserve(series.images.size());
   for (const Name* name : series.images) names.push_back(name->text);
   return names;
 }
