@@ -98,14 +98,48 @@ std::vector<float> to_floats(const ConstTensorView& view) {
   return values;
 }
 
+namespace {
+
+/// Calls visit(Integer{}) for a type of whole numbers; false for another.
+template <class Visit>
+bool with_integers(DType dtype, const Visit& visit) {
+  switch (dtype) {
+    case DType::i64:
+      return visit(std::int64_t{}), true;
+    case DType::i32:
+      return visit(std::int32_t{}), true;
+    case DType::u8:
+      return visit(std::uint8_t{}), true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 ops::Tensor64 to_tensor64(const ConstTensorView& view) {
   ops::Tensor64 tensor(view.shape);
+  const bool whole = with_integers(view.dtype, [&]<class Integer>(Integer) {
+    for (std::size_t i = 0; i < tensor.data.size(); ++i) {
+      Integer value{};
+      std::memcpy(&value, view.data + i * sizeof(Integer), sizeof(Integer));
+      tensor.data[i] = static_cast<double>(value);
+    }
+  });
+  if (whole) return tensor;
   convert(view.data, view.dtype, reinterpret_cast<std::byte*>(tensor.data.data()), DType::f64,
           tensor.data.size());
   return tensor;
 }
 
 void from_tensor64(const ops::Tensor64& tensor, const TensorView& view) {
+  const bool whole = with_integers(view.dtype, [&]<class Integer>(Integer) {
+    for (std::size_t i = 0; i < tensor.data.size(); ++i) {
+      const auto value = static_cast<Integer>(tensor.data[i]);
+      std::memcpy(view.data + i * sizeof(Integer), &value, sizeof(Integer));
+    }
+  });
+  if (whole) return;
   convert(reinterpret_cast<const std::byte*>(tensor.data.data()), DType::f64, view.data, view.dtype,
           tensor.data.size());
 }
@@ -115,7 +149,7 @@ namespace {
 /// Calls copy(dense pixel, strided pixel, bytes) for the byte offsets of every pixel.
 template <class Copy>
 void for_each_pixel(const TensorView& dense, std::int64_t stride, const Copy& copy) {
-  const std::int64_t channels = dense.shape[dense.shape.rank() - 1];
+  const std::int64_t channels = dense.shape.rank() == 0 ? 1 : dense.shape[dense.shape.rank() - 1];
   const std::int64_t pixels = channels == 0 ? 0 : dense.shape.count() / channels;
   const std::size_t bytes = static_cast<std::size_t>(channels) * size_of(dense.dtype);
   const std::size_t step = static_cast<std::size_t>(stride) * size_of(dense.dtype);

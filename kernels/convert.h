@@ -21,11 +21,13 @@ std::optional<std::size_t> first_not_finite(const ConstTensorView& view);
 /// The elements of a floating tensor as floats.
 std::vector<float> to_floats(const ConstTensorView& view);
 
-/// A floating tensor as doubles, and back with rounding to the view's type.
+/// A tensor of floating-point or whole numbers (i64, i32, u8) as doubles, and back, rounding to the view's
+/// floating type; whole numbers have to fit.
 ops::Tensor64 to_tensor64(const ConstTensorView& view);
 void from_tensor64(const ops::Tensor64& tensor, const TensorView& view);
 
-/// Copies a dense tensor (..., C) to pixels that begin `stride` elements apart; what is between them stays.
+/// Copies a dense tensor (..., C), or a scalar, to pixels that begin `stride` elements apart; what is between
+/// them stays.
 void spread_pixels(const TensorView& dense, std::int64_t stride, std::byte* to);
 /// The way back.
 void gather_pixels(const std::byte* from, std::int64_t stride, const TensorView& dense);

@@ -13,12 +13,15 @@
 #include "kernels/ops/classifier.h"
 #include "kernels/ops/concat.h"
 #include "kernels/ops/conv3d.h"
+#include "kernels/ops/cross_entropy.h"
+#include "kernels/ops/dropout.h"
 #include "kernels/ops/fused_conv3d.h"
 #include "kernels/ops/global_avg_pool.h"
 #include "kernels/ops/level_fusion.h"
 #include "kernels/ops/linear.h"
 #include "kernels/ops/max_pool3d.h"
 #include "kernels/ops/relu.h"
+#include "kernels/ops/sgd.h"
 #include "kernels/ops/softmax.h"
 #include "kernels/ops/temporal_modulation.h"
 #include "kernels/ops/temporal_shift.h"
@@ -28,22 +31,42 @@
 namespace tpn {
 
 /// One line per operation.
-using AnyOp = std::variant<ops::Conv3d,              //
-                           ops::BatchNorm,           //
-                           ops::Relu,                //
-                           ops::Add,                 //
-                           ops::MaxPool3d,           //
-                           ops::GlobalAvgPool,       //
-                           ops::TemporalShift,       //
-                           ops::Upsample,            //
-                           ops::Concat,              //
-                           ops::Linear,              //
-                           ops::Softmax,             //
-                           ops::FusedConv3d,         //
-                           ops::TemporalModulation,  //
-                           ops::LevelFusion,         //
-                           ops::Classifier,          //
-                           ops::ViewScores>;
+using AnyOp = std::variant<ops::Conv3d,                   //
+                           ops::BatchNorm,                //
+                           ops::Relu,                     //
+                           ops::Add,                      //
+                           ops::MaxPool3d,                //
+                           ops::GlobalAvgPool,            //
+                           ops::TemporalShift,            //
+                           ops::Upsample,                 //
+                           ops::Concat,                   //
+                           ops::Linear,                   //
+                           ops::Softmax,                  //
+                           ops::FusedConv3d,              //
+                           ops::TemporalModulation,       //
+                           ops::LevelFusion,              //
+                           ops::Classifier,               //
+                           ops::ViewScores,               //
+                           ops::Conv3dDataGradient,       //
+                           ops::Conv3dWeightGradient,     //
+                           ops::BatchNormTraining,        //
+                           ops::BatchNormGradient,        //
+                           ops::FrozenBatchNormGradient,  //
+                           ops::ReluGradient,             //
+                           ops::SumOverFrames,            //
+                           ops::MaxPool3dGradient,        //
+                           ops::GlobalAvgPoolGradient,    //
+                           ops::TemporalShiftGradient,    //
+                           ops::UpsampleGradient,         //
+                           ops::ChannelSlice,             //
+                           ops::LinearDataGradient,       //
+                           ops::LinearWeightGradient,     //
+                           ops::LinearBiasGradient,       //
+                           ops::Dropout,                  //
+                           ops::CrossEntropy,             //
+                           ops::CrossEntropyGradient,     //
+                           ops::GradientNorm,             //
+                           ops::Sgd>;
 
 /// Calls visit(std::type_identity<Op>{}) for every operation of the list.
 template <class Visit>

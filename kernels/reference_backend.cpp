@@ -18,10 +18,10 @@ void round_to(DType dtype, ops::Tensor64& tensor) {
 class ReferenceKernel final : public Kernel {
  public:
   ReferenceKernel(const AnyOp& op, const Signature& signature, std::int64_t channel_alignment)
-      : op_(op), alignment_(channel_alignment), weight_type_(signature.outputs[0].dtype) {
+      : op_(op), alignment_(channel_alignment) {
     for (const Operand& input : signature.inputs) {
       input_strides_.push_back(input.pixel_stride);
-      weights_.push_back(input.kind == Kind::weight && is_floating(weight_type_));
+      narrowed_.push_back(input.kind == Kind::weight && signature.outputs[0].kind == Kind::activation);
     }
     for (const Operand& output : signature.outputs) output_strides_.push_back(output.pixel_stride);
   }
@@ -31,7 +31,7 @@ class ReferenceKernel final : public Kernel {
     std::vector<ops::Tensor64> x, y;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       x.push_back(read(inputs[i], input_strides_[i]));
-      if (weights_[i]) round_to(weight_type_, x.back());
+      if (narrowed_[i]) round_to(outputs[0].dtype, x.back());
     }
     for (const TensorView& output : outputs) y.emplace_back(output.shape);
     std::visit([&](const auto& op) { op.forward(x, y); }, op_);
@@ -67,9 +67,8 @@ class ReferenceKernel final : public Kernel {
 
   AnyOp op_;
   std::int64_t alignment_;
-  DType weight_type_;          ///< that weights are rounded to
-  std::vector<bool> weights_;  ///< which inputs are
   std::vector<std::int64_t> input_strides_, output_strides_;
+  std::vector<bool> narrowed_;  ///< weights that are multiplied in the type of the activations
 };
 
 }  // namespace

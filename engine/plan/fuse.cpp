@@ -145,7 +145,7 @@ Graph fuse_level_fusion(const Graph& graph, const Backend& backend, std::span<co
     std::vector<ValueId> inputs = node.inputs;
     if (const auto before = rewriter.private_producer<ops::MaxPool3d>(inputs[0])) {
       const auto& pool = std::get<ops::MaxPool3d>(rewriter.node(*before).op);
-      if (pool.kernel == pool.stride && pool.padding == ops::Extent3{0, 0, 0}) {
+      if (pool.kernel == pool.stride && pool.padding == ops::Extent3{0, 0, 0} && !pool.keep_places) {
         op.pool = pool;
         inputs[0] = rewriter.node(*before).inputs.front();
         members.push_back(*before);
@@ -235,8 +235,9 @@ Graph drop_unused(const Graph& graph, std::span<const ValueId> keep) {
   for (const ValueId id : keep) needed[static_cast<std::size_t>(id)] = true;
   std::vector<Node> nodes;
   for (auto node = graph.nodes().rbegin(); node != graph.nodes().rend(); ++node) {
-    const bool wanted = std::any_of(node->outputs.begin(), node->outputs.end(),
-                                    [&](ValueId id) { return needed[static_cast<std::size_t>(id)]; });
+    const bool wanted = std::any_of(node->outputs.begin(), node->outputs.end(), [&](ValueId id) {
+      return needed[static_cast<std::size_t>(id)] || graph.value(id).updates >= 0;
+    });
     if (!wanted) continue;
     for (const ValueId id : node->inputs) needed[static_cast<std::size_t>(id)] = true;
     nodes.push_back(*node);

@@ -45,6 +45,7 @@ bool CudaBackend::supports(DType dtype) const {
 }
 
 bool CudaBackend::supports(const AnyOp& op) const {
+  if (const auto* pool = std::get_if<ops::MaxPool3d>(&op); pool != nullptr && pool->keep_places) return false;
   return std::visit([]<class Op>(const Op&) { return HasKernel<Op>; }, op);
 }
 

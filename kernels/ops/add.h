@@ -46,6 +46,9 @@ struct Add {
     return 0;
   }
 
+  template <class Gradients>
+  void differentiate(Gradients& g) const;
+
   static std::vector<Case<Add>> cases() {
     return {{"equal", {}, {activation({2, 3, 4, 5, 16}), activation({2, 3, 4, 5, 16})}},
             {"tail", {}, {activation({1, 2, 3, 3, 5}), activation({1, 2, 3, 3, 5})}},
@@ -56,5 +59,51 @@ struct Add {
             {"top_down", {}, {activation({1, 8, 8, 8, 1024}), activation({1, 1, 8, 8, 1024})}, {}, true}};
   }
 };
+
+/// The gradient of a frame that was repeated over T: the sum of those of its copies.
+/// Input: dy (N,T,H,W,C). Output: dx (N,1,H,W,C).
+struct SumOverFrames {
+  static constexpr std::string_view name = "sum_over_frames";
+
+  bool operator==(const SumOverFrames&) const = default;
+
+  [[nodiscard]] static std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) {
+    check_input_count(name, inputs, 1);
+    check_activation(name, inputs, 0);
+    TensorSpec y = inputs[0];
+    y.shape[1] = 1;
+    return {y};
+  }
+
+  static void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) {
+    const Tensor64& x = inputs[0];
+    for (std::int64_t n = 0; n < x.shape[0]; ++n)
+      for (std::int64_t t = 0; t < x.shape[1]; ++t)
+        for (std::int64_t h = 0; h < x.shape[2]; ++h)
+          for (std::int64_t w = 0; w < x.shape[3]; ++w)
+            for (std::int64_t c = 0; c < x.shape[4]; ++c) outputs[0].at(n, 0, h, w, c) += x.at(n, t, h, w, c);
+  }
+
+  [[nodiscard]] static std::int64_t multiply_adds(std::span<const TensorSpec>, std::span<const TensorSpec>) {
+    return 0;
+  }
+
+  static std::vector<Case<SumOverFrames>> cases() {
+    return {{"vectors", {}, {activation({2, 4, 3, 2, 16})}},
+            {"tail", {}, {activation({1, 3, 3, 5, 7})}},
+            {"top_down", {}, {activation({1, 8, 8, 8, 1024})}, {}, true}};
+  }
+};
+
+/// Each side has the gradient of the sum, the repeated one that of all its copies.
+template <class Gradients>
+void Add::differentiate(Gradients& g) const {
+  const std::int64_t frames = std::max(g.input_spec(0).shape[1], g.input_spec(1).shape[1]);
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (!g.wants(i)) continue;
+    const bool repeated = g.input_spec(i).shape[1] != frames;
+    g.set_gradient(i, repeated ? g.apply(SumOverFrames{}, {g.output_gradient()})[0] : g.output_gradient());
+  }
+}
 
 }  // namespace tpn::ops

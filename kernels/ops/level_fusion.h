@@ -29,6 +29,7 @@ struct LevelFusion {
           "level_fusion takes a pool whose windows do not overlap and a (1,1,1) convolution without " +
           std::string("residual or shift; the weight has shape ") + to_string(inputs[1].shape) + ".");
     }
+    if (pool.keep_places) throw Error("level_fusion: its pool keeps no places.");
     std::vector<TensorSpec> operands = pool.infer(inputs.first(1));
     operands.insert(operands.end(), inputs.begin() + 1, inputs.end());
     return conv.infer(operands);
@@ -36,7 +37,7 @@ struct LevelFusion {
 
   void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) const {
     std::vector<Tensor64> operands{Tensor64(pool.output(inputs[0].shape))};
-    pool.forward(inputs.first(1), operands);
+    pool.reduce(inputs[0], operands[0], nullptr);
     operands.insert(operands.end(), inputs.begin() + 1, inputs.end());
     conv.forward(operands, outputs);
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -18,6 +19,19 @@
 #include "tests/support/random_tensor.h"
 
 namespace tpn::test {
+
+/// The inputs of a case, drawn at random; rounded to bf16 where every precision shall see the same.
+template <class Op>
+std::vector<ops::Tensor64> random_inputs(const ops::Case<Op>& c, std::uint32_t seed, bool rounded) {
+  std::mt19937 generator(seed);
+  std::vector<ops::Tensor64> inputs;
+  for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+    inputs.push_back(random_tensor(c.inputs[i].shape, c.range(i), generator, rounded));
+    if (c.inputs[i].kind == Kind::index) std::ranges::fill(inputs.back().data, 3.0);
+  }
+  if constexpr (requires { c.op.constrain(std::span(inputs)); }) c.op.constrain(std::span(inputs));
+  return inputs;
+}
 
 struct BindOptions {
   DType precision = DType::f32;
@@ -39,32 +53,30 @@ class BoundCase {
   template <class Op>
   BoundCase(const ops::Case<Op>& c, const Backend& backend, BindOptions options)
       : backend_(backend), stream_(backend.make_stream()) {
-    std::mt19937 generator(options.seed);
     const bool rounded = options.precision == DType::bf16 || options.precision == DType::f16;
-    std::vector<Operand> operands, results;
+    reference_inputs_ = random_inputs(c, options.seed, rounded);
+    if (options.nan_at >= 0) {
+      reference_inputs_[0].data[static_cast<std::size_t>(options.nan_at)] =
+          std::numeric_limits<double>::quiet_NaN();
+    }
+    std::vector<Operand> operands;
     for (std::size_t i = 0; i < c.inputs.size(); ++i) {
       const auto& [shape, kind, dtype] = c.inputs[i];
       const DType type = kind == Kind::activation ? options.precision : dtype;
-      reference_inputs_.push_back(random_tensor(shape, c.range(i), generator, rounded));
-      if (i == 0 && options.nan_at >= 0) {
-        reference_inputs_[0].data[static_cast<std::size_t>(options.nan_at)] =
-            std::numeric_limits<double>::quiet_NaN();
-      }
       const HostBuffer& host =
           host_memory_.emplace_back(static_cast<std::size_t>(shape.count()) * size_of(type));
       const TensorView values{host.data(), type, shape};
-      from_tensor64(reference_inputs_.back(), values);
+      from_tensor64(reference_inputs_[i], values);
       operands.push_back(operand(c.inputs[i], type, options.extra_input_stride));
       if (kind != Kind::activation) operands.back().name = "input" + std::to_string(i);
       inputs_.push_back(read_only(upload(values, operands.back())));
     }
     for (const TensorSpec& spec : c.op.infer(c.inputs)) {
       const DType type = spec.kind == Kind::activation ? options.precision : spec.dtype;
-      results.push_back(operand(spec, type, options.extra_output_stride));
-      outputs_.push_back(allocate(results.back()));
+      results_.push_back(operand(spec, type, options.extra_output_stride));
+      outputs_.push_back(allocate(results_.back()));
     }
-    output_ = results.front();
-    const Signature signature{operands, results, options.tf32};
+    const Signature signature{operands, results_, options.tf32};
     kernel_ = options.compile ? options.compile(AnyOp(c.op), signature) : backend.compile(c.op, signature);
     scratch_ = backend.allocate(kernel_->scratch_bytes());
     pack();
@@ -88,22 +100,27 @@ class BoundCase {
 
   [[nodiscard]] const Kernel& kernel() const { return *kernel_; }
   [[nodiscard]] const std::vector<ops::Tensor64>& reference_inputs() const { return reference_inputs_; }
-  [[nodiscard]] std::vector<float> output() const {
-    const HostBuffer values(static_cast<std::size_t>(output_.shape.count()) * size_of(output_.dtype));
-    const TensorView dense{values.data(), output_.dtype, output_.shape};
-    gather_pixels(downloaded().data(), stride_of(output_), dense);
-    return to_floats(read_only(dense));
+  [[nodiscard]] std::size_t output_count() const { return results_.size(); }
+  [[nodiscard]] const Operand& output_operand(std::size_t index) const { return results_[index]; }
+  [[nodiscard]] std::vector<float> output(std::size_t index = 0) const {
+    const Operand& result = results_[index];
+    const HostBuffer values(static_cast<std::size_t>(result.shape.count()) * size_of(result.dtype));
+    const TensorView dense{values.data(), result.dtype, result.shape};
+    gather_pixels(downloaded(index).data(), stride_of(result), dense);
+    const ops::Tensor64 tensor = to_tensor64(read_only(dense));
+    return {tensor.data.begin(), tensor.data.end()};
   }
 
   /// Channels of output 0 past the last that are not zeros, where the backend pads channels, and elements
   /// beyond the padding that are not as they were before the run.
   [[nodiscard]] std::int64_t stray_channels() const {
-    const Buffer memory = downloaded();
-    const std::size_t element = size_of(output_.dtype);
-    const std::int64_t channels = channels_of(output_), padded = pad(channels);
+    const Operand& result = results_.front();
+    const Buffer memory = downloaded(0);
+    const std::size_t element = size_of(result.dtype);
+    const std::int64_t channels = channels_of(result), padded = pad(channels);
     std::int64_t strays = 0;
-    for (std::int64_t at = 0; at < pixels_of(output_) * stride_of(output_); ++at) {
-      const std::int64_t c = at % stride_of(output_);
+    for (std::int64_t at = 0; at < pixels_of(result) * stride_of(result); ++at) {
+      const std::int64_t c = at % stride_of(result);
       if (c < channels) continue;
       const std::byte expected = c < padded ? std::byte{0} : poison;
       const std::byte* first = memory.data() + static_cast<std::size_t>(at) * element;
@@ -133,7 +150,9 @@ class BoundCase {
     const std::int64_t to = backend_.channel_alignment();
     return (channels + to - 1) / to * to;
   }
-  static std::int64_t channels_of(const Operand& o) { return o.shape[o.shape.rank() - 1]; }
+  static std::int64_t channels_of(const Operand& o) {
+    return o.shape.rank() == 0 ? 1 : o.shape[o.shape.rank() - 1];
+  }
   static std::int64_t pixels_of(const Operand& o) { return o.shape.count() / channels_of(o); }
   static std::int64_t stride_of(const Operand& o) {
     return o.pixel_stride != 0 ? o.pixel_stride : channels_of(o);
@@ -177,9 +196,10 @@ class BoundCase {
     return view;
   }
 
-  [[nodiscard]] Buffer downloaded() const {
-    Buffer staging = backend_.allocate_staging(bytes_of(output_));
-    stream_->download(staging.data(), outputs_[0].data, bytes_of(output_));
+  [[nodiscard]] Buffer downloaded(std::size_t index) const {
+    const std::size_t bytes = bytes_of(results_[index]);
+    Buffer staging = backend_.allocate_staging(bytes);
+    stream_->download(staging.data(), outputs_[index].data, bytes);
     stream_->synchronize();
     return staging;
   }
@@ -191,7 +211,7 @@ class BoundCase {
   std::vector<ops::Tensor64> reference_inputs_;
   std::vector<ConstTensorView> inputs_;
   std::vector<TensorView> outputs_;
-  Operand output_;
+  std::vector<Operand> results_;
   std::unique_ptr<Kernel> kernel_;
   std::vector<const std::byte*> packed_;
   Buffer scratch_;
@@ -215,13 +235,20 @@ inline std::int64_t kept_nans(std::span<const float> expected, std::span<const f
   return kept;
 }
 
-/// The reference's output for the inputs of a bound case, as floats.
+/// The reference's outputs for the inputs of a bound case, as floats.
 template <class Op>
-std::vector<float> reference_output(const ops::Case<Op>& c, const BoundCase& bound) {
+std::vector<std::vector<float>> reference_outputs(const ops::Case<Op>& c, const BoundCase& bound) {
   std::vector<ops::Tensor64> outputs;
   for (const TensorSpec& spec : c.op.infer(c.inputs)) outputs.emplace_back(spec.shape);
   c.op.forward(bound.reference_inputs(), outputs);
-  return {outputs[0].data.begin(), outputs[0].data.end()};
+  std::vector<std::vector<float>> floats;
+  for (const ops::Tensor64& output : outputs) floats.emplace_back(output.data.begin(), output.data.end());
+  return floats;
+}
+/// The first of them.
+template <class Op>
+std::vector<float> reference_output(const ops::Case<Op>& c, const BoundCase& bound) {
+  return reference_outputs(c, bound).front();
 }
 
 }  // namespace tpn::test
