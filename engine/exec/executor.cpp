@@ -1,5 +1,6 @@
 #include "engine/exec/executor.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/convert.h"
@@ -13,35 +14,51 @@ std::size_t dense_bytes(const Slot& slot) {
 
 }  // namespace
 
-Executor::Executor(std::shared_ptr<const Plan> plan)
+Executor::Executor(std::shared_ptr<const Plan> plan, std::shared_ptr<ParameterStore> store)
     : plan_(std::move(plan)),
+      store_(std::move(store)),
       stream_(plan_->backend().make_stream()),
       arena_(plan_->backend().allocate(plan_->arena_bytes())) {
+  for (const PersistentTensor& tensor : plan_->persistent()) {
+    if (!store_) throw Error("A plan that updates parameters was given no store of them.");
+    persistent_.push_back(store_->tensor(tensor.name, tensor.spec));
+  }
   if (plan_->backend().uses_host_memory()) return;
-  input_ = HostBuffer(dense_bytes(plan_->input()));
+  for (const auto& [name, slot] : plan_->inputs()) inputs_.emplace_back(dense_bytes(slot));
 }
 
 TensorView Executor::view(const Slot& slot) const {
+  if (slot.residence == Residence::persistent) return persistent_[slot.offset];
   // Nobody writes to a constant.
-  return {slot.constant ? const_cast<std::byte*>(slot.values) : arena_.data() + slot.offset, slot.dtype,
-          slot.shape};
+  auto* data = slot.residence == Residence::constant ? const_cast<std::byte*>(slot.values)
+                                                     : arena_.data() + slot.offset;
+  return {data, slot.dtype, slot.shape};
 }
 
-TensorView Executor::input() const {
-  TensorView input = view(plan_->input());
-  if (!plan_->backend().uses_host_memory()) input.data = input_.data();
+TensorView Executor::input_view(std::size_t index) const {
+  TensorView input = view(plan_->inputs()[index].second);
+  if (!plan_->backend().uses_host_memory()) input.data = inputs_[index].data();
   return input;
 }
 
-void Executor::upload_input() {
+TensorView Executor::input(std::string_view name) const {
+  const Slot& slot = plan_->input(name);
+  const auto same = [&](const auto& named) { return &named.second == &slot; };
+  const auto found = std::ranges::find_if(plan_->inputs(), same);
+  return input_view(static_cast<std::size_t>(found - plan_->inputs().begin()));
+}
+
+void Executor::upload_inputs() {
   if (plan_->backend().uses_host_memory()) return;
-  const Slot& slot = plan_->input();
-  if (input_staging_.bytes() == 0) {
-    input_staging_ = plan_->backend().allocate_staging(slot.bytes());
-    std::memset(input_staging_.data(), 0, input_staging_.bytes());  // the channels past the last stay zeros
+  for (std::size_t i = 0; i < plan_->inputs().size(); ++i) {
+    const Slot& slot = plan_->inputs()[i].second;
+    if (inputs_staging_.size() == i) {
+      Buffer& staging = inputs_staging_.emplace_back(plan_->backend().allocate_staging(slot.bytes()));
+      std::memset(staging.data(), 0, staging.bytes());  // the channels past the last stay zeros
+    }
+    spread_pixels(input_view(i), slot.stride(), inputs_staging_[i].data());
+    stream_->upload(view(slot).data, inputs_staging_[i].data(), slot.bytes());
   }
-  spread_pixels(input(), slot.stride(), input_staging_.data());
-  stream_->upload(view(slot).data, input_staging_.data(), slot.bytes());
 }
 
 void Executor::run_step(const Step& step) const {
@@ -51,7 +68,14 @@ void Executor::run_step(const Step& step) const {
   outputs.reserve(step.outputs.size());
   for (const Slot& slot : step.inputs) inputs.push_back(read_only(view(slot)));
   for (const Slot& slot : step.outputs) outputs.push_back(view(slot));
-  step.kernel->run(inputs, outputs, step.packed, arena_.data() + plan_->scratch_offset(), *stream_);
+  for (const FormInArena& form : step.packs) {
+    std::vector<ConstTensorView> sources;
+    for (const Slot& slot : form.sources) sources.push_back(read_only(view(slot)));
+    form.packing->pack(sources, arena_.data() + form.offset, *stream_);
+  }
+  std::vector<const std::byte*> packed = step.packed;
+  for (const std::size_t offset : step.packed_offsets) packed.push_back(arena_.data() + offset);
+  step.kernel->run(inputs, outputs, packed, arena_.data() + plan_->scratch_offset(), *stream_);
 }
 
 void Executor::run_steps() {
@@ -69,7 +93,7 @@ void Executor::run_steps() {
 
 void Executor::run() {
   plan_->backend().enter_thread();
-  upload_input();
+  upload_inputs();
   run_steps();
   stream_->synchronize();
 }
@@ -87,7 +111,7 @@ void Executor::enqueue(const WriteInput& write) {
 
 std::vector<double> Executor::run_timed() {
   plan_->backend().enter_thread();
-  upload_input();
+  upload_inputs();
   std::vector<std::unique_ptr<Mark>> marks;
   marks.push_back(stream_->mark());
   for (const Step& step : plan_->steps()) {

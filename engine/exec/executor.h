@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/exec/parameter_store.h"
 #include "engine/plan/plan.h"
 #include "kernels/memory.h"
 #include "kernels/stream.h"
@@ -23,8 +24,9 @@ struct Feature {
 /// share a plan. Stays where it is: recorded work refers to it.
 class Executor {
  public:
-  /// Throws OutOfMemory when the device has no room for the plan's arena.
-  explicit Executor(std::shared_ptr<const Plan> plan);
+  /// store: holds what the plan calls persistent; none for plans of inference. Throws OutOfMemory when the
+  /// device has no room for the plan's arena, and Error when the store lacks a tensor.
+  explicit Executor(std::shared_ptr<const Plan> plan, std::shared_ptr<ParameterStore> store = nullptr);
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
   ~Executor() = default;
@@ -33,13 +35,15 @@ class Executor {
 
   /// Where the caller writes the normalised views before each run: (views, T, H, W, C) in the plan's
   /// precision, dense, in the host's memory.
-  [[nodiscard]] TensorView input() const;
+  [[nodiscard]] TensorView input() const { return input_view(0); }
+  /// The same for any input of the plan; throws Error when there is none of that name.
+  [[nodiscard]] TensorView input(std::string_view name) const;
 
-  /// Runs the plan on input() and waits for it.
+  /// Runs the plan on its inputs and waits for it.
   void run();
 
-  /// Enqueues work that writes the views to `input`, in the device's memory: (views, T, H, W, C), pixels
-  /// plan().input().stride() elements apart.
+  /// Enqueues work that writes the views, the plan's only input, to `input`, in the device's memory:
+  /// (views, T, H, W, C), pixels plan().input().stride() elements apart.
   using WriteInput = std::function<void(const TensorView& input, Stream& stream)>;
   /// Runs the plan on what `write` brings, and waits for it.
   void run(const WriteInput& write);
@@ -64,19 +68,22 @@ class Executor {
 
  private:
   [[nodiscard]] TensorView view(const Slot& slot) const;
-  void upload_input();
+  [[nodiscard]] TensorView input_view(std::size_t index) const;
+  void upload_inputs();
   void run_step(const Step& step) const;
   void run_steps();
 
   std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<ParameterStore> store_;
+  std::vector<TensorView> persistent_;  ///< as the plan counts them
   std::unique_ptr<Stream> stream_;
   Buffer arena_;
   bool has_run_ = false;
   std::unique_ptr<Recording> steps_;  ///< made by the second run
   // Of devices with memory of their own:
-  HostBuffer input_;        ///< input(), dense
-  Buffer input_staging_;    ///< as it is uploaded, with the device's stride between pixels
-  mutable Buffer staging_;  ///< of the last result that was downloaded
+  std::vector<HostBuffer> inputs_;      ///< input(), dense
+  std::vector<Buffer> inputs_staging_;  ///< as they are uploaded, with the device's stride between pixels
+  mutable Buffer staging_;              ///< of the last result that was downloaded
   mutable HostBuffer result_;
 };
 

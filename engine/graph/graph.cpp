@@ -17,7 +17,7 @@ ValueId Graph::add_constant(std::string name, const TensorSpec& spec, Role role)
   return add_value(std::move(name), role, spec);
 }
 
-ValueId Graph::apply(const AnyOp& op, std::vector<ValueId> inputs, const std::string& name) {
+std::vector<ValueId> Graph::apply_all(const AnyOp& op, std::vector<ValueId> inputs, const std::string& name) {
   std::vector<TensorSpec> results;
   try {
     results = infer(op, specs(inputs));
@@ -25,9 +25,22 @@ ValueId Graph::apply(const AnyOp& op, std::vector<ValueId> inputs, const std::st
     throw Error(name + ": " + e.what());
   }
   Node node{op, std::move(inputs), {}};
-  for (const TensorSpec& spec : results) node.outputs.push_back(add_value(name, Role::temporary, spec));
+  for (const TensorSpec& spec : results) {
+    const std::size_t place = node.outputs.size();
+    node.outputs.push_back(
+        add_value(place == 0 ? name : name + "." + std::to_string(place), Role::temporary, spec));
+  }
+  for (const auto& [output, input] : aliases(op, node.inputs.size())) {
+    const ValueId old = node.inputs[input];
+    const bool updated = std::ranges::any_of(values_, [&](const Value& v) { return v.updates == old; });
+    if (!value(old).is_persistent() || updated) {
+      throw Error(name + ": '" + value(old).name + "' " +
+                  (updated ? "is updated twice." : "does not outlive a run and cannot be updated."));
+    }
+    values_[static_cast<std::size_t>(node.outputs[output])].updates = old;
+  }
   nodes_.push_back(std::move(node));
-  return nodes_.back().outputs.front();
+  return nodes_.back().outputs;
 }
 
 void Graph::add_feature(std::string name, ValueId value) {
@@ -47,6 +60,17 @@ std::vector<int> Graph::use_counts() const {
     for (const ValueId id : node.inputs) ++counts[static_cast<std::size_t>(id)];
   }
   return counts;
+}
+
+std::vector<bool> Graph::dependents(std::span<const ValueId> ids) const {
+  std::vector<bool> depends(values_.size());
+  const auto at = [](ValueId id) { return static_cast<std::size_t>(id); };
+  for (const ValueId id : ids) depends[at(id)] = true;
+  for (const Node& node : nodes_) {
+    if (std::ranges::none_of(node.inputs, [&](ValueId id) { return depends[at(id)]; })) continue;
+    for (const ValueId id : node.outputs) depends[at(id)] = true;
+  }
+  return depends;
 }
 
 Graph Graph::with_nodes(std::vector<Node> nodes) const {

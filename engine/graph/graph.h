@@ -17,7 +17,8 @@ namespace tpn {
 enum class Role {
   input,      ///< bound by the caller at each execution
   parameter,  ///< a weight: constant in inference, updated in training
-  buffer,     ///< persistent state that is not learned: running statistics
+  buffer,     ///< a statistic that training keeps and inference reads: constant in inference too
+  state,      ///< the optimizer's memory of a parameter
   saved,      ///< computed forward, kept for the backward pass
   temporary,  ///< computed and dropped within one pass
   output,     ///< computed, read by the caller
@@ -29,6 +30,12 @@ struct Value {
   std::string name;  ///< of the state_dict for parameters and buffers; else of the node that makes it
   Role role = Role::temporary;
   TensorSpec spec;
+  ValueId updates = -1;  ///< the parameter, buffer or state that this is the new content of; -1: none
+
+  /// Whether it outlives a run: the file or the optimizer owns it.
+  [[nodiscard]] bool is_persistent() const {
+    return role == Role::parameter || role == Role::buffer || role == Role::state;
+  }
 };
 
 struct Node {
@@ -41,12 +48,17 @@ struct Node {
 class Graph {
  public:
   ValueId add_input(std::string name, const TensorSpec& spec);
-  /// role: parameter or buffer.
+  /// role: parameter, buffer or state.
   ValueId add_constant(std::string name, const TensorSpec& spec, Role role);
 
-  /// Appends a node and returns its output value; what that is, is inferred. Throws Error, naming the node,
-  /// when the inputs do not fit the operation.
-  ValueId apply(const AnyOp& op, std::vector<ValueId> inputs, const std::string& name);
+  /// Appends a node and returns its outputs; what they are, is inferred. The first has the name, the others
+  /// the name and their place. Throws Error, naming the node, when the inputs do not fit the operation, or
+  /// when it updates what is not persistent or has been updated before.
+  std::vector<ValueId> apply_all(const AnyOp& op, std::vector<ValueId> inputs, const std::string& name);
+  /// Its first output.
+  ValueId apply(const AnyOp& op, std::vector<ValueId> inputs, const std::string& name) {
+    return apply_all(op, std::move(inputs), name).front();
+  }
 
   /// Gives a value a name by which results can be asked for, for instance "stage1"; a value may have several.
   void add_feature(std::string name, ValueId value);
@@ -61,6 +73,9 @@ class Graph {
 
   /// How many node inputs read each value.
   [[nodiscard]] std::vector<int> use_counts() const;
+
+  /// Whether each value depends on one of those, themselves included.
+  [[nodiscard]] std::vector<bool> dependents(std::span<const ValueId> ids) const;
 
   /// The same values with other nodes: what a pass that rewrites the graph returns.
   [[nodiscard]] Graph with_nodes(std::vector<Node> nodes) const;

@@ -2,7 +2,10 @@
 // for.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/graph/graph.h"
@@ -29,7 +32,13 @@ struct ConvUnit {
 /// Collects the graph and, in the order of mmaction2's state_dict, the parameters.
 class NetworkBuilder {
  public:
+  /// form: of a network that trains; none for one that infers.
+  explicit NetworkBuilder(std::optional<TrainingForm> form = {}) : form_(std::move(form)) {}
+
   ValueId conv_unit(const ConvUnit& unit, ValueId x);
+  ValueId max_pool(ops::MaxPool3d pool, ValueId x, const std::string& name);
+  /// Zeroes that share of the elements of x at random where the network trains, and scales the others up.
+  ValueId dropout(double rate, ValueId x, const std::string& name);
   /// y = x weight^T + bias, parameters "<prefix>.weight" (classes, in) and "<prefix>.bias".
   ValueId linear(const std::string& prefix, std::int64_t in, std::int64_t classes, ValueId x);
 
@@ -41,7 +50,16 @@ class NetworkBuilder {
 
  private:
   ValueId constant(const std::string& name, const TensorSpec& tensor, ParameterKind kind);
+  /// Batch norm of y, (N,T,H,W,channels).
+  ValueId norm(const std::string& prefix, std::int64_t channels, ValueId y);
+  [[nodiscard]] bool learns(const std::string& parameter) const {
+    return form_ && !form_->freezes(parameter);
+  }
 
+  std::optional<TrainingForm> form_;
+  std::vector<ValueId> learned_;
+  ValueId random_state_ = -1;  ///< what dropout draws from; -1: none yet
+  std::uint32_t dropouts_ = 0;
   bool training_only_ = false;
 };
 
@@ -49,9 +67,9 @@ class NetworkBuilder {
 /// Features: "stem", "stage1" .. "stage4".
 std::vector<ValueId> build_resnet(NetworkBuilder& builder, const BackboneConfig& config, ValueId x);
 
-/// Adds the temporal pyramid neck. Returns (N,T',H',W', pyramid_channels). With `training`, the auxiliary
+/// Adds the temporal pyramid neck. Returns (N,T',H',W', pyramid_channels). With `auxiliary`, the auxiliary
 /// head too, whose logits get the feature name "aux_logits".
 ValueId build_pyramid(NetworkBuilder& builder, const NeckConfig& config, const std::vector<ValueId>& levels,
-                      bool training);
+                      bool auxiliary);
 
 }  // namespace tpn

@@ -2,40 +2,67 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <utility>
 
 #include "engine/networks/builder.h"
 
 namespace tpn {
 namespace {
 
-NetworkBuilder build(const Config& config, const InputSize& size, bool training) {
-  NetworkBuilder b;
+NetworkBuilder build(const Config& config, const InputSize& size, bool auxiliary,
+                     std::optional<TrainingForm> form = {}) {
+  NetworkBuilder b(std::move(form));
   const ValueId input =
       b.graph.add_input("input", activation({size.views, size.frames, size.height, size.width, 3}));
   const std::vector<ValueId> levels = build_resnet(b, config.backbone, input);
-  const ValueId neck = build_pyramid(b, config.neck, levels, training);
+  const ValueId neck = build_pyramid(b, config.neck, levels, auxiliary);
   const ValueId pooled = b.graph.apply(ops::GlobalAvgPool{}, {neck}, "cls_head.avg_pool");
-  const ValueId logits =
-      b.linear("cls_head.fc_cls", config.head.in_channels, config.head.num_classes, pooled);
+  const ValueId logits = b.linear("cls_head.fc_cls", config.head.in_channels, config.head.num_classes,
+                                  b.dropout(config.head.dropout_ratio, pooled, "cls_head.dropout"));
   b.graph.add_feature("logits", logits);
   b.graph.set_role(logits, Role::output);
   return b;
 }
 
-}  // namespace
-
-Graph build_network(const Config& config, const InputSize& size) {
+Graph build_graph(const Config& config, const InputSize& size, bool auxiliary,
+                  std::optional<TrainingForm> form = {}) {
   if (config.backbone.dims == 2 && size.frames != config.backbone.num_segments) {
     throw Error("A view of this model has " + std::to_string(config.backbone.num_segments) +
                 " segments; the input has " + std::to_string(size.frames) + " frames.");
   }
   try {
-    return build(config, size, false).graph;
+    return build(config, size, auxiliary, std::move(form)).graph;
   } catch (const Error& e) {
     throw Error("The network '" + config.name + "' cannot take views of " + std::to_string(size.frames) +
                 " frames of " + std::to_string(size.width) + "x" + std::to_string(size.height) +
                 " pixels: " + e.what());
   }
+}
+
+/// Whether the name is that of the module, or of something inside it.
+bool lies_in(std::string_view name, std::string_view module) {
+  return name.starts_with(module) && (name.size() == module.size() || name[module.size()] == '.');
+}
+
+}  // namespace
+
+bool TrainingForm::freezes(std::string_view name) const {
+  return std::ranges::any_of(frozen, [&](const std::string& module) { return lies_in(name, module); });
+}
+
+Graph build_network(const Config& config, const InputSize& size) {
+  return build_graph(config, size, false);
+}
+
+Graph build_training_network(const Config& config, const InputSize& size, const TrainingForm& form) {
+  const std::vector<ParameterSpec> specs = parameter_specs(config);
+  for (const std::string& module : form.frozen) {
+    if (std::ranges::none_of(specs, [&](const ParameterSpec& spec) { return lies_in(spec.name, module); })) {
+      throw Error("The model has no module or parameter named '" + module + "' that could be frozen.");
+    }
+  }
+  return build_graph(config, size, true, form);
 }
 
 std::vector<ParameterSpec> parameter_specs(const Config& config) {

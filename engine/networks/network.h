@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/graph/graph.h"
@@ -49,9 +51,27 @@ struct InputSize {
   bool operator==(const InputSize&) const = default;
 };
 
+/// How a network trains.
+struct TrainingForm {
+  /// Share of the elements before the classifiers that are zeroed, if not the model's own.
+  std::optional<double> dropout;
+  /// Names of modules, such as "backbone" or "backbone.layer1.0", whose parameters are not learned and whose
+  /// batch norms use and keep their running statistics.
+  std::vector<std::string> frozen;
+
+  /// Whether a parameter of that name, or module, is or lies in a frozen module.
+  [[nodiscard]] bool freezes(std::string_view name) const;
+};
+
 /// The inference graph: input (views, T, H, W, 3) named "input", output "logits" (views, K); every
 /// intermediate feature that the reference names ("stem", "stage1", ..., "neck") is a named value. Throws
 /// Error when the size is too small for the network.
 Graph build_network(const Config& config, const InputSize& size);
+
+/// The forward pass of training: batch norm with the statistics of the batch, dropout, and the auxiliary
+/// head. Inputs: "input" as above and, with dropout, "random_state", (seed, step) in i64. Features: those
+/// above and "aux_logits" (views, K), where the model has that head. Throws Error as build_network does, and
+/// when a frozen name is none of a module or parameter.
+Graph build_training_network(const Config& config, const InputSize& size, const TrainingForm& form);
 
 }  // namespace tpn

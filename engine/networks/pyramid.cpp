@@ -6,6 +6,7 @@ namespace tpn {
 namespace {
 
 constexpr std::int64_t groups = 32;  // of temporal modulation and level fusion
+constexpr double auxiliary_dropout = 0.5;
 
 ops::Extent3 extent(const Triple& t) {
   return {t[0], t[1], t[2]};
@@ -14,8 +15,7 @@ ops::Extent3 extent(const Triple& t) {
 /// Kernel = stride = scale, ceil_mode; nothing where the scale is 1.
 ValueId pool(NetworkBuilder& b, const Triple& scale, ValueId x, const std::string& name) {
   if (scale == Triple{1, 1, 1}) return x;
-  return b.graph.apply(ops::MaxPool3d{.kernel = extent(scale), .stride = extent(scale), .ceil_mode = true},
-                       {x}, name);
+  return b.max_pool({.kernel = extent(scale), .stride = extent(scale), .ceil_mode = true}, x, name);
 }
 
 void name_levels(NetworkBuilder& b, const std::string& feature, const std::vector<ValueId>& levels) {
@@ -98,6 +98,7 @@ void auxiliary_head(NetworkBuilder& b, const AuxHeadConfig& config, ValueId x) {
                            .stride = {1, 2, 2}},
                           x);
   y = b.graph.apply(ops::GlobalAvgPool{}, {y}, "neck.aux_head.pool");
+  y = b.dropout(auxiliary_dropout, y, "neck.aux_head.dropout");
   b.graph.add_feature("aux_logits", b.linear("neck.aux_head.fc", 2 * channels, config.out_channels, y));
   b.set_training_only(false);
 }
@@ -105,7 +106,7 @@ void auxiliary_head(NetworkBuilder& b, const AuxHeadConfig& config, ValueId x) {
 }  // namespace
 
 ValueId build_pyramid(NetworkBuilder& b, const NeckConfig& config, const std::vector<ValueId>& levels,
-                      bool training) {
+                      bool auxiliary) {
   const std::size_t count = levels.size();
   std::vector<ValueId> spatial, modulated;
   for (std::size_t i = 0; i < count; ++i) spatial.push_back(spatial_modulation(b, config, i, levels[i]));
@@ -146,7 +147,7 @@ ValueId build_pyramid(NetworkBuilder& b, const NeckConfig& config, const std::ve
                                     .out = config.pyramid_channels},
                                    joined);
   b.graph.add_feature("neck", neck);
-  if (training && config.aux_head) auxiliary_head(b, *config.aux_head, levels[count - 2]);
+  if (auxiliary && config.aux_head) auxiliary_head(b, *config.aux_head, levels[count - 2]);
   return neck;
 }
 

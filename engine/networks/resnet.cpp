@@ -75,8 +75,7 @@ std::vector<ValueId> build_resnet(NetworkBuilder& b, const BackboneConfig& confi
                    .stride = {1, 2, 2},
                    .weight_2d = flat},
                   x);
-  x = b.graph.apply(ops::MaxPool3d{.kernel = {1, 3, 3}, .stride = {1, 2, 2}, .padding = {0, 1, 1}}, {x},
-                    "backbone.maxpool");
+  x = b.max_pool({.kernel = {1, 3, 3}, .stride = {1, 2, 2}, .padding = {0, 1, 1}}, x, "backbone.maxpool");
   b.graph.add_feature("stem", x);
 
   std::vector<ValueId> outputs;

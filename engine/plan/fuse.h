@@ -30,7 +30,7 @@ Graph fuse_level_fusion(const Graph& graph, const Backend& backend, std::span<co
 /// Global average pool and linear become Classifier.
 Graph fuse_classifier(const Graph& graph, const Backend& backend, std::span<const ValueId> keep);
 
-/// Drops the nodes that no value of `keep` depends on.
+/// Drops the nodes that neither a value of `keep` nor an update of a parameter, buffer or state depends on.
 Graph drop_unused(const Graph& graph, std::span<const ValueId> keep);
 
 }  // namespace tpn

@@ -14,8 +14,8 @@ std::int64_t round_up(std::int64_t count, std::int64_t multiple) {
 }
 
 ValueLayout own_layout(const Value& value, const Backend& backend, DType precision) {
-  if (value.role == Role::parameter || value.role == Role::buffer) return {};
   const auto& [shape, kind, dtype] = value.spec;
+  if (value.is_persistent() || value.updates >= 0) return {.dtype = dtype};
   if (kind != Kind::activation) {
     return {.dtype = dtype, .bytes = static_cast<std::size_t>(shape.count()) * size_of(dtype)};
   }

@@ -9,7 +9,7 @@
 
 namespace tpn {
 
-/// Of a value that is no constant.
+/// How a value lies in memory; what outlives the run has its own.
 struct ValueLayout {
   DType dtype = DType::f32;
   std::int64_t pixel_stride = 0;  ///< as of Operand: 0 for all but activations, which are dense

@@ -1,6 +1,7 @@
 #include "engine/plan/plan.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "engine/plan/arena.h"
@@ -13,10 +14,6 @@ namespace {
 
 std::size_t at(ValueId id) {
   return static_cast<std::size_t>(id);
-}
-
-bool is_constant(const Value& value) {
-  return value.role == Role::parameter || value.role == Role::buffer;
 }
 
 /// Names under which results are asked for, with their values: the graph's outputs first.
@@ -34,9 +31,9 @@ std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const B
   const auto operand = [&](ValueId id) {
     const Value& value = graph.value(id);
     const ValueLayout& own = layout.values[at(id)];
-    if (is_constant(value))
-      return Operand{.shape = value.spec.shape, .kind = value.spec.kind, .name = value.name};
-    return Operand{value.spec.shape, own.dtype, own.pixel_stride, value.spec.kind};
+    Operand result{value.spec.shape, own.dtype, own.pixel_stride, value.spec.kind};
+    if (value.is_persistent()) result.name = value.name;
+    return result;
   };
   std::vector<std::unique_ptr<Kernel>> kernels;
   for (const Node& node : graph.nodes()) {
@@ -48,11 +45,14 @@ std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const B
   return kernels;
 }
 
-/// Places the values in memory: those that share it, in place or as slices, share a lifetime.
+/// Places the values in memory: those that share it, in place or as slices, share a lifetime. With
+/// `forms_in_arena` there are also the forms of parameters that kernels read, from the first that reads one to
+/// the last.
 class Storage {
  public:
   Storage(const Layout& layout, const std::vector<std::unique_ptr<Kernel>>& kernels,
-          std::span<const std::pair<std::string, ValueId>> results, std::size_t alignment)
+          std::span<const std::pair<std::string, ValueId>> results, bool forms_in_arena,
+          std::size_t alignment)
       : values_(layout.values), lifetime_(layout.values.size(), -1) {
     const Graph& graph = layout.graph;
     const int end = static_cast<int>(graph.nodes().size());
@@ -61,6 +61,7 @@ class Storage {
       for (const ValueId id : graph.nodes()[at(step)].inputs) last_[at(id)] = step;
     }
     for (const auto& [name, id] : results) last_[at(id)] = end;
+    for (const Value& value : graph.values()) outside_.push_back(value.is_persistent() || value.updates >= 0);
 
     for (std::size_t id = 0; id < graph.values().size(); ++id) {
       if (graph.values()[id].role == Role::input) begin(static_cast<ValueId>(id), -1);
@@ -70,6 +71,9 @@ class Storage {
       const int shared = kernels[at(step)]->in_place_input();
       if (shared >= 0) share(node, node.inputs[at(shared)], step);
       for (const ValueId id : node.outputs) begin(owner(id), step);
+      for (const auto& packing : kernels[at(step)]->packings()) {
+        if (forms_in_arena) hold(*packing, step);
+      }
     }
     layout_ = plan_arena(lifetimes_, alignment);
   }
@@ -78,6 +82,14 @@ class Storage {
     const ValueLayout& value = values_[at(id)];
     const auto inside = static_cast<std::size_t>(value.channel) * size_of(value.dtype);
     return layout_.offsets[at(lifetime_[at(owner(id))])] + inside;
+  }
+  /// Of a form in the arena.
+  [[nodiscard]] std::size_t offset(const Packing& packing) const {
+    return layout_.offsets[forms_.at(packing.key())];
+  }
+  /// Whether that step is the first that reads the form.
+  [[nodiscard]] bool first_reads(const Packing& packing, int step) const {
+    return lifetimes_[forms_.at(packing.key())].first == step;
   }
   [[nodiscard]] std::size_t bytes() const { return layout_.bytes; }
 
@@ -89,9 +101,16 @@ class Storage {
 
   /// The value is first written in that step, unless it was before.
   void begin(ValueId id, int step) {
-    if (lifetime_[at(id)] >= 0) return;
+    if (lifetime_[at(id)] >= 0 || outside_[at(id)]) return;
     lifetime_[at(id)] = static_cast<int>(lifetimes_.size());
     lifetimes_.push_back({values_[at(id)].bytes, step, std::max(last_[at(id)], step)});
+  }
+
+  /// The form of parameters is read in that step.
+  void hold(const Packing& packing, int step) {
+    const auto [form, is_new] = forms_.try_emplace(packing.key(), lifetimes_.size());
+    if (is_new) lifetimes_.push_back({packing.bytes(), step, step});
+    lifetimes_[form->second].last = step;
   }
 
   /// Lets the output of a node, computed in that step, take over the memory of its input `from`, if that is
@@ -99,6 +118,7 @@ class Storage {
   void share(const Node& node, ValueId from, int step) {
     const ValueId to = node.outputs.front();
     if (owner(from) != from || owner(to) != to || last_[at(from)] != step) return;
+    if (outside_[at(from)] || outside_[at(to)]) return;
     if (std::ranges::count(node.inputs, from) != 1) return;
     if (values_[at(from)].bytes != values_[at(to)].bytes) return;
     Lifetime& lifetime = lifetimes_[at(lifetime_[at(from)])];
@@ -109,13 +129,34 @@ class Storage {
   std::span<const ValueLayout> values_;
   std::vector<int> lifetime_;  ///< of each value, an index; -1: none yet
   std::vector<int> last_;      ///< step that reads each value last
+  std::vector<bool> outside_;  ///< whether another than the executor holds its memory
   std::vector<Lifetime> lifetimes_;
+  std::map<std::string, std::size_t> forms_;  ///< by Packing::key(), indices of lifetimes
   ArenaLayout layout_;
 };
+
+/// What a kernel of a plan that trains reads packed, and what has to be packed for it first.
+void add_forms(Step& step, int index, const Storage& storage) {
+  for (const auto& packing : step.kernel->packings()) {
+    const std::size_t offset = storage.offset(*packing);
+    step.packed_offsets.push_back(offset);
+    if (!storage.first_reads(*packing, index)) continue;
+    std::vector<Slot> sources;
+    for (const std::size_t source : packing->sources()) sources.push_back(step.inputs[source]);
+    step.packs.push_back({packing, std::move(sources), offset});
+  }
+}
 
 }  // namespace
 
 Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Weights& weights,
+           const PlanOptions& options)
+    : Plan(graph, std::move(backend), &weights, options) {}
+
+Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const PlanOptions& options)
+    : Plan(graph, std::move(backend), nullptr, options) {}
+
+Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Weights* weights,
            const PlanOptions& options)
     : backend_(std::move(backend)) {
   if (!backend_->supports(options.precision)) {
@@ -137,38 +178,61 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
 
   std::vector<std::unique_ptr<Kernel>> kernels = compile_nodes(layout, *backend_, options.tf32);
   backend_->finish_compiling();
-  PackedParameters parameters = pack_parameters(planned, kernels, *backend_, weights);
+  const bool trains = weights == nullptr;
+  PackedParameters parameters;
+  if (!trains) parameters = pack_parameters(planned, kernels, *backend_, *weights);
   forms_ = std::move(parameters.forms);
-  const Storage storage(layout, kernels, wanted, backend_->memory_alignment());
+  const Storage storage(layout, kernels, wanted, trains, backend_->memory_alignment());
+  std::vector<std::size_t> persistent(planned.values().size());  // places of those that are
+  for (std::size_t id = 0; trains && id < planned.values().size(); ++id) {
+    const Value& value = planned.values()[id];
+    if (!value.is_persistent()) continue;
+    persistent[id] = persistent_.size();
+    persistent_.push_back({value.name, value.spec, value.role});
+  }
   const auto slot = [&](ValueId id) {
-    const Value& value = planned.value(id);
-    const auto& [shape, kind, dtype] = value.spec;
-    if (is_constant(value)) return Slot{shape, kind, dtype, true, parameters.values[at(id)]};
-    const ValueLayout& own = layout.values[at(id)];
-    return Slot{shape, kind, own.dtype, false, nullptr, storage.offset(id), own.pixel_stride};
+    const Value& own = planned.value(id);
+    const ValueId held = own.updates >= 0 ? own.updates : id;
+    const auto& [shape, kind, dtype] = own.spec;
+    if (planned.value(held).is_persistent()) {
+      return trains ? Slot{shape, kind, dtype, Residence::persistent, nullptr, persistent[at(held)]}
+                    : Slot{shape, kind, dtype, Residence::constant, parameters.values[at(id)]};
+    }
+    const ValueLayout& value = layout.values[at(id)];
+    return Slot{shape, kind, value.dtype, Residence::arena, nullptr, storage.offset(id), value.pixel_stride};
   };
   std::size_t scratch = 0;
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     const Node& node = planned.nodes()[i];
     scratch = std::max(scratch, kernels[i]->scratch_bytes());
-    Step step{planned.value(node.outputs.front()).name, node.op, std::move(kernels[i]), {}, {},
-              std::move(parameters.packed[i])};
+    Step step{planned.value(node.outputs.front()).name, node.op, std::move(kernels[i]), {}, {}};
     for (const ValueId id : node.inputs) step.inputs.push_back(slot(id));
     for (const ValueId id : node.outputs) step.outputs.push_back(slot(id));
+    if (trains) {
+      add_forms(step, static_cast<int>(i), storage);
+    } else {
+      step.packed = std::move(parameters.packed[i]);
+    }
     step.multiply_adds = tpn::multiply_adds(node.op, planned.specs(node.inputs), planned.specs(node.outputs));
     steps_.push_back(std::move(step));
   }
   for (std::size_t id = 0; id < planned.values().size(); ++id) {
-    if (planned.values()[id].role == Role::input) input_ = slot(static_cast<ValueId>(id));
+    if (planned.values()[id].role != Role::input) continue;
+    inputs_.emplace_back(planned.values()[id].name, slot(static_cast<ValueId>(id)));
   }
   for (const auto& [name, id] : wanted) results_.emplace_back(name, slot(id));
   scratch_offset_ = storage.bytes();
   arena_bytes_ = scratch_offset_ + scratch;
 }
 
+const Slot& Plan::input(std::string_view name) const {
+  const auto found = std::ranges::find(inputs_, name, &std::pair<std::string, Slot>::first);
+  if (found == inputs_.end()) throw Error("The plan has no input named '" + std::string(name) + "'.");
+  return found->second;
+}
+
 const Slot& Plan::result(std::string_view name) const {
-  const auto found =
-      std::find_if(results_.begin(), results_.end(), [&](const auto& r) { return r.first == name; });
+  const auto found = std::ranges::find(results_, name, &std::pair<std::string, Slot>::first);
   if (found == results_.end())
     throw Error("The plan does not keep a result named '" + std::string(name) + "'.");
   return found->second;

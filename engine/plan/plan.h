@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,25 +24,39 @@ struct PlanOptions {
   auto operator<=>(const PlanOptions&) const = default;
 };
 
+/// What holds the memory of a value.
+enum class Residence : std::uint8_t {
+  arena,       ///< the executor, for a run
+  constant,    ///< the plan: a parameter or buffer that no run changes
+  persistent,  ///< a ParameterStore: a parameter, buffer or state of training
+};
+
 /// Where a value is during a run.
 struct Slot {
   Shape shape;
   Kind kind = Kind::activation;
   DType dtype = DType::f32;
-  bool constant = false;              ///< a parameter or buffer, which no run changes
+  Residence residence = Residence::arena;
   const std::byte* values = nullptr;  ///< of a constant, f32; null where kernels read packed forms alone
-  std::size_t offset = 0;             ///< into the arena, bytes
-  std::int64_t pixel_stride = 0;      ///< as of Operand
+  std::size_t offset = 0;         ///< into the arena, bytes; of a persistent value its place in persistent()
+  std::int64_t pixel_stride = 0;  ///< as of Operand
 
   /// Pixels of an activation, rows of a matrix.
   [[nodiscard]] std::int64_t pixels() const { return shape.count() / channels(); }
-  [[nodiscard]] std::int64_t channels() const { return shape[shape.rank() - 1]; }
+  [[nodiscard]] std::int64_t channels() const { return shape.rank() == 0 ? 1 : shape[shape.rank() - 1]; }
   /// Elements from one pixel to the next.
   [[nodiscard]] std::int64_t stride() const { return pixel_stride != 0 ? pixel_stride : channels(); }
   /// From the first channel of the first pixel to the end of the last pixel's stride.
   [[nodiscard]] std::size_t bytes() const {
     return static_cast<std::size_t>(pixels() * stride()) * size_of(dtype);
   }
+};
+
+/// A form of some persistent parameters that is made anew in every run.
+struct FormInArena {
+  std::shared_ptr<const Packing> packing;
+  std::vector<Slot> sources;
+  std::size_t offset = 0;  ///< into the arena, bytes
 };
 
 /// One kernel and what it reads and writes.
@@ -51,8 +66,18 @@ struct Step {
   std::unique_ptr<Kernel> kernel;
   std::vector<Slot> inputs;
   std::vector<Slot> outputs;
-  std::vector<const std::byte*> packed = {};  ///< the forms of parameters that the kernel reads
+  std::vector<const std::byte*> packed = {};  ///< the forms of constants that the kernel reads
+  /// Of persistent parameters: the forms to make before the kernel runs, and where those lie that it reads.
+  std::vector<FormInArena> packs = {};
+  std::vector<std::size_t> packed_offsets = {};
   std::int64_t multiply_adds = 0;
+};
+
+/// A value that outlives the runs of a plan.
+struct PersistentTensor {
+  std::string name;
+  TensorSpec spec;
+  Role role = Role::parameter;
 };
 
 /// Immutable; shared by any number of executors. It keeps the packed weights it needs, not the model file.
@@ -63,11 +88,19 @@ class Plan {
   /// first, so that the peak of memory stays low.
   Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Weights& weights,
        const PlanOptions& options);
+  /// A plan whose parameters, buffers and state a ParameterStore holds: they are read and updated by each
+  /// run.
+  Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const PlanOptions& options);
 
   [[nodiscard]] const Backend& backend() const { return *backend_; }
   [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
-  /// The graph's one input, (views, T, H, W, C); overwritten by the run.
-  [[nodiscard]] const Slot& input() const { return input_; }
+  /// The graph's inputs, which a run may overwrite: views first, (views, T, H, W, C).
+  [[nodiscard]] const std::vector<std::pair<std::string, Slot>>& inputs() const { return inputs_; }
+  [[nodiscard]] const Slot& input() const { return inputs_.front().second; }
+  /// Throws Error when there is none of that name.
+  [[nodiscard]] const Slot& input(std::string_view name) const;
+  /// What a ParameterStore has to hold.
+  [[nodiscard]] const std::vector<PersistentTensor>& persistent() const { return persistent_; }
   /// An output or kept feature; throws Error when there is none of that name.
   [[nodiscard]] const Slot& result(std::string_view name) const;
 
@@ -76,11 +109,15 @@ class Plan {
   [[nodiscard]] std::int64_t multiply_adds() const;
 
  private:
+  /// weights: null where a ParameterStore holds them.
+  Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Weights* weights,
+       const PlanOptions& options);
+
   std::shared_ptr<const Backend> backend_;
   std::vector<PackedWeights::Form> forms_;  ///< that steps point into
   std::vector<Step> steps_;
-  Slot input_;
-  std::vector<std::pair<std::string, Slot>> results_;
+  std::vector<std::pair<std::string, Slot>> inputs_, results_;
+  std::vector<PersistentTensor> persistent_;
   std::size_t arena_bytes_ = 0;
   std::size_t scratch_offset_ = 0;
 };

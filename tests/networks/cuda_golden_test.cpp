@@ -16,7 +16,7 @@ using test::GoldenName;
 using test::GoldenNetwork;
 
 std::vector<GoldenName> goldens() {
-  return test::forward_goldens({TPN_TEST_DATA "/goldens"});
+  return test::goldens_of("forward", {TPN_TEST_DATA "/goldens"});
 }
 
 class CudaGoldenTest : public ::testing::TestWithParam<GoldenName> {

@@ -28,7 +28,7 @@ std::vector<GoldenName> all_goldens() {
     if (fs::exists(TPN_SHARED_DATA + std::string(folder)))
       directories.emplace_back(TPN_SHARED_DATA + std::string(folder));
   }
-  return test::forward_goldens(directories);
+  return test::goldens_of("forward", directories);
 }
 
 /// A model file in that folder, by the converter, as a user's file would come.
@@ -107,7 +107,7 @@ INSTANTIATE_TEST_SUITE_P(Forward, GoldenTest, ::testing::ValuesIn(all_goldens())
 
 /// The converted weights that tests on machines without the converter read.
 TEST(Goldens, HaveTheirWeightsConverted) {
-  for (const GoldenName& golden : test::forward_goldens({TPN_TEST_DATA "/goldens"})) {
+  for (const GoldenName& golden : test::goldens_of("forward", {TPN_TEST_DATA "/goldens"})) {
     const test::TemporaryDirectory directory;
     const fs::path fresh = convert(golden, directory), stored = test::converted_weights(golden.name);
     EXPECT_TRUE(read(fresh) == read(stored)) << stored << " is not what the converter writes";

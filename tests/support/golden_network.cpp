@@ -44,7 +44,7 @@ std::string test_name(const GoldenName& golden, std::size_t index) {
   return name;
 }
 
-std::vector<GoldenName> forward_goldens(const std::vector<fs::path>& directories) {
+std::vector<GoldenName> goldens_of(std::string_view kind, const std::vector<fs::path>& directories) {
   std::vector<GoldenName> found;
   std::set<std::string> seen;
   for (const fs::path& directory : directories) {
@@ -54,7 +54,7 @@ std::vector<GoldenName> forward_goldens(const std::vector<fs::path>& directories
     for (const fs::path& file : files) {
       if (file.extension() != ".json" || file.stem() == "index") continue;
       const nlohmann::json record = nlohmann::json::parse(std::ifstream(file));
-      if (record.value("kind", "") != "forward") continue;
+      if (record.value("kind", "") != kind) continue;
       const std::string identity =
           file.stem().string() + record.at("seed").dump() + record.at("bin_bytes").dump();
       if (seen.insert(identity).second) found.push_back({directory, file.stem().string()});
@@ -67,16 +67,36 @@ fs::path converted_weights(const std::string& golden) {
   return fs::path(TPN_TEST_DATA) / "models" / (golden + ".safetensors");
 }
 
-GoldenNetwork::GoldenNetwork(const GoldenName& which, std::shared_ptr<const Weights> weights)
-    : golden_(Golden::load(which.directory, which.name)), weights_(std::move(weights)), size_{} {
-  const Config& config = weights_->config();
-  flat_ = config.backbone.dims == 2;
-  const Shape& s = golden_.tensor("input").shape;  // (N,V,3,T,H,W), or (N,V*S,3,H,W)
-  const std::int64_t frames = flat_ ? config.backbone.num_segments : s[3];
-  size_ = flat_ ? InputSize{s[0] * s[1] / frames, frames, s[3], s[4]}
-                : InputSize{s[0] * s[1], frames, s[4], s[5]};
-  graph_ = build_network(config, size_);
+InputSize input_size(const Golden& golden, const Config& config) {
+  const Shape& s = golden.tensor("input").shape;  // (N,V,3,T,H,W), or (N,V*S,3,H,W)
+  if (config.backbone.dims == 3) return {s[0] * s[1], s[3], s[4], s[5]};
+  const std::int64_t frames = config.backbone.num_segments;
+  return {s[0] * s[1] / frames, frames, s[3], s[4]};
 }
+
+void fill_views(const Golden& golden, const Config& config, const TensorView& views) {
+  const std::span<const float> from = golden.values<float>("input", DType::f32);
+  const InputSize size = input_size(golden, config);
+  const bool frames_first = config.backbone.dims == 2;  // (N,T,3,H,W), not (N,3,T,H,W)
+  const std::int64_t pixels = size.height * size.width, frames = size.frames;
+  std::vector<float> to(from.size());
+  for (std::int64_t n = 0; n < size.views; ++n)
+    for (std::int64_t t = 0; t < frames; ++t)
+      for (std::int64_t c = 0; c < 3; ++c)
+        for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
+          const std::int64_t plane = frames_first ? (n * frames + t) * 3 + c : (n * 3 + c) * frames + t;
+          to[static_cast<std::size_t>(((n * frames + t) * pixels + pixel) * 3 + c)] =
+              from[static_cast<std::size_t>(plane * pixels + pixel)];
+        }
+  convert(reinterpret_cast<const std::byte*>(to.data()), DType::f32, views.data, views.dtype, to.size());
+}
+
+GoldenNetwork::GoldenNetwork(const GoldenName& which, std::shared_ptr<const Weights> weights)
+    : golden_(Golden::load(which.directory, which.name)),
+      weights_(std::move(weights)),
+      size_(input_size(golden_, weights_->config())),
+      graph_(build_network(weights_->config(), size_)),
+      flat_(weights_->config().backbone.dims == 2) {}
 
 const std::vector<float>& Features::at(std::string_view name) const {
   const auto found =
@@ -107,7 +127,7 @@ Features GoldenNetwork::run(std::shared_ptr<const Backend> backend, PlanOptions 
   // Values are numbered as the network adds them.
   std::ranges::sort(options.features, {}, [this](const std::string& name) { return graph_.feature(name); });
   Executor executor(std::make_shared<Plan>(graph_, std::move(backend), *weights_, options));
-  fill(executor.input());
+  fill_views(golden_, config(), executor.input());
   executor.run();
   options.features.emplace_back("logits");
   Features features;
@@ -136,22 +156,6 @@ Deviation GoldenNetwork::storage_deviation(const std::string& name, std::span<co
 Deviation GoldenNetwork::f32_deviation(const std::string& name, std::span<const float> values) const {
   return {max_abs_difference(values, of_size(name, values.size())),
           golden_f32_factor * golden_.record().at("fp32_error").at(name).at(0).get<double>()};
-}
-
-/// (N,3,T,H,W) or (N,T,3,H,W) to (N,T,H,W,3), in the plan's type.
-void GoldenNetwork::fill(const TensorView& input) const {
-  const std::span<const float> from = golden_.values<float>("input", DType::f32);
-  const std::int64_t pixels = size_.height * size_.width, frames = size_.frames;
-  std::vector<float> to(from.size());
-  for (std::int64_t n = 0; n < size_.views; ++n)
-    for (std::int64_t t = 0; t < frames; ++t)
-      for (std::int64_t c = 0; c < 3; ++c)
-        for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-          const std::int64_t plane = flat_ ? (n * frames + t) * 3 + c : (n * 3 + c) * frames + t;
-          to[static_cast<std::size_t>(((n * frames + t) * pixels + pixel) * 3 + c)] =
-              from[static_cast<std::size_t>(plane * pixels + pixel)];
-        }
-  convert(reinterpret_cast<const std::byte*>(to.data()), DType::f32, input.data, input.dtype, to.size());
 }
 
 }  // namespace tpn::test

@@ -28,8 +28,15 @@ std::ostream& operator<<(std::ostream& out, const GoldenName& golden);
 /// A name for parametrised tests: letters, digits and underscores.
 std::string test_name(const GoldenName& golden, std::size_t index);
 
-/// The goldens of whole networks below those folders, each once even if several folders have it.
-std::vector<GoldenName> forward_goldens(const std::vector<std::filesystem::path>& directories);
+/// The goldens of that kind ("forward": networks; "train": steps of training) below those folders, each once
+/// even if several folders have it.
+std::vector<GoldenName> goldens_of(std::string_view kind,
+                                   const std::vector<std::filesystem::path>& directories);
+
+/// The size of a golden's input, all views of all videos.
+InputSize input_size(const Golden& golden, const Config& config);
+/// Writes a golden's input to views (N,T,H,W,3), in their type.
+void fill_views(const Golden& golden, const Config& config, const TensorView& views);
 
 /// The model file among the test data that the converter made of that golden's checkpoint, for machines that
 /// do not have the converter.
@@ -90,7 +97,6 @@ class GoldenNetwork {
   [[nodiscard]] Deviation f32_deviation(const std::string& name, std::span<const float> values) const;
 
  private:
-  void fill(const TensorView& input) const;
   /// expected(), throwing Error unless it has so many values.
   [[nodiscard]] std::span<const float> of_size(const std::string& name, std::size_t size) const;
 

@@ -1,0 +1,46 @@
+// One step of training as a graph: forward, losses, backward, update.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/graph/graph.h"
+#include "engine/networks/network.h"
+
+namespace tpn {
+
+struct TrainingOptions {
+  TrainingForm form;
+  double label_smoothing = 0;
+  bool class_weights = false;  ///< whether there is an input of them
+  double momentum = 0.9;
+  double weight_decay = 1e-4;  ///< of every parameter, as in mmaction2's configurations of TPN
+  bool nesterov = true;
+  double max_norm = 40;  ///< the L2 norm of all gradients is clipped to that; 0: it is not
+};
+
+/// Names of the inputs of a training graph beside "input", the views (N,T,H,W,3).
+namespace training_input {
+constexpr std::string_view labels = "labels";                ///< (N) i64
+constexpr std::string_view class_weights = "class_weights";  ///< (K)
+constexpr std::string_view learning_rate = "learning_rate";  ///< scalar
+constexpr std::string_view loss_scale = "loss_scale";        ///< scalar that the losses are multiplied by
+constexpr std::string_view random_state = "random_state";    ///< (2) i64: seed, number of the step
+}  // namespace training_input
+
+/// Of the gradient of a parameter: the name of its feature, "grad/NAME".
+std::string gradient_name(std::string_view parameter);
+/// Of the momentum of a parameter: the name of its state, "momentum/NAME".
+std::string momentum_name(std::string_view parameter);
+
+/// A graph that updates the parameters that are not frozen and the statistics of their batch norms. Outputs:
+/// "logits" and "aux_logits" (N,K); "loss_cls" and, with an auxiliary head, "loss_aux", already weighted,
+/// whose sum is what is minimised; "grad_norm", before clipping. The gradient of each learned parameter is a
+/// feature, not multiplied by the loss scale's inverse and not clipped. Losses as mmaction2's heads have
+/// them, the update as its optimizer wrapper and torch.optim.SGD do (SEMANTICS.md of the reference: clipping,
+/// then weight decay, momentum, Nesterov). Throws Error as build_training_network does, and when everything
+/// is frozen.
+Graph build_training_graph(const Config& config, const InputSize& size, const TrainingOptions& options);
+
+}  // namespace tpn

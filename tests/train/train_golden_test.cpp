@@ -1,0 +1,84 @@
+// Steps of training against their goldens: losses, gradients, statistics, updated parameters.
+#include <algorithm>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "kernels/reference_backend.h"
+#include "tests/support/golden_training.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/tolerance.h"
+#include "weights_converter/convert.h"
+
+namespace tpn {
+namespace {
+
+namespace fs = std::filesystem;
+using test::GoldenName;
+using test::GoldenTraining;
+
+std::vector<GoldenName> all_goldens() {
+  std::vector<fs::path> directories = test::golden_directories(TPN_TEST_DATA "/goldens", "TPN_GOLDEN_DIRS");
+  for (const char* folder : {"/reference/goldens", "/reference/goldens_base16"}) {
+    if (fs::exists(TPN_SHARED_DATA + std::string(folder)))
+      directories.emplace_back(TPN_SHARED_DATA + std::string(folder));
+  }
+  return test::goldens_of("train", directories);
+}
+
+std::shared_ptr<const Weights> convert(const GoldenName& which) {
+  const test::TemporaryDirectory directory;
+  const fs::path model = directory / "model.safetensors";
+  const auto converted = convert_checkpoint(which.directory / (which.name + ".pth"), model, {});
+  if (!converted) throw Error(converted.failure().message);
+  return Weights::load(model);  // stays mapped when the folder goes
+}
+
+class TrainGolden : public ::testing::TestWithParam<GoldenName> {
+ protected:
+  /// Three steps; every number is within `factor` of the deviation that PyTorch's own f32 shows.
+  void expect_agreement(const std::shared_ptr<const Backend>& backend, DType precision, double factor) const {
+    const std::shared_ptr<const Weights> weights = convert(GetParam());
+    for (const char* variant : {"clip40", "clip0.5"}) {
+      SCOPED_TRACE(variant);
+      GoldenTraining training(GetParam(), weights, variant, backend, precision);
+      const nlohmann::json& record = training.golden().record();
+      const nlohmann::json& errors = record.at("fp32_error");
+      const double relative = factor * record.at("worst_relative_l2").get<double>();
+      for (int step = 0; step < 3; ++step) {
+        training.step(step);
+        for (const auto& [name, values] : training.scalars()) {
+          EXPECT_NEAR(values.first, values.second, relative * values.second) << name << " of step " << step;
+        }
+      }
+      std::size_t compared = 0;
+      for (const std::string& name : training.golden().names()) {
+        const bool other = (name.starts_with("clip")) && !name.starts_with(std::string(variant) + "/");
+        if (name == "input" || name == "labels" || other) continue;
+        ++compared;
+        const auto expected = training.golden().values<float>(name, DType::f32);
+        const std::vector<float>& found = training.features().at(name);
+        ASSERT_EQ(found.size(), expected.size()) << name;
+        const double rounding = 0x1p-23 * errors.at(name).at(1).get<double>();  // of the largest value
+        EXPECT_LE(test::max_abs_difference(found, expected),
+                  std::max(factor * errors.at(name).at(0).get<double>(), rounding))
+            << name;
+      }
+      EXPECT_EQ(compared, training.features().size());
+    }
+  }
+};
+
+TEST_P(TrainGolden, AgreesInF64) {
+  expect_agreement(std::make_shared<ReferenceBackend>(), DType::f64, 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Train, TrainGolden, ::testing::ValuesIn(all_goldens()),
+                         [](const auto& golden) { return test_name(golden.param, golden.index); });
+
+TEST(TrainGoldens, AreThere) {
+  EXPECT_GE(all_goldens().size(), 2U);
+}
+
+}  // namespace
+}  // namespace tpn
