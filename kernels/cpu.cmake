@@ -7,21 +7,33 @@ tpn_layer(
   SOURCES cpu/add.cpp
           cpu/available_memory.cpp
           cpu/batch_norm.cpp
+          cpu/batch_norm_training.cpp
+          cpu/channel_slice.cpp
           cpu/concat.cpp
           cpu/contention.cpp
+          cpu/conv3d_gradient.cpp
+          cpu/conv_form2d.cpp
           cpu/cpu_backend.cpp
+          cpu/cross_entropy.cpp
+          cpu/dropout.cpp
           cpu/fused_conv3d.cpp
           cpu/global_avg_pool.cpp
+          cpu/global_avg_pool_gradient.cpp
           cpu/linear.cpp
+          cpu/linear_gradient.cpp
           cpu/max_pool3d.cpp
+          cpu/max_pool3d_gradient.cpp
           cpu/onednn.cpp
           cpu/patch_conv3d.cpp
           cpu/processors.cpp
           cpu/relu.cpp
+          cpu/relu_gradient.cpp
+          cpu/sgd.cpp
           cpu/softmax.cpp
           cpu/temporal_shift.cpp
           cpu/trial_threads.cpp
           cpu/upsample.cpp
+          cpu/upsample_gradient.cpp
           cpu/view_scores.cpp
   LINKS tpn_kernels
   PRIVATE_LINKS OpenMP::OpenMP_CXX DNNL::dnnl)

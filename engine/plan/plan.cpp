@@ -46,8 +46,8 @@ std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const B
 }
 
 /// Places the values in memory: those that share it, in place or as slices, share a lifetime. With
-/// `forms_in_arena` there are also the forms of parameters that kernels read, from the first that reads one to
-/// the last.
+/// `forms_in_arena` there are also the forms of parameters that kernels read, from the first that reads one
+/// to the last.
 class Storage {
  public:
   Storage(const Layout& layout, const std::vector<std::unique_ptr<Kernel>>& kernels,

@@ -41,6 +41,27 @@ class LoopKernel final : public Kernel {
   Packings packings_;
 };
 
+/// A kernel whose run(inputs, outputs, scratch) is the given callable, with so many bytes of scratch memory.
+template <class Run>
+std::unique_ptr<Kernel> scratch_kernel(std::size_t scratch_bytes, Run run) {
+  class ScratchKernel final : public Kernel {
+   public:
+    ScratchKernel(std::size_t bytes, Run its_run) : bytes_(bytes), run_(std::move(its_run)) {}
+
+    void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+             std::span<const std::byte* const>, std::byte* scratch, Stream&) const override {
+      run_(inputs, outputs, scratch);
+    }
+    [[nodiscard]] std::size_t scratch_bytes() const override { return bytes_; }
+    [[nodiscard]] std::string implementation() const override { return "loop"; }
+
+   private:
+    std::size_t bytes_;
+    Run run_;
+  };
+  return std::make_unique<ScratchKernel>(scratch_bytes, std::move(run));
+}
+
 /// A kernel whose run(inputs, outputs), or run(inputs, outputs, packed) with what the packings make, is the
 /// given callable. Its code must allow output 0 to share the memory of `in_place_input`, if there is one.
 template <class Run>

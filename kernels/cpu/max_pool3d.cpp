@@ -25,6 +25,25 @@ TPN_VECTORIZE void take_max(const Bf16* x, Bf16* y, std::int64_t count) {
   }
 }
 
+/// The same, noting the place in the window of what is taken.
+TPN_VECTORIZE void take_max(const float* x, std::uint8_t place, float* y, std::uint8_t* places,
+                            std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const bool taken = takes(x[i], y[i]);
+    y[i] = taken ? x[i] : y[i];
+    places[i] = taken ? place : places[i];
+  }
+}
+
+TPN_VECTORIZE void take_max(const Bf16* x, std::uint8_t place, Bf16* y, std::uint8_t* places,
+                            std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const bool taken = takes(static_cast<float>(x[i]), static_cast<float>(y[i]));
+    y[i].bits = taken ? x[i].bits : y[i].bits;
+    places[i] = taken ? place : places[i];
+  }
+}
+
 /// Cells of one axis under a window.
 struct Span {
   std::int64_t begin, end;
@@ -47,16 +66,23 @@ std::unique_ptr<Kernel> compile(const ops::MaxPool3d& op, const Signature& s) {
           const std::int64_t n = row / y[2] / y[1];
           const Span ts = window(op, 0, row / y[2] % y[1], x[1]), hs = window(op, 1, row % y[2], x[2]);
           for (std::int64_t w = 0; w < y[3]; ++w) {
-            T* to = elements<T>(out[0]) + (row * y[3] + w) * channels;
+            const std::int64_t at = (row * y[3] + w) * channels;
+            T* to = elements<T>(out[0]) + at;
+            std::uint8_t* places = op.keep_places ? elements<std::uint8_t>(out[1]) + at : nullptr;
             const Span ws = window(op, 2, w, x[3]);
             bool first = true;
             for (std::int64_t a = ts.begin; a < ts.end; ++a)
               for (std::int64_t b = hs.begin; b < hs.end; ++b)
                 for (std::int64_t c = ws.begin; c < ws.end; ++c) {
                   const T* from = elements<T>(in[0]) + (((n * x[1] + a) * x[2] + b) * x[3] + c) * channels;
+                  const auto place = static_cast<std::uint8_t>(
+                      op.place_in_window({a, b, c}, {row / y[2] % y[1], row % y[2], w}));
                   if (first) {
                     std::copy(from, from + channels, to);
+                    if (places != nullptr) std::fill(places, places + channels, place);
                     first = false;
+                  } else if (places != nullptr) {
+                    take_max(from, place, to, places, channels);
                   } else {
                     take_max(from, to, channels);
                   }

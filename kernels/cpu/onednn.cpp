@@ -109,16 +109,21 @@ void require_room_for_code() {
   ::munmap(room, bytes);
 }
 
-void OnednnKernel::pack_as(const ops::FusedConv3d& op, const Signature& signature, const std::string& form,
-                           std::vector<PackPart> parts, int output_mask) {
-  const std::size_t bytes = weight_.get_size();
+std::shared_ptr<const Packing> weight_packing(const ops::FusedConv3d& op, const Signature& signature,
+                                              const std::string& form, const memory::desc& weight,
+                                              std::vector<PackPart> parts, int output_mask) {
   const std::string norm = op.norm ? norm_key(op.eps) : "no norm";
   const std::string key =
       form + "|" + norm + "|" +
-      layout_key(weight_);  // two primitives that ask for the same layout share their weights
-  packing_ =
-      std::make_shared<const OnednnPacking>(op, signature.inputs, key, bytes, std::move(parts), output_mask);
-  if (op.norm) bias_offset_ = padded(bytes);
+      layout_key(weight);  // two primitives that ask for the same layout share their weights
+  return std::make_shared<const OnednnPacking>(op, signature.inputs, key, weight.get_size(), std::move(parts),
+                                               output_mask);
+}
+
+void OnednnKernel::pack_as(const ops::FusedConv3d& op, const Signature& signature, const std::string& form,
+                           std::vector<PackPart> parts, int output_mask) {
+  packing_ = weight_packing(op, signature, form, weight_, std::move(parts), output_mask);
+  if (op.norm) bias_offset_ = padded(weight_.get_size());
 }
 
 void OnednnKernel::execute(const std::byte* source, std::span<const ConstTensorView> inputs,

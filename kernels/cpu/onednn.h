@@ -35,6 +35,12 @@ struct PackPart {
   dnnl::memory::desc target;  ///< with its own offset
 };
 
+/// How operand 1 of a signature, a weight, is packed into the layout `weight`, with the batch norm of the
+/// operation. `form` tells different parts of one weight apart.
+std::shared_ptr<const Packing> weight_packing(const ops::FusedConv3d& op, const Signature& signature,
+                                              const std::string& form, const dnnl::memory::desc& weight,
+                                              std::vector<PackPart> parts, int output_mask);
+
 /// A convolution or matrix product of oneDNN with packed weights and the epilogue of FusedConv3d. Derived
 /// classes choose the primitive.
 class OnednnKernel : public Kernel {

@@ -53,6 +53,47 @@ inline ConvolutionProposals::ConvolutionProposals(const ConvolutionTask& task, c
                task.attributes) {}
 #endif
 
+/// oneDNN's proposals for a gradient of a convolution, best first. Gradient: convolution_backward_data, where
+/// the task's source is the gradient wanted, or convolution_backward_weights, where its weight is; the target
+/// is the gradient given.
+template <class Gradient>
+class GradientProposals {
+ public:
+  using Proposal = typename Gradient::primitive_desc;
+
+  GradientProposals(const ConvolutionTask& task, const dnnl::convolution_forward::primitive_desc& forward,
+                    const dnnl::engine& engine);
+  GradientProposals(const GradientProposals&) = delete;
+  GradientProposals& operator=(const GradientProposals&) = delete;
+
+  /// As of ConvolutionProposals.
+  [[nodiscard]] const Proposal& current() const { return current_; }
+  bool next() { return current_.next_impl(); }
+
+ private:
+#if DNNL_VERSION_MAJOR < 3
+  typename Gradient::desc operation_;
+#endif
+  Proposal current_;
+};
+
+#if DNNL_VERSION_MAJOR < 3
+template <class Gradient>
+GradientProposals<Gradient>::GradientProposals(const ConvolutionTask& task,
+                                               const dnnl::convolution_forward::primitive_desc& forward,
+                                               const dnnl::engine& engine)
+    : operation_(dnnl::algorithm::convolution_direct, task.source, task.weight, task.target, task.stride,
+                 task.padding, task.padding),
+      current_(operation_, task.attributes, engine, forward) {}
+#else
+template <class Gradient>
+GradientProposals<Gradient>::GradientProposals(const ConvolutionTask& task,
+                                               const dnnl::convolution_forward::primitive_desc& forward,
+                                               const dnnl::engine& engine)
+    : current_(engine, dnnl::algorithm::convolution_direct, task.source, task.weight, task.target,
+               task.stride, task.padding, task.padding, forward, task.attributes) {}
+#endif
+
 /// The product of matrices, source by weight. Without a bias, `bias` is empty.
 inline dnnl::matmul::primitive_desc propose_product(
     const dnnl::memory::desc& source, const dnnl::memory::desc& weight, const dnnl::memory::desc& bias,
