@@ -1,10 +1,24 @@
 #include "tests/support/golden_training.h"
 
 #include <cstring>
+#include <random>
 
 #include "kernels/convert.h"
 
 namespace tpn::test {
+
+namespace {
+
+void disturb(const TensorView& views, std::uint32_t seed) {
+  std::vector<float> values = to_floats(read_only(views));
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal(1, 0x1p-9F);
+  for (float& value : values) value *= normal(generator);
+  convert(reinterpret_cast<const std::byte*>(values.data()), DType::f32, views.data, views.dtype,
+          values.size());
+}
+
+}  // namespace
 
 GoldenTraining::GoldenTraining(const GoldenName& which, const std::shared_ptr<const Weights>& weights,
                                std::string variant, std::shared_ptr<const Backend> backend, DType precision)
@@ -33,13 +47,15 @@ void GoldenTraining::set_input(std::string_view name, double value) {
   convert(reinterpret_cast<const std::byte*>(&value), DType::f64, input.data, input.dtype, 1);
 }
 
-void GoldenTraining::step(int index) {
+void GoldenTraining::step(int index, std::uint32_t disturbance) {
   const TensorView labels = executor_->input(training_input::labels);
   const ConstTensorView all = golden_.tensor("labels");  // (3, N)
   std::memcpy(labels.data, all.data + static_cast<std::size_t>(index) * labels.bytes(), labels.bytes());
   set_input(training_input::learning_rate, golden_.record().at("optimizer").at("lr").get<double>());
   set_input(training_input::loss_scale, 1);
-  fill_views(golden_, config_, executor_->input());
+  const TensorView views = executor_->input();
+  fill_views(golden_, config_, views);
+  if (disturbance != 0) disturb(views, disturbance);
   executor_->run();
 
   const nlohmann::json& expected = golden_.record().at("expected").at(variant_).at(index);

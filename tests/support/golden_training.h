@@ -1,6 +1,7 @@
 // Goldens of training: three steps on one batch, on any backend.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,8 +22,10 @@ class GoldenTraining {
   GoldenTraining(const GoldenName& which, const std::shared_ptr<const Weights>& weights, std::string variant,
                  std::shared_ptr<const Backend> backend, DType precision);
 
-  /// One step of training, with the labels of that step (from 0).
-  void step(int index);
+  /// One step of training, with the labels of that step (from 0). disturbance: another than 0 multiplies each
+  /// element of the input by another number near 1, drawn with that seed, so that 16-bit values are rounded
+  /// otherwise.
+  void step(int index, std::uint32_t disturbance = 0);
 
   /// What the steps so far gave under the golden's names: after the first "logits", "aux_logits" and
   /// "grad/NAME", "bn1/NAME"; after the last "VARIANT/param/NAME" and "VARIANT/bn/NAME".

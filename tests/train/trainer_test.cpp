@@ -1,0 +1,132 @@
+#include "engine/train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "engine/networks/initialize.h"
+#include "kernels/convert.h"
+#include "kernels/cpu/cpu_backend.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/tiny_config.h"
+
+namespace tpn {
+namespace {
+
+constexpr InputSize size{8, 8, 32, 32};
+
+/// A tiny network, 8 random clips and their labels.
+class TrainerTest : public ::testing::TestWithParam<DType> {
+ protected:
+  TrainerTest() {
+    write_random_model(config_, Initialization::from_scratch, 1, {}, directory_.path() / "model.safetensors");
+    weights_ = Weights::load(directory_.path() / "model.safetensors");
+    for (std::int64_t i = 0; i < size.views; ++i) labels_.push_back((i * 3) % config_.head.num_classes);
+  }
+  void SetUp() override {
+    if (!CpuBackend(1).supports(GetParam())) GTEST_SKIP() << "This processor does not compute in that.";
+  }
+
+  [[nodiscard]] Trainer trainer(const TrainingOptions& options, int threads = 2) const {
+    return {config_, size, options, std::make_shared<const CpuBackend>(threads), GetParam(), *weights_};
+  }
+  static void fill(const Trainer& trainer) {
+    const TensorView views = trainer.views();
+    std::vector<float> values(static_cast<std::size_t>(views.shape.count()));
+    std::mt19937 generator(7);
+    std::normal_distribution<float> normal;
+    for (float& value : values) value = normal(generator);
+    convert(reinterpret_cast<const std::byte*>(values.data()), DType::f32, views.data, views.dtype,
+            values.size());
+  }
+  StepResult step(Trainer& trainer, const StepOptions& options = {.learning_rate = 0.05}) const {
+    fill(trainer);
+    return trainer.step(labels_, options);
+  }
+  [[nodiscard]] int correct(const StepResult& result) const {
+    int count = 0;
+    const auto classes = static_cast<std::size_t>(config_.head.num_classes);
+    for (std::size_t n = 0; n < labels_.size(); ++n) {
+      const auto row = result.logits.begin() + static_cast<std::ptrdiff_t>(n * classes);
+      const auto best = std::max_element(row, row + static_cast<std::ptrdiff_t>(classes)) - row;
+      if (best == labels_[n]) ++count;
+    }
+    return count;
+  }
+
+  test::TemporaryDirectory directory_;
+  Config config_ = test::tiny_config("tpn-slowonly-r50-8x8");
+  std::shared_ptr<const Weights> weights_;
+  std::vector<std::int64_t> labels_;
+};
+
+TEST_P(TrainerTest, LearnsEightClipsByHeart) {
+  Trainer trainer = this->trainer({.form = {.dropout = 0, .frozen = {}}});
+  StepResult result = step(trainer);
+  const double first = result.loss;
+  for (int i = 0; i < 60 && correct(result) < 8; ++i) result = step(trainer);
+  EXPECT_EQ(correct(result), 8) << "after " << trainer.steps() << " steps, loss " << result.loss;
+  EXPECT_LT(result.loss, first);
+}
+
+TEST_P(TrainerTest, GivesTheSameFromRunToRun) {
+  const auto losses = [&] {
+    Trainer trainer = this->trainer({});
+    std::vector<double> found;
+    for (int i = 0; i < 3; ++i) found.push_back(step(trainer, {.learning_rate = 0.05, .seed = 5}).loss);
+    return found;
+  };
+  EXPECT_EQ(losses(), losses());
+}
+
+TEST_P(TrainerTest, DropsOthersWithAnotherSeed) {
+  const auto loss = [&](std::int64_t seed) {
+    Trainer trainer = this->trainer({});
+    return step(trainer, {.seed = seed}).loss;
+  };
+  EXPECT_EQ(loss(1), loss(1));
+  EXPECT_NE(loss(1), loss(2));
+}
+
+TEST_P(TrainerTest, ScalesLossesWithoutAnEffect) {
+  const auto norms = [&](double scale) {
+    Trainer trainer = this->trainer({.form = {.dropout = 0, .frozen = {}}});
+    (void)step(trainer, {.loss_scale = scale});
+    return step(trainer, {.loss_scale = scale}).gradient_norm;
+  };
+  EXPECT_NEAR(norms(1024), norms(1), 1e-3 * norms(1));
+}
+
+TEST_P(TrainerTest, ChangesNothingWhenGradientsOverflow) {
+  Trainer trainer = this->trainer({.form = {.dropout = 0, .frozen = {}}});
+  std::vector<float> before(static_cast<std::size_t>(config_.head.num_classes)), after(before);
+  const auto read = [&](std::vector<float>& to) {
+    trainer.store().read(
+        "cls_head.fc_cls.bias",
+        {reinterpret_cast<std::byte*>(to.data()), DType::f32, {static_cast<std::int64_t>(to.size())}});
+  };
+  read(before);
+  EXPECT_FALSE(std::isfinite(step(trainer, {.loss_scale = 1e38}).gradient_norm));
+  read(after);
+  EXPECT_EQ(after, before);
+  EXPECT_TRUE(std::isfinite(step(trainer).gradient_norm));
+  read(after);
+  EXPECT_NE(after, before);
+}
+
+TEST_P(TrainerTest, RefusesLabelsThatAreNoClasses) {
+  Trainer trainer = this->trainer({});
+  labels_.back() = config_.head.num_classes;
+  EXPECT_THROW(step(trainer), Error);
+  labels_.pop_back();
+  EXPECT_THROW(step(trainer), Error);
+  EXPECT_EQ(trainer.steps(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, TrainerTest, ::testing::Values(DType::f32, DType::bf16),
+                         [](const auto& param) { return std::string(name_of(param.param)); });
+
+}  // namespace
+}  // namespace tpn
