@@ -190,6 +190,7 @@ struct BatchNormGradient {
 
 template <class Gradients>
 void BatchNormTraining::differentiate(Gradients& g) const {
+  if (!g.wants(0) && !g.wants(1) && !g.wants(2)) return;
   const auto gradients =
       g.apply(BatchNormGradient{}, {g.output_gradient(), g.input(0), g.input(1), g.output(1), g.output(2)});
   for (std::size_t i = 0; i < 3; ++i) {
@@ -239,6 +240,7 @@ struct FrozenBatchNormGradient {
 template <class Gradients>
 void BatchNorm::differentiate(Gradients& g) const {
   if (g.wants(3) || g.wants(4)) throw Error("batch_norm: its statistics have no gradient.");
+  if (!g.wants(0) && !g.wants(1) && !g.wants(2)) return;
   const auto gradients = g.apply(FrozenBatchNormGradient{eps},
                                  {g.output_gradient(), g.input(0), g.input(1), g.input(3), g.input(4)});
   for (std::size_t i = 0; i < 3; ++i) {

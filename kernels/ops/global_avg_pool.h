@@ -79,6 +79,7 @@ struct GlobalAvgPoolGradient {
 
 template <class Gradients>
 void GlobalAvgPool::differentiate(Gradients& g) const {
+  if (!g.wants(0)) return;
   const Shape x = g.input_spec(0).shape;
   g.set_gradient(0, g.apply(GlobalAvgPoolGradient{{x[1], x[2], x[3]}}, {g.output_gradient()})[0]);
 }

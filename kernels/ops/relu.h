@@ -71,7 +71,7 @@ struct ReluGradient {
 
 template <class Gradients>
 void Relu::differentiate(Gradients& g) const {
-  g.set_gradient(0, g.apply(ReluGradient{}, {g.output_gradient(), g.output(0)})[0]);
+  if (g.wants(0)) g.set_gradient(0, g.apply(ReluGradient{}, {g.output_gradient(), g.output(0)})[0]);
 }
 
 }  // namespace tpn::ops

@@ -96,7 +96,7 @@ struct TemporalShiftGradient {
 
 template <class Gradients>
 void TemporalShift::differentiate(Gradients& g) const {
-  g.set_gradient(0, g.apply(TemporalShiftGradient{fold}, {g.output_gradient()})[0]);
+  if (g.wants(0)) g.set_gradient(0, g.apply(TemporalShiftGradient{fold}, {g.output_gradient()})[0]);
 }
 
 }  // namespace tpn::ops

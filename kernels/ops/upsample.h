@@ -88,7 +88,7 @@ struct UpsampleGradient {
 
 template <class Gradients>
 void Upsample::differentiate(Gradients& g) const {
-  g.set_gradient(0, g.apply(UpsampleGradient{scale}, {g.output_gradient()})[0]);
+  if (g.wants(0)) g.set_gradient(0, g.apply(UpsampleGradient{scale}, {g.output_gradient()})[0]);
 }
 
 }  // namespace tpn::ops
