@@ -27,7 +27,7 @@ bool has_input(const Plan& plan, std::string_view name) {
 }  // namespace
 
 Trainer::Trainer(const Config& config, const InputSize& size, const TrainingOptions& options,
-                 std::shared_ptr<const Backend> backend, DType precision, const Weights& weights)
+                 const std::shared_ptr<const Backend>& backend, DType precision, const Weights& weights)
     : classes_(config.head.num_classes), auxiliary_(config.neck.aux_head.has_value()) {
   const auto plan = std::make_shared<const Plan>(build_training_graph(config, size, options), backend,
                                                  PlanOptions{.precision = precision});

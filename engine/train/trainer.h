@@ -33,7 +33,7 @@ class Trainer {
   /// Throws Error when the device cannot train the network in that precision, or a weight is missing, and
   /// OutOfMemory.
   Trainer(const Config& config, const InputSize& size, const TrainingOptions& options,
-          std::shared_ptr<const Backend> backend, DType precision, const Weights& weights);
+          const std::shared_ptr<const Backend>& backend, DType precision, const Weights& weights);
 
   /// Where the caller writes the normalised views of the next step: (N,T,H,W,3) in the precision, in the
   /// host's memory.

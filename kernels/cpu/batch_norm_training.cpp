@@ -169,7 +169,8 @@ std::unique_ptr<Kernel> compile(const ops::BatchNormTraining& op, const Signatur
           });
           double taken = 0;
           for (std::int64_t i = 0; i < sections; ++i) {  // the first takes in the others
-            const auto own = static_cast<double>(pixels * (i + 1) / sections - pixels * i / sections);
+            const std::int64_t first = pixels * i / sections, last = pixels * (i + 1) / sections;
+            const auto own = static_cast<double>(last - first);
             if (i > 0 && own > 0) {
               merge(moments, moments + channels, taken, moments + i * 2 * channels,
                     moments + (i * 2 + 1) * channels, own, channels);

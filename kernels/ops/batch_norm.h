@@ -88,7 +88,7 @@ struct BatchNormTraining {
   void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) const {
     const Tensor64& x = inputs[0];
     const auto channels = static_cast<std::size_t>(x.shape[4]);
-    const auto count = static_cast<double>(x.data.size() / channels);
+    const auto count = static_cast<double>(x.data.size()) / static_cast<double>(channels);
     for (std::size_t c = 0; c < channels; ++c) {
       double sum = 0, squares = 0;
       for (std::size_t i = c; i < x.data.size(); i += channels) sum += x.data[i];
@@ -152,7 +152,7 @@ struct BatchNormGradient {
   static void forward(std::span<const Tensor64> inputs, std::span<Tensor64> outputs) {
     const std::vector<double>&dy = inputs[0].data, &x = inputs[1].data;
     const auto channels = static_cast<std::size_t>(inputs[0].shape[4]);
-    const auto count = static_cast<double>(dy.size() / channels);
+    const auto count = static_cast<double>(dy.size()) / static_cast<double>(channels);
     for (std::size_t c = 0; c < channels; ++c) {
       const double mean = inputs[3].data[c], inverse_std = inputs[4].data[c];
       double dscale = 0, dshift = 0;

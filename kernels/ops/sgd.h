@@ -8,6 +8,13 @@
 
 namespace tpn::ops {
 
+/// Throws Error unless input `index` is of numbers that gradients can be of.
+inline void check_learnable(std::string_view op, std::span<const TensorSpec> inputs, std::size_t index) {
+  if (inputs[index].kind != Kind::index && inputs[index].dtype == DType::f32) return;
+  throw Error(std::string(op) + ": input " + std::to_string(index) + " must be f32 and no index; it is " +
+              to_string(inputs[index]) + ".");
+}
+
 /// The Euclidean norm of all gradients together, divided by the scale that the losses were multiplied by.
 /// Inputs: loss scale (); gradients of any shapes, f32. Output: the norm, ().
 struct GradientNorm {
@@ -18,6 +25,7 @@ struct GradientNorm {
   [[nodiscard]] static std::vector<TensorSpec> infer(std::span<const TensorSpec> inputs) {
     if (inputs.size() < 2) throw Error("gradient_norm takes a loss scale and at least one gradient.");
     check_spec(name, inputs, 0, scalar());
+    for (std::size_t i = 1; i < inputs.size(); ++i) check_learnable(name, inputs, i);
     return {scalar()};
   }
 
@@ -66,6 +74,7 @@ struct Sgd {
     std::vector<TensorSpec> outputs;
     for (std::size_t i = 0; i < 3; ++i) check_spec(name, inputs, i, scalar());
     for (std::size_t i = 3; i < inputs.size(); i += 3) {
+      check_learnable(name, inputs, i);
       check_spec(name, inputs, i + 1, inputs[i]);
       check_spec(name, inputs, i + 2, inputs[i]);
       outputs.insert(outputs.end(), 2, inputs[i]);

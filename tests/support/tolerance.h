@@ -56,9 +56,9 @@ inline constexpr double golden_f32_factor = 8;
 inline constexpr double golden_bf16_relative_l2 = 2e-2;
 inline constexpr double golden_storage_factor = 3;
 
-/// A gradient of a step in bf16, to the reference's from the same rounded values, for the best of a few inputs:
-/// far above what sums in another order make, far below the 1 of a term that is missing and the 2 of a wrong
-/// sign.
+/// A gradient of a step in bf16, to the reference's from the same rounded values, for the best of a few
+/// inputs: far above what sums in another order make, far below the 1 of a term that is missing and the 2 of
+/// a wrong sign.
 inline constexpr double train_bf16_relative_l2 = 0.2;
 
 /// The same in f16, and in tf32, which keeps as many bits of every product's operands: an eighth of bf16's
