@@ -70,6 +70,7 @@ void Executor::run_step(const Step& step) const {
   for (const Slot& slot : step.outputs) outputs.push_back(view(slot));
   for (const FormInArena& form : step.packs) {
     std::vector<ConstTensorView> sources;
+    sources.reserve(form.sources.size());
     for (const Slot& slot : form.sources) sources.push_back(read_only(view(slot)));
     form.packing->pack(sources, arena_.data() + form.offset, *stream_);
   }

@@ -142,6 +142,7 @@ void add_forms(Step& step, int index, const Storage& storage) {
     step.packed_offsets.push_back(offset);
     if (!storage.first_reads(*packing, index)) continue;
     std::vector<Slot> sources;
+    sources.reserve(packing->sources().size());
     for (const std::size_t source : packing->sources()) sources.push_back(step.inputs[source]);
     step.packs.push_back({packing, std::move(sources), offset});
   }
