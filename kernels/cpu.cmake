@@ -25,6 +25,7 @@ tpn_layer(
           cpu/max_pool3d_gradient.cpp
           cpu/onednn.cpp
           cpu/patch_conv3d.cpp
+          cpu/pixel_rows.cpp
           cpu/processors.cpp
           cpu/relu.cpp
           cpu/relu_gradient.cpp

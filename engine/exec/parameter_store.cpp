@@ -21,32 +21,33 @@ ParameterStore::ParameterStore(std::shared_ptr<const Backend> backend,
     const std::size_t bytes = bytes_of(tensor.spec);
     tensors_.try_emplace(tensor.name, Held{tensor, backend_->allocate(bytes)});
     bytes_ += bytes;
-    const HostBuffer zeros(bytes);
-    std::memset(zeros.data(), 0, bytes);
-    write(tensor.name, {zeros.data(), tensor.spec.dtype, tensor.spec.shape});
+    clear(tensor);
   }
 }
 
 void ParameterStore::load(const Weights& weights) {
   for (const auto& [name, held] : tensors_) {
     const auto& [shape, kind, dtype] = held.tensor.spec;
-    const auto set = [&, own = std::string_view(name)](const ConstTensorView& view) { write(own, view); };
     if (held.tensor.role != Role::state && kind != Kind::index) {
       const StoredParameter stored = weights.parameter(name, shape);
-      set(stored.view);
+      write(name, stored.view);
       if (stored.release) stored.release();
       continue;
     }
     const SafetensorsFile::Entry* entry =
         held.tensor.role == Role::state ? nullptr : weights.tensors().find(name);
     if (entry != nullptr && entry->dtype == dtype && entry->shape == shape) {
-      set(weights.tensors().view(*entry));
+      write(name, weights.tensors().view(*entry));
       continue;
     }
-    const HostBuffer zeros(bytes_of(held.tensor.spec));
-    std::memset(zeros.data(), 0, zeros.bytes());
-    set({zeros.data(), dtype, shape});
+    clear(held.tensor);
   }
+}
+
+void ParameterStore::clear(const PersistentTensor& tensor) {
+  const HostBuffer zeros(bytes_of(tensor.spec));
+  std::memset(zeros.data(), 0, zeros.bytes());
+  write(tensor.name, {zeros.data(), tensor.spec.dtype, tensor.spec.shape});
 }
 
 void ParameterStore::write(std::string_view name, const ConstTensorView& values) {

@@ -41,6 +41,8 @@ class ParameterStore {
     PersistentTensor tensor;
     Buffer memory;
   };
+  /// Makes zeros of it.
+  void clear(const PersistentTensor& tensor);
   [[nodiscard]] const Held& at(std::string_view name) const;
   /// The same, checking the shape.
   [[nodiscard]] const Held& at(std::string_view name, const Shape& shape) const;

@@ -47,7 +47,8 @@ ValueId NetworkBuilder::max_pool(ops::MaxPool3d pool, ValueId x, const std::stri
 ValueId NetworkBuilder::dropout(double rate, ValueId x, const std::string& name) {
   if (form_) rate = form_->dropout.value_or(rate);
   if (!form_ || rate == 0) return x;
-  if (random_state_ < 0) random_state_ = graph.add_input("random_state", indices({2}, DType::i64));
+  if (random_state_ < 0)
+    random_state_ = graph.add_input(std::string(TrainingForm::random_state), indices({2}, DType::i64));
   return graph.apply(ops::Dropout{.rate = rate, .layer = dropouts_++}, {x, random_state_}, name);
 }
 

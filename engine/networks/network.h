@@ -53,6 +53,9 @@ struct InputSize {
 
 /// How a network trains.
 struct TrainingForm {
+  /// Name of the input that dropout draws from, (seed, step) in i64.
+  static constexpr std::string_view random_state = "random_state";
+
   /// Share of the elements before the classifiers that are zeroed, if not the model's own.
   std::optional<double> dropout;
   /// Names of modules, such as "backbone" or "backbone.layer1.0", whose parameters are not learned and whose
@@ -69,7 +72,7 @@ struct TrainingForm {
 Graph build_network(const Config& config, const InputSize& size);
 
 /// The forward pass of training: batch norm with the statistics of the batch, dropout, and the auxiliary
-/// head. Inputs: "input" as above and, with dropout, "random_state", (seed, step) in i64. Features: those
+/// head. Inputs: "input" as above and, with dropout, TrainingForm::random_state. Features: those
 /// above and "aux_logits" (views, K), where the model has that head. Throws Error as build_network does, and
 /// when a frozen name is none of a module or parameter.
 Graph build_training_network(const Config& config, const InputSize& size, const TrainingForm& form);

@@ -7,14 +7,10 @@
 namespace tpn {
 namespace {
 
-bool is_parameter(const Value& value) {
-  return value.role == Role::parameter || value.role == Role::buffer;
-}
-
 std::int64_t parameter_elements(const Graph& graph, const Node& node) {
   std::int64_t elements = 0;
   for (const ValueId id : node.inputs) {
-    if (is_parameter(graph.value(id))) elements += graph.value(id).spec.shape.count();
+    if (graph.value(id).is_persistent()) elements += graph.value(id).spec.shape.count();
   }
   return elements;
 }
@@ -36,8 +32,8 @@ class ParameterPacker {
     std::vector<std::optional<StoredParameter>> stored;  // of the inputs
     for (const ValueId id : node.inputs) {
       const Value& value = graph_.value(id);
-      stored.push_back(is_parameter(value) ? std::optional(weights_.parameter(value.name, value.spec.shape))
-                                           : std::nullopt);
+      stored.push_back(value.is_persistent() ? std::optional(weights_.parameter(value.name, value.spec.shape))
+                                             : std::nullopt);
     }
     std::vector<bool> packed(stored.size());
     for (const auto& packing : kernel.packings()) {

@@ -26,7 +26,7 @@ constexpr std::string_view labels = "labels";                ///< (N) i64
 constexpr std::string_view class_weights = "class_weights";  ///< (K)
 constexpr std::string_view learning_rate = "learning_rate";  ///< scalar
 constexpr std::string_view loss_scale = "loss_scale";        ///< scalar that the losses are multiplied by
-constexpr std::string_view random_state = "random_state";    ///< (2) i64: seed, number of the step
+constexpr std::string_view random_state = TrainingForm::random_state;
 }  // namespace training_input
 
 /// Of the gradient of a parameter: the name of its feature, "grad/NAME".

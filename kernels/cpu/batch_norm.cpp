@@ -7,20 +7,10 @@
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/loop_kernel.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/vectorize.h"
+#include "kernels/cpu/pixel_rows.h"
 
 namespace tpn::cpu {
 namespace {
-
-TPN_VECTORIZE void scale_and_shift(const float* x, const float* scale, const float* shift, float* y,
-                                   std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) y[i] = x[i] * scale[i] + shift[i];
-}
-
-TPN_VECTORIZE void scale_and_shift(const Bf16* x, const float* scale, const float* shift, Bf16* y,
-                                   std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) y[i] = Bf16(static_cast<float>(x[i]) * scale[i] + shift[i]);
-}
 
 /// Scale, then shift, (C) each.
 class NormPacking final : public Packing {

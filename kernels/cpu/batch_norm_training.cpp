@@ -6,6 +6,7 @@
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/loop_kernel.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/pixel_rows.h"
 #include "kernels/cpu/sections.h"
 #include "kernels/cpu/vectorize.h"
 #include "kernels/ops/batch_norm.h"
@@ -15,14 +16,6 @@ namespace {
 
 /// Pixels whose mean is taken before they are merged with the others: so few that their sums lose nothing.
 constexpr std::int64_t block_pixels = 16;
-
-TPN_VECTORIZE void add_pixel(const float* x, float* sum, std::int64_t count) {
-  for (std::int64_t c = 0; c < count; ++c) sum[c] += x[c];
-}
-
-TPN_VECTORIZE void add_pixel(const Bf16* x, float* sum, std::int64_t count) {
-  for (std::int64_t c = 0; c < count; ++c) sum[c] += static_cast<float>(x[c]);
-}
 
 TPN_VECTORIZE void add_squares(const float* x, const float* mean, float* sum, std::int64_t count) {
   for (std::int64_t c = 0; c < count; ++c) sum[c] += (x[c] - mean[c]) * (x[c] - mean[c]);
@@ -62,23 +55,13 @@ void take_moments(const T* x, std::int64_t begin, std::int64_t end, std::int64_t
   for (std::int64_t first = begin; first < end; first += block_pixels) {
     const std::int64_t last = std::min(first + block_pixels, end);
     std::fill(block, block + 2 * channels, 0.0F);
-    for (std::int64_t i = first; i < last; ++i) add_pixel(x + i * channels, mean, channels);
+    for (std::int64_t i = first; i < last; ++i) accumulate(x + i * channels, mean, channels);
     for (std::int64_t c = 0; c < channels; ++c) mean[c] /= static_cast<float>(last - first);
     for (std::int64_t i = first; i < last; ++i) add_squares(x + i * channels, mean, squares, channels);
     merge(moments.mean, moments.squares, moments.pixels, mean, squares, static_cast<double>(last - first),
           channels);
     moments.pixels += static_cast<double>(last - first);
   }
-}
-
-TPN_VECTORIZE void scale_and_shift(const float* x, const float* scale, const float* shift, float* y,
-                                   std::int64_t count) {
-  for (std::int64_t c = 0; c < count; ++c) y[c] = x[c] * scale[c] + shift[c];
-}
-
-TPN_VECTORIZE void scale_and_shift(const Bf16* x, const float* scale, const float* shift, Bf16* y,
-                                   std::int64_t count) {
-  for (std::int64_t c = 0; c < count; ++c) y[c] = Bf16(static_cast<float>(x[c]) * scale[c] + shift[c]);
 }
 
 /// Sums of dy and of dy * (x - mean).

@@ -13,14 +13,6 @@ namespace {
 
 using dnnl::memory;
 
-memory bound_memory(const memory::desc& desc, const std::byte* data) {
-  return {desc, cpu_engine(), const_cast<std::byte*>(data)};
-}
-
-std::size_t aligned(std::size_t bytes) {
-  return (bytes + HostBuffer::alignment - 1) / HostBuffer::alignment * HostBuffer::alignment;
-}
-
 /// A convolution's tensors as oneDNN is told of them. weight_type: of the weight, or of its gradient.
 ConvolutionTask make_task(const ConvForm2d& form, memory::data_type type, memory::data_type weight_type) {
   dnnl::primitive_attr attributes;
@@ -48,23 +40,7 @@ void choose(GradientProposals<dnnl::convolution_backward_data>& proposals, const
   }
 }
 
-/// The reordering between a stored weight, or one tap of it, and a layout of oneDNN's.
-class WeightReorder {
- public:
-  WeightReorder() = default;
-  WeightReorder(const memory::desc& from, const memory::desc& to)
-      : from_(from), to_(to), reorder_(dnnl::reorder::primitive_desc(cpu_engine(), from, cpu_engine(), to)) {}
-
-  void run(dnnl::stream& stream, const std::byte* from, std::byte* to) const {
-    memory source = bound_memory(from_, from), target = bound_memory(to_, to);
-    reorder_.execute(stream, source, target);
-  }
-
- private:
-  memory::desc from_, to_;
-  dnnl::reorder reorder_;
-};
-
+/// A stored weight, or one tap of it.
 memory::desc stored_desc(const ConvForm2d& form) {
   return {form.weight.shape, memory::data_type::f32, form.weight.strides};
 }
@@ -128,7 +104,6 @@ class WeightGradient final : public Kernel {
     weight_ = chosen.diff_weights_desc();
     scratchpad_ = chosen.scratchpad_desc();
     implementation_ = chosen.impl_info_str();
-    unpack_ = {weight_, stored_desc(form_)};
     require_room_for_code();
     primitive_ = dnnl::convolution_backward_weights(chosen);
   }
@@ -145,7 +120,9 @@ class WeightGradient final : public Kernel {
       std::memset(outputs[0].data, 0, outputs[0].bytes());
     }
     const auto element = static_cast<std::int64_t>(sizeof(float));
-    unpack_.run(stream, scratch, outputs[0].data + form_.weight_offset * element);
+    memory packed = bound_memory(weight_, scratch),
+           stored = bound_memory(stored_desc(form_), outputs[0].data + form_.weight_offset * element);
+    reorder_scaled(stream, packed, stored, 0, {});
     stream.wait();
     notice_contention();
   }
@@ -154,7 +131,7 @@ class WeightGradient final : public Kernel {
   [[nodiscard]] std::string implementation() const override { return implementation_; }
 
  private:
-  [[nodiscard]] std::size_t packed_bytes() const { return aligned(weight_.get_size()); }
+  [[nodiscard]] std::size_t packed_bytes() const { return padded(weight_.get_size()); }
   static std::int64_t elements_of(const memory::dims& shape) {
     std::int64_t count = 1;
     for (const std::int64_t extent : shape) count *= extent;
@@ -163,7 +140,6 @@ class WeightGradient final : public Kernel {
 
   ConvForm2d form_;
   memory::desc x_, dy_, weight_, scratchpad_;
-  WeightReorder unpack_;
   dnnl::convolution_backward_weights primitive_;
   std::string implementation_;
 };

@@ -4,21 +4,9 @@
 
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/loop_kernel.h"
-#include "kernels/cpu/vectorize.h"
+#include "kernels/cpu/pixel_rows.h"
 
 namespace tpn::cpu {
-namespace {
-
-TPN_VECTORIZE void accumulate(const float* x, float* sum, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) sum[i] += x[i];
-}
-
-TPN_VECTORIZE void accumulate(const Bf16* x, float* sum, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) sum[i] += static_cast<float>(x[i]);
-}
-
-}  // namespace
-
 // The output is f32 whatever the input: the classifier runs in f32.
 std::unique_ptr<Kernel> compile(const ops::GlobalAvgPool&, const Signature& s) {
   return with_element_type(s.inputs[0].dtype, [&]<class T>(T) {

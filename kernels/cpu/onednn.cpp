@@ -19,17 +19,15 @@ const dnnl::engine& cpu_engine() {
   return engine;
 }
 
-namespace {
-
-/// oneDNN takes non-const pointers for what it only reads.
 memory bound_memory(const memory::desc& desc, const std::byte* data) {
   return {desc, cpu_engine(), const_cast<std::byte*>(data)};
 }
 
-/// A multiple of the alignment of memory, so that what follows is aligned too.
 std::size_t padded(std::size_t bytes) {
   return (bytes + HostBuffer::alignment - 1) / HostBuffer::alignment * HostBuffer::alignment;
 }
+
+namespace {
 
 /// A weight reordered into the layout of a primitive; with a batch norm multiplied by its scale, and followed
 /// by its shift, (O) f32.

@@ -18,6 +18,12 @@ namespace tpn::cpu {
 
 const dnnl::engine& cpu_engine();
 
+/// Data in that layout. oneDNN takes non-const pointers for what it only reads.
+dnnl::memory bound_memory(const dnnl::memory::desc& desc, const std::byte* data);
+
+/// A multiple of the alignment of memory, so that what follows is aligned too.
+std::size_t padded(std::size_t bytes);
+
 /// Throws Error for anything but f32 and bf16.
 dnnl::memory::data_type onednn_type(DType dtype);
 

@@ -57,10 +57,7 @@ class PatchKernel final : public OnednnKernel {
   }
 
  private:
-  [[nodiscard]] std::size_t patch_bytes() const {
-    constexpr std::size_t unit = HostBuffer::alignment;
-    return (source_desc().get_size() + unit - 1) / unit * unit;
-  }
+  [[nodiscard]] std::size_t patch_bytes() const { return padded(source_desc().get_size()); }
 
   /// Row (n, t, h, w) of the patches: the channels under tap (0, 0), then (0, 1), and so on; zero outside the
   /// image.

@@ -34,12 +34,11 @@ struct Update {
 
 TPN_VECTORIZE void update(const Update& u, const float* gradient, const float* old, const float* old_momentum,
                           float* parameter, float* momentum, std::int64_t count) {
-  const float ahead = u.nesterov ? u.momentum : 0.0F, whole = u.nesterov ? 1.0F : 0.0F;
   for (std::int64_t i = 0; i < count; ++i) {
     const float d = gradient[i] * u.gradient_factor + u.weight_decay * old[i];
     const float moved = u.momentum * old_momentum[i] + d;
     momentum[i] = moved;
-    parameter[i] = old[i] - u.rate * (whole != 0 ? d + ahead * moved : moved);
+    parameter[i] = old[i] - u.rate * (u.nesterov ? d + u.momentum * moved : moved);
   }
 }
 

@@ -5,20 +5,12 @@
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/loop_kernel.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/vectorize.h"
+#include "kernels/cpu/pixel_rows.h"
 #include "kernels/ops/add.h"
 #include "kernels/ops/upsample.h"
 
 namespace tpn::cpu {
 namespace {
-
-TPN_VECTORIZE void accumulate(const float* x, float* sum, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) sum[i] += x[i];
-}
-
-TPN_VECTORIZE void accumulate(const Bf16* x, float* sum, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) sum[i] += static_cast<float>(x[i]);
-}
 
 /// Cell (n, t, h, w) of the output is the sum of the block of `scale` cells of the input that begins at
 /// (n, t * scale[0], ...).

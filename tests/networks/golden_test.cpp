@@ -10,10 +10,10 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/reference_backend.h"
 #include "tests/networks/f32_agreement.h"
+#include "tests/support/converted_golden.h"
 #include "tests/support/golden_network.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/tolerance.h"
-#include "weights_converter/convert.h"
 
 namespace tpn {
 namespace {
@@ -22,28 +22,6 @@ namespace fs = std::filesystem;
 using test::GoldenName;
 using test::GoldenNetwork;
 
-std::vector<GoldenName> all_goldens() {
-  std::vector<fs::path> directories = test::golden_directories(TPN_TEST_DATA "/goldens", "TPN_GOLDEN_DIRS");
-  for (const char* folder : {"/reference/goldens", "/reference/goldens_base16"}) {
-    if (fs::exists(TPN_SHARED_DATA + std::string(folder)))
-      directories.emplace_back(TPN_SHARED_DATA + std::string(folder));
-  }
-  return test::goldens_of("forward", directories);
-}
-
-/// A model file in that folder, by the converter, as a user's file would come.
-fs::path convert(const GoldenName& which, const test::TemporaryDirectory& directory) {
-  fs::path model = directory / "model.safetensors";
-  const auto converted = convert_checkpoint(which.directory / (which.name + ".pth"), model, {});
-  if (!converted) throw Error(converted.failure().message);
-  return model;
-}
-
-std::shared_ptr<const Weights> convert(const GoldenName& which) {
-  const test::TemporaryDirectory directory;
-  return Weights::load(convert(which, directory));  // stays mapped when the folder goes
-}
-
 std::string read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -51,7 +29,7 @@ std::string read(const fs::path& path) {
 
 class GoldenTest : public ::testing::TestWithParam<GoldenName> {
  protected:
-  GoldenNetwork network_{GetParam(), convert(GetParam())};
+  GoldenNetwork network_{GetParam(), test::converted_golden(GetParam())};
 };
 
 TEST_P(GoldenTest, HasTheSizeOfTheReference) {
@@ -102,21 +80,22 @@ TEST_P(GoldenTest, AgreesExactlyInF64) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Forward, GoldenTest, ::testing::ValuesIn(all_goldens()),
+INSTANTIATE_TEST_SUITE_P(Forward, GoldenTest, ::testing::ValuesIn(test::all_goldens_of("forward")),
                          [](const auto& golden) { return test_name(golden.param, golden.index); });
 
 /// The converted weights that tests on machines without the converter read.
 TEST(Goldens, HaveTheirWeightsConverted) {
   for (const GoldenName& golden : test::goldens_of("forward", {TPN_TEST_DATA "/goldens"})) {
     const test::TemporaryDirectory directory;
-    const fs::path fresh = convert(golden, directory), stored = test::converted_weights(golden.name);
+    const fs::path fresh = test::convert_golden(golden, directory),
+                   stored = test::converted_weights(golden.name);
     EXPECT_TRUE(read(fresh) == read(stored)) << stored << " is not what the converter writes";
   }
 }
 
 TEST(Goldens, TellTheFirstDeviationInTheOrderOfTheNetwork) {
-  const GoldenName golden = all_goldens().front();
-  const GoldenNetwork network(golden, convert(golden));
+  const GoldenName golden = test::all_goldens_of("forward").front();
+  const GoldenNetwork network(golden, test::converted_golden(golden));
   const test::Features features = network.run(std::make_shared<CpuBackend>(2), {});
   std::vector<std::string> names;
   for (const auto& [name, values] : features) names.push_back(name);
@@ -135,7 +114,7 @@ TEST(Goldens, TellTheFirstDeviationInTheOrderOfTheNetwork) {
 }
 
 TEST(Goldens, AreThere) {
-  EXPECT_GE(all_goldens().size(), 11U);
+  EXPECT_GE(test::all_goldens_of("forward").size(), 11U);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // Steps of training against their goldens: losses, gradients, statistics, updated parameters.
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <string>
 
@@ -9,40 +8,21 @@
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/reference_backend.h"
+#include "tests/support/converted_golden.h"
 #include "tests/support/golden_training.h"
-#include "tests/support/temporary_directory.h"
 #include "tests/support/tolerance.h"
-#include "weights_converter/convert.h"
 
 namespace tpn {
 namespace {
 
-namespace fs = std::filesystem;
 using test::GoldenName;
 using test::GoldenTraining;
-
-std::vector<GoldenName> all_goldens() {
-  std::vector<fs::path> directories = test::golden_directories(TPN_TEST_DATA "/goldens", "TPN_GOLDEN_DIRS");
-  for (const char* folder : {"/reference/goldens", "/reference/goldens_base16"}) {
-    if (fs::exists(TPN_SHARED_DATA + std::string(folder)))
-      directories.emplace_back(TPN_SHARED_DATA + std::string(folder));
-  }
-  return test::goldens_of("train", directories);
-}
-
-std::shared_ptr<const Weights> convert(const GoldenName& which) {
-  const test::TemporaryDirectory directory;
-  const fs::path model = directory / "model.safetensors";
-  const auto converted = convert_checkpoint(which.directory / (which.name + ".pth"), model, {});
-  if (!converted) throw Error(converted.failure().message);
-  return Weights::load(model);  // stays mapped when the folder goes
-}
 
 class TrainGolden : public ::testing::TestWithParam<GoldenName> {
  protected:
   /// Three steps; every number is within `factor` of the deviation that PyTorch's own f32 shows.
   void expect_agreement(const std::shared_ptr<const Backend>& backend, DType precision, double factor) const {
-    const std::shared_ptr<const Weights> weights = convert(GetParam());
+    const std::shared_ptr<const Weights> weights = test::converted_golden(GetParam());
     for (const char* variant : {"clip40", "clip0.5"}) {
       SCOPED_TRACE(variant);
       GoldenTraining training(GetParam(), weights, variant, backend, precision);
@@ -88,7 +68,7 @@ TEST_P(TrainGolden, AgreesInF32) {
 TEST_P(TrainGolden, AgreesInBf16WithTheReferenceInBf16) {
   const auto backend = std::make_shared<CpuBackend>(2);
   if (!backend->supports(DType::bf16)) GTEST_SKIP() << "This processor does not compute in bf16.";
-  const std::shared_ptr<const Weights> weights = convert(GetParam());
+  const std::shared_ptr<const Weights> weights = test::converted_golden(GetParam());
   std::map<std::string, double> nearest;
   for (const std::uint32_t disturbance : {0U, 1U, 2U, 3U, 4U, 5U}) {
     GoldenTraining found(GetParam(), weights, "clip40", backend, DType::bf16),
@@ -104,11 +84,11 @@ TEST_P(TrainGolden, AgreesInBf16WithTheReferenceInBf16) {
   for (const auto& [name, distance] : nearest) EXPECT_LE(distance, test::train_bf16_relative_l2) << name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Train, TrainGolden, ::testing::ValuesIn(all_goldens()),
+INSTANTIATE_TEST_SUITE_P(Train, TrainGolden, ::testing::ValuesIn(test::all_goldens_of("train")),
                          [](const auto& golden) { return test_name(golden.param, golden.index); });
 
 TEST(TrainGoldens, AreThere) {
-  EXPECT_GE(all_goldens().size(), 2U);
+  EXPECT_GE(test::all_goldens_of("train").size(), 2U);
 }
 
 }  // namespace
