@@ -55,7 +55,8 @@ __global__ void __launch_bounds__(256)
     Vector<PackedElement<Type>, size> value;
 #pragma unroll
     for (int e = 0; e < size; ++e) {
-      value[e] = to_packed<Type>(e >= part.begin && e < part.end ? from[e * s.taps] : 0.0F);
+      value[e] = to_packed<Type>(e >= part.begin && e < part.end ? from[static_cast<std::int64_t>(e) * s.taps]
+                                                                 : 0.0F);
     }
     store_vector(packed + static_cast<std::int64_t>(i) * size, value);
   });
