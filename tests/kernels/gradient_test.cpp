@@ -80,8 +80,8 @@ class Gradients {
 };
 
 template <class Op>
-constexpr bool has_gradient = requires(const Op& op, Gradients& g) {
-  op.differentiate(g);
+concept HasGradient = requires(const Op& op, Gradients& g) {
+  op.differentiate(g);  // declared in the operation's header
 };
 
 /// Inputs that are constants to the gradients of an operation, beside whole numbers: running statistics and
@@ -226,7 +226,7 @@ struct OpName {
 TYPED_TEST_SUITE(DeclaredGradients, TestTypes<AnyOp>::Types, OpName);
 
 TYPED_TEST(DeclaredGradients, AreFiniteDifferences) {
-  if constexpr (has_gradient<TypeParam>) {
+  if constexpr (HasGradient<TypeParam>) {
     EXPECT_EQ(std::ranges::count(without_gradient, TypeParam::name), 0);
     int cases = 0;
     for (const ops::Case<TypeParam>& c : TypeParam::cases()) {
@@ -243,7 +243,7 @@ TYPED_TEST(DeclaredGradients, AreFiniteDifferences) {
 TEST(Gradients, AreDeclaredByEveryOperationThatNetworksLearnWith) {
   std::set<std::string_view> declared;
   for_each_op([&]<class Op>(std::type_identity<Op>) {
-    if (has_gradient<Op>) declared.insert(Op::name);
+    if (HasGradient<Op>) declared.insert(Op::name);
   });
   for (const std::string_view name :
        {ops::Conv3d::name, ops::BatchNorm::name, ops::BatchNormTraining::name, ops::Relu::name,
