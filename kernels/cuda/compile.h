@@ -13,6 +13,8 @@ std::unique_ptr<Kernel> compile(const ops::BatchNorm& op, const Signature& signa
 std::unique_ptr<Kernel> compile(const ops::Classifier& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Concat& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Conv3d& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::Conv3dDataGradient& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::Conv3dWeightGradient& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::GlobalAvgPool& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::LevelFusion& op, const Signature& signature);
@@ -29,6 +31,8 @@ std::unique_ptr<Kernel> compile(const ops::ViewScores& op, const Signature& sign
 /// the plain one last.
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::Classifier& op, const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::Conv3d& op, const Signature& signature);
+std::vector<std::unique_ptr<Kernel>> candidates(const ops::Conv3dDataGradient& op,
+                                                const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::FusedConv3d& op, const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::LevelFusion& op, const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::MaxPool3d& op, const Signature& signature);

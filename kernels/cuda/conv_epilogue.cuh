@@ -2,8 +2,7 @@
 // y = relu(sum * scale + bias + residual), in f32, rounded once.
 #pragma once
 
-#include "kernels/cuda/conv_problem.h"
-#include "kernels/cuda/device.cuh"
+#include "kernels/cuda/conv_positions.cuh"
 
 namespace tpn::cuda {
 
@@ -60,7 +59,7 @@ __device__ __forceinline__ void finish(const ConvProblem& p, int row, int channe
     if (p.sizes.relu) value = value < 0 ? 0.0F : value;
     y[i] = from_float<T>(value);
   }
-  store_vector(static_cast<T*>(p.y) + row * p.sizes.y_stride + channel, y);
+  store_vector(static_cast<T*>(p.y) + y_pixel(p.sizes, row) * p.sizes.y_stride + channel, y);
 }
 
 /// Where a split leaves its sums of `channel` and those after it.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <limits>
 #include <string>
 
@@ -107,6 +108,11 @@ ConvForm conv_form(const ops::FusedConv3d& op, const Signature& signature) {
   return form;
 }
 
+ConvForm conv_form(const ops::Conv3d& op, const ConvOperands& operands, bool tf32) {
+  const std::array inputs{operands.x, operands.weight};
+  return conv_form({.conv = op}, {inputs, {&operands.y, 1}, tf32});
+}
+
 bool is_product(const ConvForm& form) {
   const ConvSizes& s = form.sizes;
   if (s.groups > 1 && (s.group_channels % chunk_elements(form.type) != 0 || s.columns % 8 != 0)) return false;
@@ -118,7 +124,7 @@ bool is_product(const ConvForm& form) {
   if (row_bytes > max_count / max_tile_rows) return false;
   // The rows of a tile, and the taps of a row, lie within so many frames of each other.
   const std::int64_t views = max_tile_rows / (std::int64_t{s.out.t} * s.out.h * s.out.w) + 3;
-  const std::int64_t frames = views * s.in.t + s.kernel.t + std::int64_t{2} * s.padding.t;
+  const std::int64_t frames = views * s.in.t + s.kernel.t + std::int64_t{2} * std::abs(s.padding.t);
   return frames * (s.in.h + s.kernel.h) * (s.in.w + s.kernel.w) * s.x_stride * element_bytes(form.type) <=
          max_count;
 }

@@ -28,6 +28,13 @@ const char* name_of(ConvType type);
 /// those of activations on the device.
 ConvForm conv_form(const ops::FusedConv3d& op, const Signature& signature);
 
+/// The operands of a convolution whose gradient is wanted; of a parameter only the shape is looked at.
+struct ConvOperands {
+  const Operand &x, &weight, &y;
+};
+/// Likewise, without an epilogue.
+ConvForm conv_form(const ops::Conv3d& op, const ConvOperands& operands, bool tf32);
+
 /// 16 bytes of depth of the matrix product: the channels [begin, end) of the group, which are those from
 /// `channel` on but for such as have no weights here.
 struct DepthChunk {
@@ -40,6 +47,8 @@ struct DepthChunk {
 struct ProductForm {
   ConvForm form;  ///< with the kernel and padding that rows are gathered with
   std::vector<DepthChunk> depth;
+  /// Whether columns are the stored weight's input channels, and the depth its output channels.
+  bool transposed = false;
 };
 
 /// Whether the convolution can be a matrix product: channels of groups fill 16 bytes, kernels have at most

@@ -49,6 +49,13 @@ struct Divider {
   std::uint32_t multiplier = std::uint32_t{1} << 31;  // for a divisor of 1
 };
 
+/// Where output positions lie that are every so many of a tensor's: position (n,t,h,w) is at `first` + `step`
+/// times (t,h,w) of frame n of `extent`.
+struct ConvScatter {
+  bool used = false;  ///< otherwise positions follow one another
+  Extent first, step, extent;
+};
+
 /// The problem without its pointers.
 struct ConvSizes {
   int rows = 0;     ///< M: output positions, N T' H' W'
@@ -62,6 +69,7 @@ struct ConvSizes {
   Extent in, out;                  ///< (T,H,W) of x and y
   Divider out_t, out_h, out_w;     ///< by the extents of y
   Extent kernel, stride, padding;  ///< of a temporal shift: 3 taps in t, each chunk needing one of them
+  ConvScatter scatter;             ///< of y, in the gradients of strided convolutions
   std::int64_t x_stride = 0, y_stride = 0, residual_stride = 0;  ///< elements from pixel to pixel
 
   bool one_frame_residual = false;  ///< the residual has one frame, for every T'
@@ -91,6 +99,16 @@ struct ConvProblem {
   const void* residual = nullptr;  ///< null: none. May be y.
   void* y = nullptr;
   float* partial = nullptr;  ///< (splits, rows, channels), with several splits
+};
+
+/// The argument of the plain kernels of gradients. T is the element type of x, dy, dx and weights.
+struct ConvGradientProblem {
+  ConvSizes sizes;  ///< of the convolution itself
+  const void* x = nullptr;
+  const void* dy = nullptr;
+  const void* weights = nullptr;  ///< (channels of y, taps, group_channels), dense
+  void* dx = nullptr;
+  float* dweight = nullptr;  ///< (channels of y, group_channels, taps), dense
 };
 
 /// A step of depth for kernels that fetch boxes: consecutive channels from `channel` on, under the tap

@@ -134,21 +134,27 @@ ConvChoice choose_schedule(const ConvForm& form, const ConvVariant& variant, int
   return in_splits(form, variant, whole_schedule(form, variant.tile, device), splits, device);
 }
 
+std::vector<ConvChoice> choices_of(const ConvForm& form, const ConvVariant& variant,
+                                   const ConvDevice& device) {
+  const ConvSchedule schedule = whole_schedule(form, variant.tile, device);
+  std::vector<ConvChoice> choices{in_splits(form, variant, schedule, 1, device)};
+  ConvChoice best = choices.front();
+  for (int splits = 2; splits <= most_splits; ++splits) {
+    const ConvChoice choice = in_splits(form, variant, schedule, splits, device);
+    if (choice.schedule.split_steps < least_split_steps) break;
+    if (choice.clocks < best.clocks) best = choice;
+  }
+  if (best.schedule.splits > 1) choices.push_back(best);
+  return choices;
+}
+
 std::vector<ConvChoice> conv_choices(const ConvForm& form, std::span<const ConvVariant> variants,
                                      const ConvDevice& device) {
   std::vector<ConvChoice> choices;
   for (const ConvVariant& variant : variants) {
     if (!runs(form, variant.tile, device)) continue;
-    const ConvSchedule schedule = whole_schedule(form, variant.tile, device);
-    const ConvChoice whole = in_splits(form, variant, schedule, 1, device);
-    ConvChoice best = whole;
-    for (int splits = 2; splits <= most_splits; ++splits) {
-      const ConvChoice choice = in_splits(form, variant, schedule, splits, device);
-      if (choice.schedule.split_steps < least_split_steps) break;
-      if (choice.clocks < best.clocks) best = choice;
-    }
-    choices.push_back(whole);
-    if (best.schedule.splits > 1) choices.push_back(best);
+    const std::vector<ConvChoice> its = choices_of(form, variant, device);
+    choices.insert(choices.end(), its.begin(), its.end());
   }
   std::stable_sort(choices.begin(), choices.end(),
                    [](const ConvChoice& a, const ConvChoice& b) { return a.clocks < b.clocks; });

@@ -34,6 +34,10 @@ bool runs(const ConvForm& form, const ConvTile& tile, const ConvDevice& device);
 ConvChoice choose_schedule(const ConvForm& form, const ConvVariant& variant, int splits,
                            const ConvDevice& device);
 
+/// The ways of a variant that runs() it: whole, and then in splits where that should be faster.
+std::vector<ConvChoice> choices_of(const ConvForm& form, const ConvVariant& variant,
+                                   const ConvDevice& device);
+
 /// Each variant that runs() it, whole and, where that should be faster, in splits; the fastest first,
 /// as far as the estimate can tell.
 std::vector<ConvChoice> conv_choices(const ConvForm& form, std::span<const ConvVariant> variants,

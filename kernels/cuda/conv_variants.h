@@ -63,4 +63,9 @@ inline constexpr int plain_rows = conv_threads / plain_channels;
 /// convolution itself: a temporal shift is told by shift_fold.
 void (*conv_plain(ConvType type))(ConvProblem, int shift_fold);
 
+/// The plain kernels of gradients: blocks as above, of elements of dx, which has so many pixels, and of the
+/// weight's (o, tap) times its input channels.
+void (*conv_plain_data_gradient(ConvType type))(ConvGradientProblem, int pixels);
+void (*conv_plain_weight_gradient(ConvType type))(ConvGradientProblem);
+
 }  // namespace tpn::cuda

@@ -16,12 +16,12 @@ concept HasKernel = requires(const Op& op, const Signature& signature) {
   cuda::compile(op, signature);  // declared in compile.h
 };
 
-/// Whether an operation's output is an activation, (N,T,H,W,C), and no dense matrix: (N,C) or (N,K).
+/// Whether an operation's output is an activation, (N,T,H,W,C), and no dense tensor: a matrix, a weight.
 template <class Op>
 constexpr bool makes_activation =
     !(std::is_same_v<Op, ops::GlobalAvgPool> || std::is_same_v<Op, ops::Linear> ||
       std::is_same_v<Op, ops::Softmax> || std::is_same_v<Op, ops::Classifier> ||
-      std::is_same_v<Op, ops::ViewScores>);
+      std::is_same_v<Op, ops::ViewScores> || std::is_same_v<Op, ops::Conv3dWeightGradient>);
 
 }  // namespace
 

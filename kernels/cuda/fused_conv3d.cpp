@@ -5,19 +5,14 @@
 #include <utility>
 
 #include "kernels/cuda/compile.h"
-#include "kernels/cuda/conv_boxes.h"
+#include "kernels/cuda/conv_product.h"
 #include "kernels/cuda/conv_weights.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/memory.h"
 #include "kernels/cuda/packing.h"
 #include "kernels/cuda/stream.h"
 
 namespace tpn::cuda {
 namespace {
-
-unsigned blocks_for(std::int64_t count, std::int64_t block) {
-  return static_cast<unsigned>((count + block - 1) / block);
-}
 
 /// The packed weights of a convolution, and its folded batch norm where it has one: the same for all kernels
 /// that read the weights in this form.
@@ -36,9 +31,7 @@ class ConvKernel : public Kernel {
              std::vector<std::shared_ptr<const Packing>> packings)
       : form_(form),
         packings_(std::move(packings)),
-        residual_(op.residual ? static_cast<int>(signature.inputs.size()) - 1 : -1) {
-    problem_.sizes = form.sizes;
-  }
+        residual_(op.residual ? static_cast<int>(signature.inputs.size()) - 1 : -1) {}
 
   [[nodiscard]] std::span<const std::shared_ptr<const Packing>> packings() const override {
     return packings_;
@@ -51,8 +44,9 @@ class ConvKernel : public Kernel {
  protected:
   [[nodiscard]] ConvProblem bound(std::span<const ConstTensorView> inputs,
                                   std::span<const TensorView> outputs,
-                                  std::span<const std::byte* const> packed, std::byte* scratch) const {
-    ConvProblem problem = problem_;
+                                  std::span<const std::byte* const> packed) const {
+    ConvProblem problem;
+    problem.sizes = form_.sizes;
     problem.weights = packed[0];
     if (packings_.size() > 1) {
       const NormConstants norm = norm_constants(packed[1], *packings_[1]);
@@ -62,7 +56,6 @@ class ConvKernel : public Kernel {
     problem.x = inputs[0].data;
     if (residual_ >= 0) problem.residual = inputs[static_cast<std::size_t>(residual_)].data;
     problem.y = outputs[0].data;
-    problem.partial = reinterpret_cast<float*>(scratch);
     return problem;
   }
 
@@ -79,27 +72,10 @@ class ConvKernel : public Kernel {
   }
 
   ConvForm form_;
-  ConvProblem problem_;
 
  private:
   std::vector<std::shared_ptr<const Packing>> packings_;
   int residual_;
-};
-
-/// A product's depth in the tables that its kernels read, on the device.
-struct DepthTables {
-  explicit DepthTables(const ProductForm& product) : chunks(upload(chunk_table(product))) {
-    if (takes_boxes(product.form)) steps = upload(step_table(product));
-  }
-
-  std::shared_ptr<const Buffer> chunks;
-  std::shared_ptr<const Buffer> steps;  ///< null where no boxes can be fetched
-
- private:
-  template <class Entry>
-  static std::shared_ptr<const Buffer> upload(const std::vector<Entry>& table) {
-    return upload_constant(table.data(), table.size() * sizeof(Entry));
-  }
 };
 
 /// The convolution as a matrix product, perhaps in splits that a second kernel sums.
@@ -108,73 +84,24 @@ class ProductKernel final : public ConvKernel {
   ProductKernel(const ops::FusedConv3d& op, const Signature& signature, const ConvForm& form,
                 std::vector<std::shared_ptr<const Packing>> packings, DepthTables tables,
                 const ConvChoice& choice)
-      : ConvKernel(op, signature, form, std::move(packings)), choice_(choice), tables_(std::move(tables)) {
-    problem_.chunks = reinterpret_cast<const ConvChunk*>(tables_.chunks->data());
-    problem_.schedule = choice.schedule;
-    const ConvTile& tile = choice.variant.tile;
-    if (tile.boxes) {
-      boxes_ = choose_boxes(form_.sizes, tile.rows);
-      boxes_.steps = reinterpret_cast<const ConvStep*>(tables_.steps->data());
-      weight_axes_ = weight_axes(form_.sizes, tile.columns);
-      x_axes_ = x_axes(form_.sizes, boxes_);
-    }
-    const std::int64_t elements = tile.depth_bytes / element_bytes(form_.type);
-    name_ = "implicit_gemm_" + std::to_string(tile.rows) + "x" + std::to_string(tile.columns) + "x" +
-            std::to_string(elements) + "_s" + std::to_string(tile.stages) + "_k" +
-            std::to_string(choice.schedule.splits) + " (" + name_of(form_.type) +
-            (form_.type == ConvType::f32 ? " fma)" : (tile.boxes ? " wgmma)" : " mma)"));
-  }
+      : ConvKernel(op, signature, form, std::move(packings)), product_(form, std::move(tables), choice) {}
 
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
            std::span<const std::byte* const> packed, std::byte* scratch, Stream& stream) const override {
-    const ConvProblem problem = bound(inputs, outputs, packed, scratch);
-    const ConvSchedule& s = choice_.schedule;
-    const auto& [tile, kernel, box_kernel] = choice_.variant;
-    const LaunchShape shape{
-        .grid = dim3(static_cast<unsigned>(s.row_tiles) * static_cast<unsigned>(s.column_tiles),
-                     static_cast<unsigned>(form_.sizes.groups), static_cast<unsigned>(s.splits)),
-        .block = dim3(static_cast<unsigned>(tile.threads)),
-        .shared_bytes = static_cast<std::size_t>(tile.shared_bytes)};
-    if (tile.boxes) {
-      launch(name_.c_str(), box_kernel, shape, stream_of(stream),
-             encode_tensor_map(problem.x, form_.type, x_axes_),
-             encode_tensor_map(problem.weights, form_.type, weight_axes_), problem, boxes_);
-    } else {
-      launch(name_.c_str(), kernel, shape, stream_of(stream), problem);
-    }
-    if (s.splits == 1) return;
-    launch("conv_split_sum", conv_split_sum(form_.type),
-           {.grid = dim3(blocks_for(split_sum_threads(), conv_threads)), .block = dim3(conv_threads)},
-           stream_of(stream), problem);
+    product_.run(bound(inputs, outputs, packed), scratch, stream_of(stream));
   }
 
-  [[nodiscard]] std::size_t scratch_bytes() const override {
-    return static_cast<std::size_t>(partial_bytes(form_, choice_.schedule));
-  }
-
-  [[nodiscard]] std::string implementation() const override { return name_; }
+  [[nodiscard]] std::size_t scratch_bytes() const override { return product_.scratch_bytes(); }
+  [[nodiscard]] std::string implementation() const override { return product_.name(); }
 
   [[nodiscard]] KernelWork work() const override {
-    const ConvSchedule& s = choice_.schedule;
-    const ConvTile& tile = choice_.variant.tile;
-    const std::int64_t depth = std::int64_t{s.steps} * tile.depth_bytes / element_bytes(form_.type);
-    return {
-        activation_bytes(std::int64_t{form_.sizes.groups} * form_.sizes.group_channels) + weight_bytes() +
-            2 * partial_bytes(form_, s),
-        std::int64_t{s.row_tiles} * tile.rows * s.column_tiles * tile.columns * form_.sizes.groups * depth};
+    return {activation_bytes(std::int64_t{form_.sizes.groups} * form_.sizes.group_channels) + weight_bytes() +
+                2 * static_cast<std::int64_t>(product_.scratch_bytes()),
+            product_.multiply_adds()};
   }
 
  private:
-  [[nodiscard]] std::int64_t split_sum_threads() const {
-    return std::int64_t{form_.sizes.rows} * form_.sizes.channels / (16 / element_bytes(form_.type));
-  }
-
-  ConvChoice choice_;
-  DepthTables tables_;
-  std::string name_;
-  // For a variant that fetches boxes.
-  ConvBoxes boxes_;
-  TensorAxes weight_axes_, x_axes_;
+  ConvProduct product_;
 };
 
 std::string plain_name(const ConvForm& form) {
@@ -188,12 +115,12 @@ class PlainKernel final : public ConvKernel {
                    conv_packings(channels_last_packing(signature, 1, form.type), op, signature)) {}
 
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
-           std::span<const std::byte* const> packed, std::byte* scratch, Stream& stream) const override {
+           std::span<const std::byte* const> packed, std::byte*, Stream& stream) const override {
     const ConvSizes& s = form_.sizes;
     launch("plain_conv3d", conv_plain(form_.type),
            {.grid = dim3(blocks_for(s.rows, plain_rows), blocks_for(s.channels, plain_channels)),
             .block = dim3(conv_threads)},
-           stream_of(stream), bound(inputs, outputs, packed, scratch), form_.shift_fold);
+           stream_of(stream), bound(inputs, outputs, packed), form_.shift_fold);
   }
 
   [[nodiscard]] std::string implementation() const override { return plain_name(form_); }

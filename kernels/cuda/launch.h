@@ -32,6 +32,11 @@ struct LaunchShape {
   std::size_t shared_bytes = 0;
 };
 
+/// Blocks of `block` elements, the last perhaps not full, that `count` of them take.
+inline unsigned blocks_for(std::int64_t count, std::int64_t block) {
+  return static_cast<unsigned>((count + block - 1) / block);
+}
+
 /// Does `work` and returns what launch() starts meanwhile on this thread. Not to be nested.
 std::vector<LaunchReport> observe_launches(const std::function<void()>& work);
 

@@ -2,32 +2,11 @@
 // channel. The reference for the fast kernels on the device, and what runs where they cannot: groups whose
 // channels do not come in 16 bytes, a shift before a kernel in t.
 // Bytes: each element of y reads its taps of x and of the weights again, mostly from caches.
-#include <type_traits>
-
 #include "kernels/cuda/conv_problem.h"
-#include "kernels/cuda/conv_variants.h"
-#include "kernels/cuda/device.cuh"
+#include "kernels/cuda/plain_product.cuh"
 
 namespace tpn::cuda {
 namespace {
-
-/// An activation as it is multiplied.
-template <class T>
-__device__ float factor(const typename T::Element* x) {
-  const float value = to_float(*x);
-  if constexpr (T::rounds_to_tf32) {
-    return __uint_as_float(round_to_tf32(__float_as_uint(value)));
-  } else {
-    return value;
-  }
-}
-
-/// What T multiplies and how it is stored.
-template <class E, bool RoundsToTf32 = false>
-struct Product {
-  using Element = E;
-  static constexpr bool rounds_to_tf32 = RoundsToTf32;
-};
 
 /// The frame that a channel of a shifted frame t comes from.
 __device__ int shifted(int t, int channel, int fold) {
@@ -96,17 +75,7 @@ __global__ void __launch_bounds__(conv_threads, 2) plain_conv3d(const ConvProble
 }  // namespace
 
 void (*conv_plain(ConvType type))(ConvProblem, int) {
-  switch (type) {
-    case ConvType::f16:
-      return plain_conv3d<Product<F16>>;
-    case ConvType::bf16:
-      return plain_conv3d<Product<Bf16>>;
-    case ConvType::tf32:
-      return plain_conv3d<Product<float, true>>;
-    case ConvType::f32:
-      break;
-  }
-  return plain_conv3d<Product<float>>;
+  return with_product(type, []<class T>(T) { return plain_conv3d<T>; });
 }
 
 }  // namespace tpn::cuda

@@ -4,8 +4,13 @@ set(TPN_CUDA_SOURCES
     batch_norm.cu
     classifier.cu
     concat.cu
+    conv3d_data_gradient.cpp
+    conv3d_weight_gradient.cpp
     conv_boxes.cpp
+    conv_data_gradient_form.cpp
     conv_form.cpp
+    conv_gap_zeros.cu
+    conv_product.cpp
     conv_schedule.cpp
     conv_split_sum.cu
     conv_weights.cu
@@ -28,6 +33,7 @@ set(TPN_CUDA_SOURCES
     operand_layout.cpp
     packing.cu
     plain_conv3d.cu
+    plain_conv3d_gradients.cu
     relu.cu
     selection.cpp
     simt_conv3d.cu

@@ -26,7 +26,8 @@ concept HasKernel = requires(const Op& op, const Signature& signature) {
 /// Operations that GPUs run, but for convolutions, which have tests of their own.
 template <class Op>
 constexpr bool tested_here =
-    HasKernel<Op> && !std::same_as<Op, ops::Conv3d> && !std::same_as<Op, ops::FusedConv3d>;
+    HasKernel<Op> && !std::same_as<Op, ops::Conv3d> && !std::same_as<Op, ops::FusedConv3d> &&
+    !std::same_as<Op, ops::Conv3dDataGradient> && !std::same_as<Op, ops::Conv3dWeightGradient>;
 
 /// Those of inference.
 constexpr int fewest_operations = 14;

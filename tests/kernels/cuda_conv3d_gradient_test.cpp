@@ -1,0 +1,204 @@
+// Every kernel that can run a gradient of a convolution on a CUDA device, whatever the estimate would choose,
+// against the operation's reference.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "kernels/cuda/conv3d_data_gradient.h"
+#include "kernels/cuda/conv3d_weight_gradient.h"
+#include "kernels/cuda/conv_schedule.h"
+#include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/fused_conv3d.h"
+#include "tests/support/run_case.h"
+#include "tests/support/tolerance.h"
+
+namespace tpn {
+namespace {
+
+using cuda::ConvType;
+using cuda::ConvVariant;
+using ops::Conv3d;
+using ops::Conv3dDataGradient;
+using ops::Conv3dWeightGradient;
+using test::BindOptions;
+using test::BoundCase;
+
+/// A convolution whose gradients are taken.
+struct ConvCase {
+  std::string label;
+  Conv3d conv;
+  Shape x, weight;
+};
+
+/// Beyond the operation's own: tails in every direction, many steps, groups, strides of which some positions
+/// of x see no window, and windows that see nothing but padding.
+std::vector<ConvCase> further_cases() {
+  const Conv3d spatial{.padding = {0, 1, 1}}, temporal{.padding = {1, 0, 0}};
+  return {
+      {"tails", spatial, {2, 3, 9, 11, 40}, {72, 40, 1, 3, 3}},
+      {"wide", {}, {1, 2, 5, 7, 24}, {300, 24, 1, 1, 1}},
+      {"many_channels", temporal, {1, 3, 3, 3, 264}, {24, 264, 3, 1, 1}},
+      {"many_positions", temporal, {2, 3, 8, 9, 16}, {8, 16, 3, 1, 1}},
+      {"time_and_space", {.stride = {2, 1, 3}, .padding = {1, 2, 0}}, {2, 5, 6, 7, 16}, {16, 16, 3, 5, 2}},
+      {"strided_with_rim", {.stride = {1, 2, 2}, .padding = {0, 0, 1}}, {1, 2, 8, 10, 16}, {24, 16, 1, 3, 3}},
+      {"strides_over_taps", {.stride = {3, 3, 2}}, {1, 5, 8, 6, 8}, {16, 8, 1, 2, 1}},
+      {"padding_over_taps", {.stride = {1, 2, 1}, .padding = {2, 1, 1}}, {1, 2, 5, 4, 8}, {8, 8, 3, 1, 1}},
+      {"channels_without_step", temporal, {1, 3, 5, 5, 13}, {21, 13, 3, 1, 1}},
+      {"groups_of_8", {.padding = {1, 0, 0}, .groups = 8}, {1, 4, 5, 5, 64}, {64, 8, 3, 1, 1}},
+      {"groups_of_32",
+       {.stride = {1, 2, 2}, .padding = {0, 1, 1}, .groups = 2},
+       {1, 2, 7, 5, 64},
+       {144, 32, 1, 3, 3}},
+      {"groups_of_12", {.groups = 4}, {2, 2, 5, 5, 48}, {32, 12, 1, 1, 1}},
+      {"groups_to_3", {.groups = 2}, {2, 2, 5, 5, 32}, {6, 16, 1, 1, 1}},
+      {"eleven_taps", {.padding = {0, 0, 5}}, {1, 1, 3, 14, 8}, {8, 8, 1, 1, 11}},
+  };
+}
+
+/// For data gradients by kernels that fetch boxes of dy, whose steps are 64 of its channels.
+std::vector<ConvCase> box_cases() {
+  const Conv3d spatial{.padding = {0, 1, 1}};
+  return {
+      {"box_7x7", spatial, {3, 2, 7, 7, 21}, {64, 21, 1, 3, 3}},
+      {"box_halved", {.stride = {1, 2, 2}, .padding = {0, 1, 1}}, {1, 2, 14, 13, 64}, {64, 64, 1, 3, 3}},
+      {"box_shortcut", {.stride = {1, 2, 2}}, {2, 1, 9, 8, 40}, {128, 40, 1, 1, 1}},
+      {"box_strides", {.stride = {2, 2, 3}, .padding = {1, 1, 0}}, {2, 5, 9, 11, 24}, {64, 24, 3, 3, 3}},
+      {"box_many_steps", {.padding = {1, 0, 0}}, {2, 3, 5, 6, 264}, {192, 264, 3, 1, 1}},
+  };
+}
+
+std::vector<ConvCase> all_cases() {
+  std::vector<ConvCase> cases = further_cases();
+  for (const ops::Case<Conv3d>& c : Conv3d::cases()) {
+    cases.push_back({c.label, c.op, c.inputs[0].shape, c.inputs[1].shape});
+  }
+  return cases;
+}
+
+ops::Case<Conv3dDataGradient> data_gradient(const ConvCase& c) {
+  return {c.label,
+          {c.conv, {c.x[1], c.x[2], c.x[3]}},
+          {activation(c.conv.output(c.x, c.weight)), weight(c.weight)}};
+}
+ops::Case<Conv3dWeightGradient> weight_gradient(const ConvCase& c) {
+  return {c.label, {c.conv, c.weight}, {activation(c.x), activation(c.conv.output(c.x, c.weight))}};
+}
+
+#ifdef CUDA_ON_CPU_RACE
+constexpr std::size_t step = 4;  // of variants: the race checker is slow
+#else
+constexpr std::size_t step = 1;
+#endif
+
+struct Precision {
+  ConvType type;
+  DType dtype;
+  double tolerance;
+};
+
+class CudaConv3dGradient : public ::testing::TestWithParam<Precision> {
+ protected:
+  [[nodiscard]] BindOptions options() const {
+    return {.precision = GetParam().dtype, .tf32 = GetParam().type == ConvType::tf32};
+  }
+
+  template <class Op>
+  static BindOptions plain(BindOptions options) {
+    options.compile = [](const AnyOp& op, const Signature& signature) {
+      return cuda::compile_plain(std::get<Op>(op), signature);
+    };
+    return options;
+  }
+
+  static BindOptions data_product(BindOptions options, const ConvVariant& variant, int splits) {
+    options.compile = [variant, splits](const AnyOp& op, const Signature& signature) {
+      return cuda::compile_product(std::get<Conv3dDataGradient>(op), signature, variant, splits);
+    };
+    return options;
+  }
+  static BindOptions slices(BindOptions options) {
+    options.extra_input_stride = 16;
+    options.extra_output_stride = 8;
+    return options;
+  }
+
+  /// The variants by which a data gradient runs as products; none where it cannot.
+  [[nodiscard]] std::vector<ConvVariant> variants(const ops::Case<Conv3dDataGradient>& c) const {
+    std::vector<ConvVariant> result = cuda::conv_variants(GetParam().type);
+    BindOptions asking = options();
+    asking.compile = [&](const AnyOp& op, const Signature& signature) {
+      const auto& gradient = std::get<Conv3dDataGradient>(op);
+      std::erase_if(result, [&](const ConvVariant& variant) {
+        return cuda::compile_product(gradient, signature, variant, 1) == nullptr;
+      });
+      return cuda::compile_plain(gradient, signature);
+    };
+    const BoundCase bound(c, backend_, asking);
+    return result;
+  }
+
+  /// A weight's gradient is f32, whose sums of rounded factors are exact but for tf32.
+  template <class Op>
+  static double tolerance() {
+    const bool rounded = std::is_same_v<Op, Conv3dDataGradient> || GetParam().type == ConvType::tf32;
+    return rounded ? GetParam().tolerance : test::op_f32_relative_l2;
+  }
+
+  template <class Op>
+  void expect_reference(const ops::Case<Op>& c, const BindOptions& options) const {
+    BoundCase bound(c, backend_, options);
+    SCOPED_TRACE(std::string(Op::name) + " " + c.label + " by " + bound.kernel().implementation());
+    bound.run();
+    EXPECT_LE(test::relative_l2(bound.output(), test::reference_output(c, bound)), tolerance<Op>());
+    EXPECT_EQ(bound.stray_channels(), 0);
+  }
+
+  CudaBackend backend_{{}};
+};
+
+TEST_P(CudaConv3dGradient, PlainKernelsAgreeWithTheReference) {
+  for (const ConvCase& c : all_cases()) {
+    expect_reference(data_gradient(c), plain<Conv3dDataGradient>(options()));
+    expect_reference(weight_gradient(c), plain<Conv3dWeightGradient>(options()));
+  }
+}
+
+TEST_P(CudaConv3dGradient, EveryProductOfTheDataAgreesWithTheReference) {
+  std::size_t products = 0;
+  for (const ConvCase& c : all_cases()) {
+    const auto gradient = data_gradient(c);
+    const std::vector<ConvVariant> all = variants(gradient);
+    if (all.empty()) continue;
+    for (std::size_t i = products++ % step; i < all.size(); i += step) {
+      expect_reference(gradient, data_product(options(), all[i], 1));
+      expect_reference(gradient, data_product(slices(options()), all[i], 3));
+    }
+  }
+  EXPECT_GE(products, 20U);
+}
+
+TEST_P(CudaConv3dGradient, EveryProductOfBoxesAgreesWithTheReference) {
+  if (cuda::conv_device(GetParam().type).warp_group_products_per_clock == 0) return;  // no boxes
+  for (const ConvCase& c : box_cases()) {
+    const auto gradient = data_gradient(c);
+    std::size_t boxes = 0;
+    for (const ConvVariant& variant : variants(gradient)) {
+      if (!variant.tile.boxes || boxes++ % step != 0) continue;
+      expect_reference(gradient, data_product(options(), variant, 1));
+      expect_reference(gradient, data_product(slices(options()), variant, 2));
+    }
+    EXPECT_GE(boxes, 6U) << c.label;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, CudaConv3dGradient,
+                         ::testing::Values(Precision{ConvType::f32, DType::f32, test::op_f32_relative_l2},
+                                           Precision{ConvType::tf32, DType::f32, test::op_tf32_relative_l2},
+                                           Precision{ConvType::f16, DType::f16, test::op_f16_relative_l2},
+                                           Precision{ConvType::bf16, DType::bf16, test::op_bf16_relative_l2}),
+                         [](const auto& param) { return std::string(cuda::name_of(param.param.type)); });
+
+}  // namespace
+}  // namespace tpn
