@@ -29,12 +29,17 @@ struct Options {
   std::vector<std::string> precisions{"f32"};
   bool operations = false;
   bool explain = false;
+  bool train = false;
+  std::vector<std::string> frozen;
+  std::optional<double> dropout;
+  std::optional<int> classes;
+  std::string momentum;
   tpn::benchmarks::ModelBenchmark benchmark;
 };
 
 // Beyond them a run takes days, or more memory than machines have.
 constexpr int most_views = 1000, most_pixels = 4096, most_frames = 1000, most_runs = 1000000,
-              most_seconds = 86400;
+              most_seconds = 86400, most_classes = 100000;
 
 void declare(CLI::App& app, Options& o) {
   tpn::benchmarks::ModelBenchmark& b = o.benchmark;
@@ -85,10 +90,26 @@ void declare(CLI::App& app, Options& o) {
   app.add_flag("--ops", o.operations, "Show where the time goes, by operation and by step");
   app.add_flag("--explain", o.explain,
                "Show each step beside what the GPU could do, and the kernels that it was chosen among");
+  app.add_flag("--plan-only", b.plan_only, "Run nothing: memory, bytes and operations, by the plan");
+  auto* train = app.add_flag("--train", o.train, "Time steps of training: forward, backward and update");
+  app.add_option("--freeze", o.frozen,
+                 "Modules that are not learned, a list: backbone,neck leaves the classifier to learn")
+      ->delimiter(',')
+      ->needs(train);
+  app.add_option("--dropout", o.dropout, "Share of elements zeroed before classifiers (default: the model's)")
+      ->needs(train)
+      ->transform(tpn::app::decimal_number(0, 1));
+  app.add_option("--save-momentum", o.momentum,
+                 "Write the momentum after the first step: the clipped gradients, with weight decay")
+      ->needs(train);
+  app.add_option("--classes", o.classes, "Classes of a configuration (default: its own)")
+      ->excludes("--model")
+      ->transform(tpn::app::whole_number(2, most_classes));
   app.add_option("--json", o.json,
                  "Write the report as JSON to a file; with - to standard output instead of text");
   app.add_flag("--verify,!--no-verify", b.verify,
-               "Compare the outputs with those of an unfused f32 plan before and after timing (default)");
+               "Compare the outputs with those of an unfused f32 plan before and after timing; with --train "
+               "gradients, before timing, and repeat the first steps (default)");
   app.footer(
       "Rates are given in percent of the best that a plain convolution reached in the same run, on a GPU of "
       "what\n"
@@ -98,7 +119,9 @@ void declare(CLI::App& app, Options& o) {
       "\n\n"
       "Examples: tpn_bench --config tpn-slowonly-r50-8x8 --precision f32,bf16 --threads 2 --ops\n"
       "          tpn_bench --config tpn-slowonly-r50-8x8 --device cuda --precision bf16 --batch 1,30 "
-      "--explain");
+      "--explain\n"
+      "          tpn_bench --train --config tpn-slowonly-r50-8x8 --batch 8 --size 224 --precision bf16 "
+      "--plan-only --explain");
 }
 
 tpn::benchmarks::Numerics numerics_of(const std::string& name) {
@@ -118,18 +141,24 @@ int time_model(Options& o) {
     files.writes(o.json, "--json " + o.json);
     json.emplace(o.json);
   }
+  if (!o.momentum.empty()) files.writes(o.momentum, "--save-momentum " + o.momentum);
   files.writes_standard_output();
   const tpn::benchmarks::BenchmarkDevice device =
       tpn::benchmarks::open_device(o.device, o.libraries == "auto");
   o.benchmark.precisions.clear();
   for (const std::string& name : o.precisions) o.benchmark.precisions.push_back(numerics_of(name));
+  if (o.train) {
+    o.benchmark.training = {.options = {.form = {.dropout = o.dropout, .frozen = o.frozen}},
+                            .step = {},
+                            .momentum_file = o.momentum};
+  }
   std::optional<tpn::benchmarks::TemporaryModel> random;
   if (o.model.empty()) random.emplace();
   const tpn::app::AtInterrupt remove_model([&random] {
     if (random) random->remove();
     return std::string();
   });
-  if (random) random->write(o.config);
+  if (random) random->write(o.config, o.classes);
   std::optional<tpn::app::ModelArgument> given;
   if (!random) given.emplace(o.model, tpn::app::say);
   o.benchmark.model = random ? random->path() : given->path();
@@ -137,7 +166,9 @@ int time_model(Options& o) {
   if (o.json != "-") {
     std::string text = to_text(report, o.operations);
     for (const auto& timing : report.timings) {
-      if (o.explain) text += explain(timing);
+      if (!o.explain) continue;
+      text +=
+          o.train ? explain_training(timing, peak_gflops(timing, report.peak_of(timing))) : explain(timing);
     }
     tpn::app::print(text);
   }

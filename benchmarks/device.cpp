@@ -8,6 +8,12 @@
 
 namespace tpn::benchmarks {
 
+Roofline h200_roofline(const Numerics& numerics) {
+  constexpr double bytes = 4.8e12, half = 989.5e12 / 2, tf32 = 494.7e12 / 2, f32 = 66.9e12 / 2;
+  if (numerics.dtype != DType::f32) return {bytes, half};
+  return {bytes, numerics.tf32 ? tf32 : f32};
+}
+
 BenchmarkDevice cpu_device() {
   return {
       .backend = [](int threads) { return std::make_shared<const CpuBackend>(threads); },

@@ -35,6 +35,9 @@ struct Roofline {
   }
 };
 
+/// Of an NVIDIA H200 (SXM), by its data sheet: dense products with sums in f32.
+Roofline h200_roofline(const Numerics& numerics);
+
 struct BenchmarkDevice {
   /// The backend with that many threads of the host; 0: as many as there are.
   std::function<std::shared_ptr<const Backend>(int threads)> backend;

@@ -89,6 +89,8 @@ double fused_roofline_seconds(const ModelTiming& timing) {
 }
 
 std::string shape_text(const StepTime& step) {
+  constexpr std::size_t most = 8;  // the update has hundreds
+  if (step.inputs.size() > most) return std::to_string(step.inputs.size()) + " tensors";
   std::string text;
   for (const Shape& shape : step.inputs) text += (text.empty() ? "" : " x ") + to_string(shape);
   text += " ->";
@@ -97,7 +99,7 @@ std::string shape_text(const StepTime& step) {
 }
 
 std::string explain(const ModelTiming& timing) {
-  if (timing.steps.empty() || !timing.roofline) return {};
+  if (timing.seconds.count == 0 || !timing.roofline) return {};
   std::string text = fmt::format("\n{}, {} views: {:.1f} GB/s and {:.1f} TFLOP/s are the device's peaks\n",
                                  timing.precision.name(), timing.views, timing.roofline->bytes * 1e-9,
                                  2e-12 * timing.roofline->multiply_adds);
@@ -115,6 +117,41 @@ std::string explain(const ModelTiming& timing) {
         all, arena, all - arena);
   }
   return text;
+}
+
+std::string explain_training(const ModelTiming& timing, double peak_gflops) {
+  const Roofline h200 = h200_roofline(timing.precision);
+  Table table({"<step", "<phase", "<operation", "MB", "MMAC", "H200 us", "<limit", "ms", "% of peak",
+               "<shapes", "<implementation"});
+  double bytes = 0, products = 0, bound = 0, seconds = 0;
+  const auto measured = [&](const Statistics& time, double multiply_adds) {
+    const double rate = 2e-9 * multiply_adds / time.median;
+    return std::pair(time.count > 0 ? fmt::format("{:.3f}", time.median * 1e3) : "-",
+                     time.count > 0 && multiply_adds > 0 && peak_gflops > 0
+                         ? fmt::format("{:.1f}", 100 * rate / peak_gflops)
+                         : "-");
+  };
+  for (const StepTime& step : timing.steps) {
+    const double moved = static_cast<double>(step.work.bytes),
+                 multiplied = static_cast<double>(step.multiply_adds);
+    const double least = h200.seconds(moved, multiplied);
+    const auto [time, share] = measured(step.seconds, multiplied);
+    table.add_row({step.name, std::string(name_of(step.phase)), step.op, fmt::format("{:.2f}", moved * 1e-6),
+                   fmt::format("{:.1f}", multiplied * 1e-6), microseconds(least),
+                   moved / h200.bytes > multiplied / h200.multiply_adds ? "memory" : "products", time, share,
+                   shape_text(step), step.implementation});
+    bytes += moved;
+    products += multiplied;
+    bound += least;
+    seconds += step.seconds.median;
+  }
+  const auto [time, share] = measured({.count = timing.seconds.count, .median = seconds}, products);
+  table.add_row({"all", "", "", fmt::format("{:.2f}", bytes * 1e-6), fmt::format("{:.1f}", products * 1e-6),
+                 microseconds(bound), "", time, share});
+  return fmt::format(
+             "\nTraining in {}, {} views; an H200 moves {:.1f} TB/s and computes {:.0f} TFLOP/s at most\n",
+             timing.precision.name(), timing.views, h200.bytes * 1e-12, 2e-12 * h200.multiply_adds) +
+         table.text();
 }
 
 }  // namespace tpn::benchmarks

@@ -4,54 +4,13 @@
 #include <chrono>
 #include <memory>
 
-#include "benchmarks/check_case.h"
+#include "benchmarks/training_benchmark.h"
 #include "engine/exec/executor.h"
 #include "engine/model/weights.h"
 #include "kernels/convert.h"
 
 namespace tpn::benchmarks {
 namespace {
-
-std::vector<TensorSpec> specs_of(const std::vector<Slot>& slots) {
-  std::vector<TensorSpec> specs;
-  specs.reserve(slots.size());
-  for (const Slot& slot : slots) specs.push_back({slot.shape, slot.kind, slot.dtype});
-  return specs;
-}
-
-/// Those of the kinds that reports name: all but vectors of numbers by channel.
-std::vector<Shape> shapes_to_tell(const std::vector<TensorSpec>& specs) {
-  std::vector<Shape> shapes;
-  for (const TensorSpec& spec : specs) {
-    if (spec.kind != Kind::per_channel) shapes.push_back(spec.shape);
-  }
-  return shapes;
-}
-
-/// series: the seconds of each step, one vector per run.
-std::vector<StepTime> step_times(const Plan& plan, DType precision,
-                                 const std::vector<std::vector<double>>& series) {
-  std::vector<StepTime> times;
-  for (std::size_t i = 0; i < plan.steps().size(); ++i) {
-    const Step& step = plan.steps()[i];
-    std::vector<double> seconds;
-    seconds.reserve(series.size());
-    for (const std::vector<double>& run : series) seconds.push_back(run[i]);
-    const std::vector<TensorSpec> inputs = specs_of(step.inputs), outputs = specs_of(step.outputs);
-    StepTime time{.name = step.name,
-                  .op = std::string(name_of(step.op)),
-                  .implementation = step.kernel->implementation(),
-                  .inputs = shapes_to_tell(inputs),
-                  .outputs = shapes_to_tell(outputs),
-                  .seconds = summarize(std::move(seconds)),
-                  .multiply_adds = step.multiply_adds,
-                  .work = step.kernel->work(),
-                  .candidates = step.kernel->candidates()};
-    if (time.work.bytes == 0) time.work.bytes = bytes_moved(inputs, outputs, precision);
-    times.push_back(std::move(time));
-  }
-  return times;
-}
 
 /// Compares the last run with the reference; the worse of this and the earlier result.
 void verify(const Executor& executor, const Numerics& precision, const std::vector<float>& reference,
@@ -128,6 +87,10 @@ ModelTiming time_model(const ModelBenchmark& benchmark, const InputSize& size, c
   });
   timing.multiply_adds = plan->multiply_adds();
   timing.arena_bytes = plan->arena_bytes();
+  if (benchmark.plan_only) {
+    timing.steps = step_times(*plan, precision.dtype, {});
+    return timing;
+  }
 
   Executor executor(plan);
   const std::size_t device_left = backend->free_memory();
@@ -156,8 +119,9 @@ ModelTiming time_model(const ModelBenchmark& benchmark, const InputSize& size, c
 }  // namespace
 
 bool ModelReport::correct() const {
-  return std::all_of(timings.begin(), timings.end(),
-                     [](const ModelTiming& t) { return !t.verification || t.verification->passed(); });
+  return std::all_of(timings.begin(), timings.end(), [](const ModelTiming& t) {
+    return (!t.verification || t.verification->passed()) && (!t.training || t.training->fault.empty());
+  });
 }
 
 const Peak* ModelReport::peak_of(const ModelTiming& timing) const {
@@ -177,6 +141,7 @@ ModelReport run(const ModelBenchmark& benchmark, const BenchmarkDevice& device) 
   ModelReport report;
   report.machine = describe_machine(*whole_machine);
   report.model = benchmark.model.filename().string();
+  report.training = benchmark.training;
   {
     const std::shared_ptr<const Weights> weights = Weights::load(benchmark.model);
     report.config = weights->config().name;
@@ -184,7 +149,7 @@ ModelReport run(const ModelBenchmark& benchmark, const BenchmarkDevice& device) 
                    benchmark.side};
   }
   std::vector<float> reference;
-  if (benchmark.verify) {
+  if (benchmark.verify && !benchmark.plan_only && !benchmark.training) {
     InputSize all_views = report.size;
     all_views.views = *std::max_element(benchmark.batches.begin(), benchmark.batches.end());
     reference = reference_logits(benchmark.model, all_views, cpu_device().backend(0));
@@ -196,12 +161,13 @@ ModelReport run(const ModelBenchmark& benchmark, const BenchmarkDevice& device) 
       const auto peak = [&] {
         return measure_peak(*backend, precision.dtype, threads, benchmark.peak_seconds);
       };
-      const bool measured = !device.roofline && benchmark.peak_seconds > 0;
+      const bool measured = !device.roofline && benchmark.peak_seconds > 0 && !benchmark.plan_only;
       if (measured) report.peaks.push_back(peak());
       for (const std::int64_t views : benchmark.batches) {
         InputSize size = report.size;
         size.views = views;
-        ModelTiming timing = time_model(benchmark, size, precision, backend, reference);
+        ModelTiming timing = benchmark.training ? time_training(benchmark, size, precision, backend)
+                                                : time_model(benchmark, size, precision, backend, reference);
         timing.threads = threads;
         if (device.roofline) timing.roofline = device.roofline(precision);
         report.timings.push_back(std::move(timing));

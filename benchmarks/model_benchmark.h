@@ -11,10 +11,22 @@
 #include "benchmarks/machine.h"
 #include "benchmarks/peak.h"
 #include "benchmarks/statistics.h"
+#include "benchmarks/step_time.h"
 #include "benchmarks/time.h"
+#include "benchmarks/training_memory.h"
 #include "benchmarks/verification.h"
+#include "engine/train/trainer.h"
 
 namespace tpn::benchmarks {
+
+/// How the steps of a benchmark train.
+struct TrainingSetup {
+  TrainingOptions options;
+  StepOptions step;
+  /// Where to write the momentum after the first step, which is the clipped gradient and the decay of each
+  /// parameter; empty: nowhere.
+  std::filesystem::path momentum_file = {};
+};
 
 /// What to time: every combination of precision, threads and batch.
 struct ModelBenchmark {
@@ -29,20 +41,24 @@ struct ModelBenchmark {
   bool verify = true;
   /// Of each convolution of the peak's measurement, where the device's peak is not known; 0: no peak.
   double peak_seconds = 0.2;
+  bool plan_only = false;                 ///< nothing is run: memory, bytes and operations
+  std::optional<TrainingSetup> training;  ///< absent: inference
 };
 
-/// One operation of a plan.
-struct StepTime {
-  std::string name;
-  std::string op;
-  std::string implementation;
-  std::vector<Shape> inputs;  ///< activations and weights, without vectors
-  std::vector<Shape> outputs;
-  Statistics seconds;
-  std::int64_t multiply_adds = 0;  ///< of the operation
-  KernelWork work;  ///< of the kernel; bytes moved at least, see bytes_moved(), where it does not tell
-  std::vector<CandidateReport> candidates;  ///< that it was chosen among
-  std::vector<LaunchReport> launches = {};  ///< of the device's own kernels
+/// A step of training, as far as a report tells.
+struct TrainedStep {
+  double loss = 0;
+  double gradient_norm = 0;
+
+  bool operator==(const TrainedStep&) const = default;
+};
+
+/// What there is to tell of training besides times.
+struct TrainingFigures {
+  std::vector<std::int64_t> labels;
+  TrainingMemory memory;
+  std::vector<TrainedStep> first_steps;
+  std::string fault;  ///< a sentence; empty: none was found
 };
 
 /// One combination.
@@ -54,13 +70,15 @@ struct ModelTiming {
   double plan_seconds = 0;                   ///< from opening the file to the plan
   /// Of one run, which has its input in the device's memory when it begins.
   Statistics seconds;
-  std::int64_t multiply_adds = 0;           ///< of one run
-  std::size_t arena_bytes = 0;              ///< with the kernels' workspace
-  std::optional<std::size_t> device_bytes;  ///< of the device's memory: weights and arena
-  std::optional<Statistics> host_seconds;   ///< that the host takes to start a run on a device
+  std::optional<Statistics> processor_seconds;  ///< of one run, all threads of the host together
+  std::int64_t multiply_adds = 0;               ///< of one run
+  std::size_t arena_bytes = 0;                  ///< with the kernels' workspace
+  std::optional<std::size_t> device_bytes;      ///< of the device's memory: weights and arena
+  std::optional<Statistics> host_seconds;       ///< that the host takes to start a run on a device
   std::optional<Roofline> roofline;
   std::optional<std::size_t> peak_memory;  ///< of the process since before the file was opened
   std::vector<StepTime> steps;             ///< in the order of execution
+  std::optional<TrainingFigures> training;
 };
 
 struct ModelReport {
@@ -70,8 +88,9 @@ struct ModelReport {
   InputSize size;           ///< of one view
   std::vector<Peak> peaks;  ///< one per combination of precision and threads, unless left out
   std::vector<ModelTiming> timings;
+  std::optional<TrainingSetup> training;  ///< as of the benchmark
 
-  /// Whether every verification passed.
+  /// Whether every verification passed, and training showed no fault.
   [[nodiscard]] bool correct() const;
   /// The peak for that timing; null where none was measured.
   [[nodiscard]] const Peak* peak_of(const ModelTiming& timing) const;

@@ -2,6 +2,9 @@
 
 #include <map>
 #include <numeric>
+#include <optional>
+#include <type_traits>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -16,12 +19,6 @@ using nlohmann::ordered_json;
 
 std::string milliseconds(double seconds) {
   return fmt::format("{:.3f}", seconds * 1e3);
-}
-
-/// What rates are a share of, GFLOP/s: by the device's data or by measurement; 0 when there is neither.
-double peak_gflops(const ModelTiming& timing, const Peak* measured) {
-  if (timing.roofline) return 2e-9 * timing.roofline->multiply_adds;
-  return measured ? measured->best().best_gflops : 0;
 }
 
 /// "-" where nothing was measured.
@@ -119,13 +116,29 @@ std::vector<std::string> concatenate(std::vector<std::string> first, const std::
   return first;
 }
 
+/// Sums over the steps for which key(step) is the same.
+template <class Key>
+auto sums_by(const ModelTiming& timing, const Key& key) {
+  std::map<std::decay_t<decltype(key(timing.steps.front()))>, Work> sums;
+  for (const StepTime& step : timing.steps) sums[key(step)].add(step);
+  return sums;
+}
+
 std::string operation_table(const ModelTiming& timing, double peak) {
-  std::map<std::string, Work> sums;
-  for (const StepTime& step : timing.steps) sums[step.op].add(step);
+  const double whole = step_seconds(timing);
   Table table(concatenate({"<operation", "steps"}, work_titles()));
-  for (const auto& [op, work] : sums) {
-    table.add_row(
-        concatenate({op, std::to_string(work.steps)}, work_cells(work, step_seconds(timing), peak)));
+  std::optional<Phase> last;
+  const auto phases = sums_by(timing, [](const StepTime& step) { return step.phase; });
+  for (const auto& [key, work] :
+       sums_by(timing, [](const StepTime& step) { return std::pair(step.phase, step.op); })) {
+    const auto& [phase, op] = key;
+    if (phases.size() > 1 && last != phase) {
+      const Work& all = phases.at(phase);
+      table.add_row(concatenate({fmt::format("[{}]", name_of(phase)), std::to_string(all.steps)},
+                                work_cells(all, whole, peak)));
+      last = phase;
+    }
+    table.add_row(concatenate({op, std::to_string(work.steps)}, work_cells(work, whole, peak)));
   }
   return table.text();
 }
@@ -139,6 +152,33 @@ std::string step_table(const ModelTiming& timing, double peak) {
     table.add_row(concatenate(concatenate({step.name, step.op}, cells), {step.implementation}));
   }
   return table.text();
+}
+
+std::string mebibytes(std::size_t bytes) {
+  return fmt::format("{:.1f}", static_cast<double>(bytes) / 0x1p20);
+}
+
+std::string training_text(const ModelTiming& timing) {
+  const TrainingFigures& training = timing.training.value();
+  std::string text = fmt::format("\nTraining in {}, {} views\n", timing.precision.name(), timing.views);
+  for (std::size_t i = 0; i < training.first_steps.size(); ++i) {
+    text += fmt::format("Step {}: loss {:.6f}, gradient norm {:.6f}\n", i + 1, training.first_steps[i].loss,
+                        training.first_steps[i].gradient_norm);
+  }
+  if (!training.fault.empty()) text += "WRONG: " + training.fault + "\n";
+  const TrainingMemory& m = training.memory;
+  if (m.arena == 0) return text;  // no plan was made, since the outputs were wrong
+  text += fmt::format(
+      "Memory by the plan, MiB: {} in all. Parameters {}, statistics {}, momentum {}, a step's tensors and "
+      "workspace {},\nof that gradients {} and workspace {}. Most are needed at {}, {} MiB; the largest "
+      "there:\n",
+      mebibytes(m.total()), mebibytes(m.parameters), mebibytes(m.buffers), mebibytes(m.momentum),
+      mebibytes(m.arena), mebibytes(m.gradients), mebibytes(m.workspace), m.peak_step, mebibytes(m.peak));
+  Table table({"MiB", "<tensor", "<made by", "<shape"});
+  for (const ArenaTensor& tensor : m.largest) {
+    table.add_row({mebibytes(tensor.bytes), tensor.name, tensor.what, to_string(tensor.shape)});
+  }
+  return text + table.text();
 }
 
 ordered_json json_of(const Statistics& s) {
@@ -168,6 +208,7 @@ ordered_json json_of(const Peak& peak) {
 ordered_json json_of(const StepTime& step) {
   return {{"name", step.name},
           {"op", step.op},
+          {"phase", name_of(step.phase)},
           {"implementation", step.implementation},
           {"seconds", json_of(step.seconds)},
           {"multiply_adds", step.multiply_adds},
@@ -201,6 +242,50 @@ ordered_json json_of(const StepTime& step, const Roofline& roofline) {
           {"by", bound.by_memory ? "memory" : "products"}};
 }
 
+ordered_json json_of(const TrainingMemory& m) {
+  ordered_json largest = ordered_json::array();
+  for (const ArenaTensor& tensor : m.largest) {
+    largest.push_back({{"name", tensor.name},
+                       {"made_by", tensor.what},
+                       {"shape", to_string(tensor.shape)},
+                       {"bytes", tensor.bytes}});
+  }
+  return {{"total", m.total()},           {"parameters", m.parameters}, {"buffers", m.buffers},
+          {"momentum", m.momentum},       {"arena", m.arena},           {"gradients", m.gradients},
+          {"workspace", m.workspace},     {"peak_step", m.peak_step},   {"peak", m.peak},
+          {"largest", std::move(largest)}};
+}
+
+ordered_json json_of(const TrainingFigures& training, const std::vector<StepTime>& steps) {
+  ordered_json first = ordered_json::array();
+  for (const TrainedStep& step : training.first_steps) {
+    first.push_back({{"loss", step.loss}, {"gradient_norm", step.gradient_norm}});
+  }
+  ordered_json json{{"labels", training.labels},
+                    {"memory_bytes", json_of(training.memory)},
+                    {"first_steps", std::move(first)}};
+  if (!training.fault.empty()) json["fault"] = training.fault;
+  for (const StepTime& step : steps) {
+    if (step.seconds.count == 0) continue;
+    ordered_json& sum = json["phase_seconds"][std::string(name_of(step.phase))];
+    sum = (sum.is_null() ? 0.0 : sum.get<double>()) + step.seconds.median;
+  }
+  return json;
+}
+
+ordered_json json_of(const TrainingSetup& setup) {
+  const TrainingOptions& options = setup.options;
+  ordered_json json{{"frozen", options.form.frozen},
+                    {"learning_rate", setup.step.learning_rate},
+                    {"momentum", options.momentum},
+                    {"weight_decay", options.weight_decay},
+                    {"nesterov", options.nesterov},
+                    {"max_norm", options.max_norm},
+                    {"label_smoothing", options.label_smoothing}};
+  if (options.form.dropout) json["dropout"] = *options.form.dropout;
+  return json;
+}
+
 ordered_json json_of(const ModelTiming& t, const Peak* peak) {
   ordered_json json{{"precision", t.precision.name()},
                     {"threads", t.threads},
@@ -213,9 +298,11 @@ ordered_json json_of(const ModelTiming& t, const Peak* peak) {
                             {"deviation", t.verification->deviation},
                             {"tolerance", t.verification->tolerance}};
   }
+  if (t.training) json["training"] = json_of(*t.training, t.steps);
   if (t.seconds.count == 0) return json;
   const double rate = gflops(t.multiply_adds, t.seconds.median);
   json["seconds"] = json_of(t.seconds);
+  if (t.processor_seconds) json["processor_seconds"] = json_of(*t.processor_seconds);
   json["views_per_second"] = static_cast<double>(t.views) / t.seconds.median;
   json["gflops"] = rate;
   if (const double best = peak_gflops(t, peak); best > 0) json["share_of_peak"] = rate / best;
@@ -240,16 +327,24 @@ ordered_json json_of(const ModelTiming& t, const Peak* peak) {
 
 }  // namespace
 
+double peak_gflops(const ModelTiming& timing, const Peak* measured) {
+  if (timing.roofline) return 2e-9 * timing.roofline->multiply_adds;
+  return measured ? measured->best().best_gflops : 0;
+}
+
 std::string to_text(const ModelReport& report, bool operations) {
   std::string text = describe(report.machine);
   text += fmt::format("{} ({}), views of {}x{}x{}\n", report.model, report.config, report.size.frames,
                       report.size.height, report.size.width);
   if (!report.peaks.empty())
     text += "\nPlain convolutions; the peak is the best of them\n" + peak_table(report.peaks);
-  text += "\nOne run\n" + latency_table(report);
+  text += fmt::format("\nOne {}\n", report.training ? "step of training" : "run") + latency_table(report);
+  for (const ModelTiming& timing : report.timings) {
+    if (timing.training) text += training_text(timing);
+  }
   if (!operations) return text;
   for (const ModelTiming& timing : report.timings) {
-    if (timing.steps.empty()) continue;
+    if (timing.seconds.count == 0) continue;
     const double peak = peak_gflops(timing, report.peak_of(timing));
     text += fmt::format("\n{}, {} threads, {} views: median of each step, by operation\n",
                         timing.precision.name(), timing.threads, timing.views) +
@@ -263,6 +358,7 @@ std::string to_json(const ModelReport& report) {
                     {"model", report.model},
                     {"config", report.config},
                     {"view", {report.size.frames, report.size.height, report.size.width}}};
+  if (report.training) json["training"] = json_of(*report.training);
   json["peaks"] = ordered_json::array();
   for (const Peak& peak : report.peaks) json["peaks"].push_back(json_of(peak));
   json["timings"] = ordered_json::array();

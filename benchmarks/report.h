@@ -11,6 +11,9 @@ namespace tpn::benchmarks {
 /// of each timing goes, by operation and by step.
 std::string to_text(const ModelReport& report, bool operations);
 
+/// What rates are a share of, GFLOP/s: by the device's data or as measured; 0 when there is neither.
+double peak_gflops(const ModelTiming& timing, const Peak* measured);
+
 /// The whole report, indented. Durations are in seconds, memory in bytes.
 std::string to_json(const ModelReport& report);
 

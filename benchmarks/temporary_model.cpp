@@ -6,8 +6,13 @@
 
 namespace tpn::benchmarks {
 
-void TemporaryModel::write(const std::string& config) const {
-  write_random_model(load_config(config), Initialization::varied, 1, {}, path());
+void TemporaryModel::write(const std::string& config, std::optional<int> classes) const {
+  Config loaded = load_config(config);
+  if (classes) {
+    loaded.head.num_classes = *classes;
+    if (loaded.neck.aux_head) loaded.neck.aux_head->out_channels = *classes;
+  }
+  write_random_model(loaded, Initialization::varied, 1, {}, path());
 }
 
 void TemporaryModel::remove() const noexcept {

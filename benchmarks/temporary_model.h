@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "tests/support/temporary_directory.h"
@@ -17,8 +18,8 @@ class TemporaryModel {
   /// Only the folder: write() makes the model.
   TemporaryModel() = default;
 
-  /// Throws Error as the constructor.
-  void write(const std::string& config) const;
+  /// classes: of both heads, if not the configuration's own. Throws Error as the constructor.
+  void write(const std::string& config, std::optional<int> classes = {}) const;
   /// Removes the folder now; what has the model open can still use it.
   void remove() const noexcept;
 

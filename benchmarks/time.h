@@ -1,8 +1,9 @@
-// Timing by the wall clock.
+// Timing, by the wall clock and by the processors' clocks.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <ctime>
 #include <vector>
 
 namespace tpn::benchmarks {
@@ -14,6 +15,11 @@ double time_of(const Call& call) {
   const Clock::time_point start = Clock::now();
   call();
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Processor seconds that the process has used so far, all threads together.
+inline double processor_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
 /// How often to repeat: until both are reached.

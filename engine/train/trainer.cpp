@@ -27,17 +27,37 @@ bool has_input(const Plan& plan, std::string_view name) {
 }  // namespace
 
 Trainer::Trainer(const Config& config, const InputSize& size, const TrainingOptions& options,
-                 const std::shared_ptr<const Backend>& backend, DType precision, const Weights& weights)
+                 const std::shared_ptr<const Backend>& backend, const PlanOptions& plan,
+                 const Weights& weights)
     : classes_(config.head.num_classes), auxiliary_(config.neck.aux_head.has_value()) {
-  const auto plan = std::make_shared<const Plan>(build_training_graph(config, size, options), backend,
-                                                 PlanOptions{.precision = precision});
-  store_ = std::make_shared<ParameterStore>(backend, plan->persistent());
+  const auto compiled =
+      std::make_shared<const Plan>(build_training_graph(config, size, options), backend, plan);
+  store_ = std::make_shared<ParameterStore>(backend, compiled->persistent());
   store_->load(weights);
-  executor_ = std::make_unique<Executor>(plan, store_);
+  executor_ = std::make_unique<Executor>(compiled, store_);
+}
+
+void Trainer::restart(const Weights& weights) {
+  store_->load(weights);
+  steps_ = 0;
 }
 
 StepResult Trainer::step(std::span<const std::int64_t> labels, const StepOptions& options,
                          std::span<const float> class_weights) {
+  bind(labels, options, class_weights);
+  executor_->run();
+  return finish();
+}
+
+StepResult Trainer::step_timed(std::span<const std::int64_t> labels, const StepOptions& options,
+                               std::vector<double>& seconds, std::span<const float> class_weights) {
+  bind(labels, options, class_weights);
+  seconds = executor_->run_timed();
+  return finish();
+}
+
+void Trainer::bind(std::span<const std::int64_t> labels, const StepOptions& options,
+                   std::span<const float> class_weights) {
   for (const std::int64_t label : labels) {
     if (label >= 0 && label < classes_) continue;
     throw Error("There is no class " + std::to_string(label) + "; the model has " + std::to_string(classes_) +
@@ -57,7 +77,9 @@ StepResult Trainer::step(std::span<const std::int64_t> labels, const StepOptions
   }
   set(training_input::learning_rate, options.learning_rate);
   set(training_input::loss_scale, options.loss_scale);
-  executor_->run();
+}
+
+StepResult Trainer::finish() {
   ++steps_;
   const auto number = [this](std::string_view name) {
     return static_cast<double>(executor_->feature(name).values.at(0));

@@ -33,7 +33,7 @@ class Trainer {
   /// Throws Error when the device cannot train the network in that precision, or a weight is missing, and
   /// OutOfMemory.
   Trainer(const Config& config, const InputSize& size, const TrainingOptions& options,
-          const std::shared_ptr<const Backend>& backend, DType precision, const Weights& weights);
+          const std::shared_ptr<const Backend>& backend, const PlanOptions& plan, const Weights& weights);
 
   /// Where the caller writes the normalised views of the next step: (N,T,H,W,3) in the precision, in the
   /// host's memory.
@@ -43,6 +43,12 @@ class Trainer {
   /// that is no class, before anything has changed.
   StepResult step(std::span<const std::int64_t> labels, const StepOptions& options,
                   std::span<const float> class_weights = {});
+  /// The same, kernel by kernel: `seconds` receives the time of each step of the plan.
+  StepResult step_timed(std::span<const std::int64_t> labels, const StepOptions& options,
+                        std::vector<double>& seconds, std::span<const float> class_weights = {});
+
+  /// Begins anew with these weights: no momentum, and no steps done. Throws Error when one is missing.
+  void restart(const Weights& weights);
 
   /// Steps that were done.
   [[nodiscard]] std::int64_t steps() const { return steps_; }
@@ -50,6 +56,11 @@ class Trainer {
   [[nodiscard]] const Plan& plan() const { return executor_->plan(); }
 
  private:
+  void bind(std::span<const std::int64_t> labels, const StepOptions& options,
+            std::span<const float> class_weights);
+  /// Of the step that has just run.
+  StepResult finish();
+
   std::int64_t classes_;
   bool auxiliary_;
   std::shared_ptr<ParameterStore> store_;

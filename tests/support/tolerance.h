@@ -82,4 +82,13 @@ inline constexpr double full_size_f16_relative_l2 = 1e-2;
 /// bf16 with and without rounding between the operations of a fused one, on a network that amplifies it.
 inline constexpr double unfused_bf16_relative_l2 = 1e-1;
 
+/// Every gradient of a step in f32, to that of an unfused plan: sums in another order, amplified by up to a
+/// thousand.
+inline constexpr double train_f32_relative_l2 = 1e-3;
+
+/// All gradients of a step in bf16 as one vector, to those in f32. They differ by 0.6 to 0.75 (a full-size
+/// network and a tiny one, random weights, two clips): rounding changes which of many nearly equal paths are
+/// taken. Gradients that have nothing to do with each other differ by 1.4, opposite ones by 2.
+inline constexpr double unfused_train_bf16_relative_l2 = 1;
+
 }  // namespace tpn::test

@@ -30,7 +30,12 @@ class TrainerTest : public ::testing::TestWithParam<DType> {
   }
 
   [[nodiscard]] Trainer trainer(const TrainingOptions& options, int threads = 2) const {
-    return {config_, size, options, std::make_shared<const CpuBackend>(threads), GetParam(), *weights_};
+    return {config_,
+            size,
+            options,
+            std::make_shared<const CpuBackend>(threads),
+            PlanOptions{.precision = GetParam()},
+            *weights_};
   }
   static void fill(const Trainer& trainer) {
     const TensorView views = trainer.views();
@@ -79,6 +84,22 @@ TEST_P(TrainerTest, GivesTheSameFromRunToRun) {
     return found;
   };
   EXPECT_EQ(losses(), losses());
+}
+
+TEST_P(TrainerTest, BeginsAnew) {
+  Trainer trainer = this->trainer({});
+  const auto losses = [&] {
+    std::vector<double> found, seconds;
+    for (int i = 0; i < 2; ++i) found.push_back(step(trainer).loss);
+    fill(trainer);
+    found.push_back(trainer.step_timed(labels_, {}, seconds).loss);
+    EXPECT_EQ(seconds.size(), trainer.plan().steps().size());
+    return found;
+  };
+  const std::vector<double> first = losses();
+  trainer.restart(*weights_);
+  EXPECT_EQ(trainer.steps(), 0);
+  EXPECT_EQ(losses(), first);
 }
 
 TEST_P(TrainerTest, DropsOthersWithAnotherSeed) {
