@@ -54,10 +54,7 @@ std::unique_ptr<Kernel> compile(const ops::Add& op, const Signature& s) {
   const ActivationLayout a = activation_layout(op.name, s.inputs[0]),
                          b = activation_layout(op.name, s.inputs[1]),
                          y = activation_layout(op.name, s.outputs[0]);
-  const AddShape shape{{a.stride, a.t < y.t},
-                       {b.stride, b.t < y.t},
-                       Divisor(static_cast<std::uint32_t>(y.frame_pixels())),
-                       Divisor(static_cast<std::uint32_t>(y.t))};
+  const AddShape shape{{a.stride, a.t < y.t}, {b.stride, b.t < y.t}, divisor(y.frame_pixels()), divisor(y.t)};
   return with_element_type(s.inputs[0].dtype, [&]<class T>(T) {
     const KernelDescription description{
         .implementation = "vectors",

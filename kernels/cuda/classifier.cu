@@ -7,8 +7,8 @@
 // large as leaves two blocks for each multiprocessor, and no smaller than the warps of a block. With 30 views
 // of 2048 channels and 400 classes: 7.9 MB of x, 3.3 MB of weights, 24.6 M multiply-adds.
 #include "kernels/cuda/compile.h"
+#include "kernels/cuda/elementwise.cuh"
 #include "kernels/cuda/launch_kernel.h"
-#include "kernels/cuda/operand_layout.h"
 #include "kernels/cuda/reduce.cuh"
 #include "kernels/ops/classifier.h"
 
@@ -41,9 +41,7 @@ __global__ void __launch_bounds__(warp_size* classifier_warps)
     float sum[size] = {};
 #pragma unroll 4
     for (int cell = 0; cell < s.cells; ++cell) {
-      const auto value = load_vector<size>(from + cell * s.x_stride + c);
-#pragma unroll
-      for (int e = 0; e < size; ++e) sum[e] += to_float(value[e]);
+      add_to(sum, load_vector<size>(from + cell * s.x_stride + c));
     }
 #pragma unroll
     for (int e = 0; e < size; ++e) mean[c + e] = sum[e] / static_cast<float>(s.cells);

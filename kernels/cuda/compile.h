@@ -10,21 +10,36 @@ namespace tpn::cuda {
 
 std::unique_ptr<Kernel> compile(const ops::Add& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::BatchNorm& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::ChannelSlice& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Classifier& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Concat& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Conv3d& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Conv3dDataGradient& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Conv3dWeightGradient& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::CrossEntropy& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::CrossEntropyGradient& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::Dropout& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::GlobalAvgPool& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::GlobalAvgPoolGradient& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::GradientNorm& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::LevelFusion& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Linear& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::LinearBiasGradient& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::LinearDataGradient& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::LinearWeightGradient& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::MaxPool3d& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::MaxPool3dGradient& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Relu& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::ReluGradient& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::Sgd& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Softmax& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::SumOverFrames& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::TemporalModulation& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::TemporalShift& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::TemporalShiftGradient& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Upsample& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::UpsampleGradient& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::ViewScores& op, const Signature& signature);
 
 /// Every kernel of the project that can run an operation of which there are several: the best guess first,
@@ -36,6 +51,7 @@ std::vector<std::unique_ptr<Kernel>> candidates(const ops::Conv3dDataGradient& o
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::FusedConv3d& op, const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::LevelFusion& op, const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::MaxPool3d& op, const Signature& signature);
+std::vector<std::unique_ptr<Kernel>> candidates(const ops::MaxPool3dGradient& op, const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::TemporalModulation& op,
                                                 const Signature& signature);
 

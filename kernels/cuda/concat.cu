@@ -48,8 +48,8 @@ std::unique_ptr<Kernel> compile_parts(std::span<const ActivationLayout> inputs, 
     const ActivationLayout& x = inputs[i];
     const int written = i + 1 < inputs.size() ? x.c : y.padded_channels() - offset;
     const int count = written / unit * y.pixels();
-    parts.push_back({Divisor(static_cast<std::uint32_t>(written / unit)), static_cast<std::uint32_t>(count),
-                     x.c, offset, x.stride, y.stride});
+    parts.push_back(
+        {divisor(written / unit), static_cast<std::uint32_t>(count), x.c, offset, x.stride, y.stride});
     offset += x.c;
     description.work.bytes += x.bytes(sizeof(T));
   }

@@ -16,13 +16,6 @@ concept HasKernel = requires(const Op& op, const Signature& signature) {
   cuda::compile(op, signature);  // declared in compile.h
 };
 
-/// Whether an operation's output is an activation, (N,T,H,W,C), and no dense tensor: a matrix, a weight.
-template <class Op>
-constexpr bool makes_activation =
-    !(std::is_same_v<Op, ops::GlobalAvgPool> || std::is_same_v<Op, ops::Linear> ||
-      std::is_same_v<Op, ops::Softmax> || std::is_same_v<Op, ops::Classifier> ||
-      std::is_same_v<Op, ops::ViewScores> || std::is_same_v<Op, ops::Conv3dWeightGradient>);
-
 }  // namespace
 
 CudaBackend::CudaBackend(CudaOptions options)
@@ -45,12 +38,7 @@ bool CudaBackend::supports(DType dtype) const {
 }
 
 bool CudaBackend::supports(const AnyOp& op) const {
-  if (const auto* pool = std::get_if<ops::MaxPool3d>(&op); pool != nullptr && pool->keep_places) return false;
   return std::visit([]<class Op>(const Op&) { return HasKernel<Op>; }, op);
-}
-
-bool CudaBackend::writes_slices(const AnyOp& op) const {
-  return std::visit([]<class Op>(const Op&) { return HasKernel<Op> && makes_activation<Op>; }, op);
 }
 
 std::unique_ptr<Kernel> CudaBackend::compile(const AnyOp& op, const Signature& signature) const {

@@ -41,8 +41,8 @@ class CudaBackend final : public Backend {
   [[nodiscard]] bool supports(DType dtype) const override;
   [[nodiscard]] bool supports(const AnyOp& op) const override;
   [[nodiscard]] bool supports_tf32() const override { return true; }
-  /// Every operation whose output is an activation.
-  [[nodiscard]] bool writes_slices(const AnyOp& op) const override;
+  /// Every kernel that makes activations takes any stride.
+  [[nodiscard]] bool writes_slices(const AnyOp& op) const override { return supports(op); }
   /// A pixel's channels are read in vectors of 16 bytes: 8 elements of the small types.
   [[nodiscard]] std::int64_t channel_alignment() const override { return 8; }
 

@@ -39,4 +39,9 @@ class Divisor {
   std::uint32_t divisor_ = 1;
 };
 
+/// By an extent.
+inline Divisor divisor(std::int64_t value) {
+  return Divisor(static_cast<std::uint32_t>(value));
+}
+
 }  // namespace tpn::cuda

@@ -62,4 +62,19 @@ __device__ __forceinline__ Vector<T, Count> map(const Vector<T, Count>& x, const
   return y;
 }
 
+/// sum += x, element by element.
+template <class T, int Count>
+__device__ __forceinline__ void add_to(float (&sum)[Count], const Vector<T, Count>& x) {
+#pragma unroll
+  for (int e = 0; e < Count; ++e) sum[e] += to_float(x[e]);
+}
+
+template <class T, int Count>
+__device__ __forceinline__ Vector<T, Count> rounded(const float (&values)[Count]) {
+  Vector<T, Count> result;
+#pragma unroll
+  for (int e = 0; e < Count; ++e) result[e] = from_float<T>(values[e]);
+  return result;
+}
+
 }  // namespace tpn::cuda

@@ -3,8 +3,8 @@
 // A block takes one view and 32 vectors of 16 bytes of channels: a warp reads a cell's 32 vectors at once,
 // the 8 warps share the cells, and their sums meet in shared memory. Bytes: x once. Sums are in f32.
 #include "kernels/cuda/compile.h"
+#include "kernels/cuda/elementwise.cuh"
 #include "kernels/cuda/launch_kernel.h"
-#include "kernels/cuda/operand_layout.h"
 #include "kernels/cuda/reduce.cuh"
 #include "kernels/ops/global_avg_pool.h"
 
@@ -28,9 +28,7 @@ __global__ void __launch_bounds__(warp_size* pool_warps)
   float sum[size] = {};
   if (channel < padded_channels) {
     for (int cell = warp; cell < cells; cell += pool_warps) {
-      const auto value = load_vector<size>(x + (view * cells + cell) * x_stride + channel);
-#pragma unroll
-      for (int e = 0; e < size; ++e) sum[e] += to_float(value[e]);
+      add_to(sum, load_vector<size>(x + (view * cells + cell) * x_stride + channel));
     }
   }
 #pragma unroll

@@ -22,6 +22,7 @@ struct KernelDescription {
   KernelWork work;
   int in_place_input = -1;
   std::vector<std::shared_ptr<const Packing>> packings = {};
+  std::size_t scratch_bytes = 0;
 };
 
 template <class Run>
@@ -34,13 +35,17 @@ class LaunchKernel final : public Kernel {
     return description_.packings;
   }
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
-           std::span<const std::byte* const> packed, std::byte*, Stream& stream) const override {
+           std::span<const std::byte* const> packed, std::byte* scratch, Stream& stream) const override {
     if constexpr (std::is_invocable_v<const Run&, decltype(inputs), decltype(outputs), cudaStream_t>) {
       run_(inputs, outputs, stream_of(stream));
-    } else {
+    } else if constexpr (std::is_invocable_v<const Run&, decltype(inputs), decltype(outputs),
+                                             decltype(packed), cudaStream_t>) {
       run_(inputs, outputs, packed, stream_of(stream));
+    } else {
+      run_(inputs, outputs, scratch, stream_of(stream));
     }
   }
+  [[nodiscard]] std::size_t scratch_bytes() const override { return description_.scratch_bytes; }
   [[nodiscard]] std::string implementation() const override { return description_.implementation; }
   [[nodiscard]] KernelWork work() const override { return description_.work; }
   [[nodiscard]] int in_place_input() const override { return description_.in_place_input; }
@@ -50,8 +55,8 @@ class LaunchKernel final : public Kernel {
   Run run_;
 };
 
-/// A kernel whose run(inputs, outputs, cudaStream_t), or run(inputs, outputs, packed, cudaStream_t) with what
-/// its packings have made, is the given callable.
+/// A kernel whose run(inputs, outputs, cudaStream_t), run(inputs, outputs, packed, cudaStream_t) with what
+/// its packings have made, or run(inputs, outputs, std::byte* scratch, cudaStream_t) is the given callable.
 template <class Run>
 std::unique_ptr<Kernel> launch_kernel(KernelDescription description, Run run) {
   return std::make_unique<LaunchKernel<Run>>(std::move(description), std::move(run));

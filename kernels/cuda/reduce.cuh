@@ -7,7 +7,8 @@ namespace tpn::cuda {
 
 inline constexpr int warp_size = 32;
 
-__device__ __forceinline__ float warp_sum(float value) {
+template <class Real>
+__device__ __forceinline__ Real warp_sum(Real value) {
 #pragma unroll
   for (int step = warp_size / 2; step > 0; step /= 2) value += __shfl_xor_sync(0xffffffffU, value, step);
   return value;

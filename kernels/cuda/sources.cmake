@@ -2,6 +2,7 @@
 set(TPN_CUDA_SOURCES
     add.cu
     batch_norm.cu
+    channel_slice.cu
     classifier.cu
     concat.cu
     conv3d_data_gradient.cpp
@@ -14,18 +15,23 @@ set(TPN_CUDA_SOURCES
     conv_schedule.cpp
     conv_split_sum.cu
     conv_weights.cu
+    cross_entropy.cu
     cuda_backend.cpp
     device_info.cpp
+    dropout.cu
     fused_conv3d.cpp
     global_avg_pool.cu
+    global_avg_pool_gradient.cu
     launch.cpp
     level_fusion.cu
     libraries/libraries.cpp
     libraries/library_shapes.cpp
     libraries/library_weights.cpp
     linear.cu
+    linear_gradient.cu
     make_views.cu
     max_pool3d.cu
+    max_pool3d_gradient.cu
     memory.cpp
     mma_conv3d_bf16.cu
     mma_conv3d_f16.cu
@@ -35,7 +41,9 @@ set(TPN_CUDA_SOURCES
     plain_conv3d.cu
     plain_conv3d_gradients.cu
     relu.cu
+    relu_gradient.cu
     selection.cpp
+    sgd.cu
     simt_conv3d.cu
     softmax.cu
     stream.cpp
@@ -45,6 +53,7 @@ set(TPN_CUDA_SOURCES
     trial.cpp
     trial_kernels.cu
     upsample.cu
+    upsample_gradient.cu
     view_scores.cu)
 list(TRANSFORM TPN_CUDA_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 # Those that only Hopper runs, for whose files nvcc has an architecture of its own.

@@ -32,10 +32,6 @@ __global__ void __launch_bounds__(256) upsample(const T* x, T* y, Vectors<T> vec
   });
 }
 
-Divisor divisor(std::int64_t value) {
-  return Divisor(static_cast<std::uint32_t>(value));
-}
-
 }  // namespace
 
 std::unique_ptr<Kernel> compile(const ops::Upsample& op, const Signature& s) {

@@ -28,7 +28,7 @@ struct Dropout {
   }
 
   /// Whether the element of that index is kept.
-  [[nodiscard]] bool keeps(std::int64_t seed, std::int64_t step, std::int64_t element) const {
+  [[nodiscard]] TPN_HOST_DEVICE bool keeps(std::int64_t seed, std::int64_t step, std::int64_t element) const {
     const auto low = [](std::int64_t x) { return static_cast<std::uint32_t>(x); };
     const auto high = [](std::int64_t x) { return static_cast<std::uint32_t>(x >> 32); };
     // One in four numbers would do; a number of its own makes each element simple.

@@ -8,6 +8,7 @@
 
 #include "kernels/cuda/compile.h"
 #include "kernels/cuda/cuda_backend.h"
+#include "tests/support/expect_agreement.h"
 #include "tests/support/run_case.h"
 #include "tests/support/tolerance.h"
 
@@ -16,7 +17,7 @@ namespace {
 
 using test::BindOptions;
 using test::BoundCase;
-using test::relative_l2;
+using test::expect_agreement;
 
 template <class Op>
 concept HasKernel = requires(const Op& op, const Signature& signature) {
@@ -29,14 +30,14 @@ constexpr bool tested_here =
     HasKernel<Op> && !std::same_as<Op, ops::Conv3d> && !std::same_as<Op, ops::FusedConv3d> &&
     !std::same_as<Op, ops::Conv3dDataGradient> && !std::same_as<Op, ops::Conv3dWeightGradient>;
 
-/// Those of inference.
-constexpr int fewest_operations = 14;
+constexpr int fewest_operations = 29;
 
 /// Operations that only choose among their inputs: nothing is rounded.
 template <class Op>
 constexpr bool moves =
     std::same_as<Op, ops::MaxPool3d> || std::same_as<Op, ops::Relu> || std::same_as<Op, ops::TemporalShift> ||
-    std::same_as<Op, ops::Upsample> || std::same_as<Op, ops::Concat>;
+    std::same_as<Op, ops::Upsample> || std::same_as<Op, ops::Concat> || std::same_as<Op, ops::ReluGradient> ||
+    std::same_as<Op, ops::TemporalShiftGradient> || std::same_as<Op, ops::ChannelSlice>;
 
 /// All kernels that there are for an operation.
 template <class Op>
@@ -105,8 +106,7 @@ class CudaOps : public ::testing::TestWithParam<DType> {
         bound.run();
         // The inputs are rounded to bf16, so that f32 and bf16 hold them; the smallest f16 does not.
         const bool exact = moves<Op> && GetParam() != DType::f16;
-        const double error = relative_l2(bound.output(), test::reference_output(same, bound));
-        EXPECT_LE(error, exact ? 0.0 : tolerance());
+        expect_agreement(same, bound, exact ? 0.0 : tolerance());
         EXPECT_EQ(bound.stray_channels(), 0);
         EXPECT_GT(bound.kernel().work().bytes, 0);
       });
@@ -148,7 +148,31 @@ TEST_P(CudaOps, GiveTheSameInPlace) {
       EXPECT_EQ(shared.output(), apart.output());
     });
   });
-  EXPECT_EQ(in_place, (std::vector<std::string>{"batch_norm", "relu", "add", "softmax"}));
+  EXPECT_EQ(in_place,
+            (std::vector<std::string>{"batch_norm", "relu", "add", "softmax", "relu_gradient", "dropout"}));
+}
+
+TEST_P(CudaOps, UpdateStateInItsPlace) {
+  int updating = 0;
+  for_each_case(backend_, [&]<class Op>(const ops::Case<Op>& c) {
+    const std::vector<ops::Alias> aliases = tpn::aliases(c.op, c.inputs.size());
+    if (aliases.empty()) return;
+    ++updating;
+    BoundCase bound(c, backend_, GetParam());
+    bound.run_updating(aliases);
+    expect_agreement(c, bound, tolerance());
+  });
+  EXPECT_GE(updating, 3);
+}
+
+/// Blocks go on in another order each time: sums must not depend on it.
+TEST_P(CudaOps, GiveTheSameEveryTime) {
+  for_each_case(backend_, [&](const auto& c) {
+    BoundCase first(c, backend_, GetParam()), second(c, backend_, GetParam());
+    first.run();
+    second.run();
+    for (std::size_t i = 0; i < first.output_count(); ++i) EXPECT_EQ(first.output(i), second.output(i));
+  });
 }
 
 /// A slice's pixels are further apart than those of a dense input: it cannot take the input's memory.

@@ -8,6 +8,7 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/patch_conv3d.h"
 #include "kernels/reference_backend.h"
+#include "tests/support/expect_agreement.h"
 #include "tests/support/run_case.h"
 #include "tests/support/tolerance.h"
 
@@ -15,6 +16,7 @@ namespace tpn {
 namespace {
 
 using test::BoundCase;
+using test::expect_agreement;
 using test::relative_l2;
 
 /// Calls check(case) for every case that the backend runs and that is small enough for the reference. Returns
@@ -51,21 +53,6 @@ class CpuOps : public ::testing::TestWithParam<DType> {
 
   CpuBackend backend_{2};
 };
-
-/// Every output within the tolerance of its precision; numbers that only choose are equal.
-template <class Op>
-void expect_agreement(const ops::Case<Op>& c, const BoundCase& bound, double tolerance) {
-  const std::vector<std::vector<float>> expected = test::reference_outputs(c, bound);
-  ASSERT_EQ(bound.output_count(), expected.size());
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    const Kind kind = bound.output_operand(i).kind;
-    const double allowed = kind == Kind::index        ? 0
-                           : kind == Kind::activation ? tolerance
-                                                      : std::min(tolerance, test::op_f32_relative_l2);
-    EXPECT_LE(relative_l2(bound.output(i), expected[i]), allowed)
-        << "output " << i << " of " << bound.kernel().implementation();
-  }
-}
 
 TEST_P(CpuOps, AgreeWithTheReference) {
   const int operations = for_each_case(backend_, [&](const auto& c) {

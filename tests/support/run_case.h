@@ -43,6 +43,8 @@ struct BindOptions {
   std::int64_t extra_input_stride = 0;
   /// The element of input 0 that is NaN; -1: none.
   std::int64_t nan_at = -1;
+  /// Changes the inputs that were drawn.
+  std::function<void(std::span<ops::Tensor64> inputs)> adjust = {};
   /// Picks one of several kernels that the backend has; by default the one that plans use.
   std::function<std::unique_ptr<Kernel>(const AnyOp& op, const Signature& signature)> compile = {};
 };
@@ -55,6 +57,7 @@ class BoundCase {
       : backend_(backend), stream_(backend.make_stream()) {
     const bool rounded = options.precision == DType::bf16 || options.precision == DType::f16;
     reference_inputs_ = random_inputs(c, options.seed, rounded);
+    if (options.adjust) options.adjust(reference_inputs_);
     if (options.nan_at >= 0) {
       reference_inputs_[0].data[static_cast<std::size_t>(options.nan_at)] =
           std::numeric_limits<double>::quiet_NaN();
@@ -95,6 +98,14 @@ class BoundCase {
   void run_in_place() {
     const auto shared = static_cast<std::size_t>(kernel_->in_place_input());
     outputs_[0].data = const_cast<std::byte*>(inputs_[shared].data);
+    run();
+  }
+
+  /// Runs with state in its place: outputs that are inputs updated have their memory.
+  void run_updating(std::span<const ops::Alias> aliases) {
+    for (const ops::Alias& alias : aliases) {
+      outputs_[alias.output].data = const_cast<std::byte*>(inputs_[alias.input].data);
+    }
     run();
   }
 
