@@ -48,6 +48,8 @@ std::vector<std::unique_ptr<Kernel>> candidates(const ops::Classifier& op, const
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::Conv3d& op, const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::Conv3dDataGradient& op,
                                                 const Signature& signature);
+std::vector<std::unique_ptr<Kernel>> candidates(const ops::Conv3dWeightGradient& op,
+                                                const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::FusedConv3d& op, const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::LevelFusion& op, const Signature& signature);
 std::vector<std::unique_ptr<Kernel>> candidates(const ops::MaxPool3d& op, const Signature& signature);

@@ -111,6 +111,19 @@ struct ConvGradientProblem {
   float* dweight = nullptr;  ///< (channels of y, group_channels, taps), dense
 };
 
+/// The argument of the kernels that make a weight's gradient as a product, see weight_gradient_tiles.cuh.
+struct WeightGradientProblem {
+  ConvSizes sizes;        ///< of the convolution as a product: columns are output channels
+  ConvSchedule schedule;  ///< of the gradient
+  const void* x = nullptr;
+  const void* dy = nullptr;
+  const ConvChunk* chunks = nullptr;
+  float* partial = nullptr;              ///< (splits, groups, columns, row_elements)
+  Divider weight_row;                    ///< by the elements of an output channel in the parameter
+  const std::int32_t* places = nullptr;  ///< where each of them lies in a row of row_elements
+  float* dweight = nullptr;              ///< (channels of y, group_channels, taps), dense
+};
+
 /// A step of depth for kernels that fetch boxes: consecutive channels from `channel` on, under the tap
 /// (t,h,w).
 struct ConvStep {

@@ -1,10 +1,11 @@
-// How a convolution is cut into tiles and splits, and about how long that takes.
+// How a convolution, and its weight's gradient, are cut into tiles and splits, and about how long that takes.
 #pragma once
 
 #include <span>
 #include <vector>
 
 #include "kernels/cuda/conv_form.h"
+#include "kernels/cuda/weight_gradient_variants.h"
 
 namespace tpn::cuda {
 
@@ -45,5 +46,25 @@ std::vector<ConvChoice> conv_choices(const ConvForm& form, std::span<const ConvV
 
 /// Bytes of partial sums; 0 without splits.
 std::int64_t partial_bytes(const ConvForm& form, const ConvSchedule& schedule);
+
+/// The way a variant would run the gradient of a convolution's weight.
+struct WeightGradientChoice {
+  WeightGradientVariant variant;
+  ConvSchedule schedule;  ///< row tiles are of output channels, column tiles of the depth, steps of positions
+  double clocks = 0;      ///< that the estimate gives
+};
+
+/// form: of the convolution as a product. splits: at least 1; fewer are made where steps do not suffice.
+WeightGradientChoice choose_schedule(const ConvForm& form, const WeightGradientVariant& variant, int splits,
+                                     const ConvDevice& device);
+
+/// Each variant that the device allows in the splits that should be fastest; the fastest first, as far as the
+/// estimate can tell.
+std::vector<WeightGradientChoice> weight_gradient_choices(const ConvForm& form,
+                                                          std::span<const WeightGradientVariant> variants,
+                                                          const ConvDevice& device);
+
+/// Bytes of partial sums, which there are without splits too.
+std::int64_t weight_partial_bytes(const ConvForm& form, const ConvSchedule& schedule);
 
 }  // namespace tpn::cuda

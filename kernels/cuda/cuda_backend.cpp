@@ -45,10 +45,8 @@ std::unique_ptr<Kernel> CudaBackend::compile(const AnyOp& op, const Signature& s
   enter_thread();  // kernels have tables in the device's memory
   return std::visit(
       [&]<class Op>(const Op& o) -> std::unique_ptr<Kernel> {
-        if constexpr (std::is_same_v<Op, ops::FusedConv3d>) {
+        if constexpr (requires { selector_->select(o, signature); }) {
           return selector_ ? selector_->select(o, signature) : cuda::compile(o, signature);
-        } else if constexpr (std::is_same_v<Op, ops::Conv3d>) {
-          return selector_ ? selector_->select({.conv = o}, signature) : cuda::compile(o, signature);
         } else if constexpr (HasKernel<Op>) {
           return cuda::compile(o, signature);
         } else {

@@ -180,6 +180,20 @@ __device__ __forceinline__ void ldmatrix_x4(std::uint32_t (&result)[4], const vo
 #endif
 }
 
+/// The same with each matrix of 16-bit elements transposed: lane l receives those at rows 2 (l % 4) and the
+/// next, column l / 4.
+__device__ __forceinline__ void ldmatrix_x4_transposed(std::uint32_t (&result)[4], const void* row) {
+#ifdef CUDA_ON_CPU
+  cuda_on_cpu::ldmatrix_transposed(result, 4, row);
+#else
+  const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(result[0]), "=r"(result[1]), "=r"(result[2]), "=r"(result[3])
+               : "r"(address)
+               : "memory");
+#endif
+}
+
 namespace detail {
 
 #ifndef CUDA_ON_CPU

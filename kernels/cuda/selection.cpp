@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "kernels/cuda/compile.h"
+#include "kernels/cuda/conv3d_data_gradient.h"
+#include "kernels/cuda/conv3d_weight_gradient.h"
 #include "kernels/cuda/fused_conv3d.h"
 #include "kernels/cuda/trial.h"
 #if __has_include("tpn_cuda_build_id.h")
@@ -58,6 +60,26 @@ std::string text(const ops::Extent3& e) {
   return std::to_string(e[0]) + "," + std::to_string(e[1]) + "," + std::to_string(e[2]);
 }
 
+/// Of a convolution's attributes.
+std::string text(const ops::Conv3d& conv) {
+  return "stride " + text(conv.stride) + " padding " + text(conv.padding) + " groups " +
+         std::to_string(conv.groups);
+}
+
+/// Of the operands, and whether their products may be rounded.
+std::string text(const Signature& signature) {
+  std::string text = signature.tf32 ? " tf32" : "";
+  const auto add = [&](const Operand& operand) {
+    text += "; " + to_string(operand.shape);
+    if (operand.kind != Kind::activation) return;
+    text += " " + std::string(name_of(operand.dtype)) + " every " +
+            std::to_string(operand.pixel_stride != 0 ? operand.pixel_stride : operand.shape[4]);
+  };
+  for (const Operand& input : signature.inputs) add(input);
+  add(signature.outputs[0]);
+  return text;
+}
+
 class SelectableConvolution final : public Selectable {
  public:
   SelectableConvolution(const ops::FusedConv3d& op, const Signature& signature,
@@ -87,6 +109,28 @@ class SelectableConvolution final : public Selectable {
   std::span<const Library> libraries_;
 };
 
+/// Op: Conv3dDataGradient or Conv3dWeightGradient.
+template <class Op>
+class SelectableGradient final : public Selectable {
+ public:
+  SelectableGradient(const Op& op, const Signature& signature) : Selectable(signature), op_(op) {}
+
+  [[nodiscard]] std::string key() const override { return convolution_key(op_, signature()); }
+  [[nodiscard]] Kernels candidates(std::vector<CandidateReport>&) const override {
+    return cuda::candidates(op_, signature());
+  }
+  [[nodiscard]] std::unique_ptr<Kernel> named(std::string_view implementation) const override {
+    return compile_named(op_, signature(), implementation);
+  }
+  [[nodiscard]] std::unique_ptr<Kernel> guess() const override { return compile(op_, signature()); }
+  [[nodiscard]] std::unique_ptr<Kernel> plain(const Signature& signature) const override {
+    return compile_plain(op_, signature);
+  }
+
+ private:
+  const Op& op_;
+};
+
 }  // namespace
 
 std::string selection_identity(const DeviceInfo& device, std::span<const Library> libraries) {
@@ -97,24 +141,35 @@ std::string selection_identity(const DeviceInfo& device, std::span<const Library
 }
 
 std::string convolution_key(const ops::FusedConv3d& op, const Signature& signature) {
-  std::string key = "stride " + text(op.conv.stride) + " padding " + text(op.conv.padding) + " groups " +
-                    std::to_string(op.conv.groups) + " shift " + std::to_string(op.shift_fold) +
-                    (op.norm ? " norm" : "") + (op.residual ? " residual" : "") +
-                    (op.one_frame_residual ? " one frame" : "") + (op.relu ? " relu" : "") +
-                    (signature.tf32 ? " tf32" : "");
-  const auto add = [&](const Operand& operand) {
-    key += "; " + to_string(operand.shape);
-    if (operand.kind != Kind::activation) return;
-    key += " " + std::string(name_of(operand.dtype)) + " every " +
-           std::to_string(operand.pixel_stride != 0 ? operand.pixel_stride : operand.shape[4]);
-  };
-  for (const Operand& input : signature.inputs) add(input);
-  add(signature.outputs[0]);
-  return key;
+  return text(op.conv) + " shift " + std::to_string(op.shift_fold) + (op.norm ? " norm" : "") +
+         (op.residual ? " residual" : "") + (op.one_frame_residual ? " one frame" : "") +
+         (op.relu ? " relu" : "") + text(signature);
+}
+
+std::string convolution_key(const ops::Conv3dDataGradient& op, const Signature& signature) {
+  return "data gradient " + text(op.conv) + text(signature);
+}
+
+std::string convolution_key(const ops::Conv3dWeightGradient& op, const Signature& signature) {
+  return "weight gradient " + text(op.conv) + text(signature);
 }
 
 std::unique_ptr<Kernel> KernelSelector::select(const ops::FusedConv3d& op, const Signature& signature) {
   return select(SelectableConvolution(op, signature, context_.libraries));
+}
+
+std::unique_ptr<Kernel> KernelSelector::select(const ops::Conv3d& op, const Signature& signature) {
+  return select(ops::FusedConv3d{.conv = op}, signature);
+}
+
+std::unique_ptr<Kernel> KernelSelector::select(const ops::Conv3dDataGradient& op,
+                                               const Signature& signature) {
+  return select(SelectableGradient(op, signature));
+}
+
+std::unique_ptr<Kernel> KernelSelector::select(const ops::Conv3dWeightGradient& op,
+                                               const Signature& signature) {
+  return select(SelectableGradient(op, signature));
 }
 
 std::unique_ptr<Kernel> KernelSelector::select(const Selectable& operation) {

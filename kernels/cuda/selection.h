@@ -22,8 +22,11 @@ namespace tpn::cuda {
 /// versions.
 std::string selection_identity(const DeviceInfo& device, std::span<const Library> libraries);
 
-/// What a choice depends on of the convolution: everything but its weights' values and names.
+/// What a choice depends on of the convolution, or its gradient: everything but its weights' values and
+/// names.
 std::string convolution_key(const ops::FusedConv3d& op, const Signature& signature);
+std::string convolution_key(const ops::Conv3dDataGradient& op, const Signature& signature);
+std::string convolution_key(const ops::Conv3dWeightGradient& op, const Signature& signature);
 
 /// An operation of which there are several kernels.
 class Selectable {
@@ -70,6 +73,11 @@ class KernelSelector {
   [[nodiscard]] std::unique_ptr<Kernel> select(const Selectable& operation);
   /// The same for a convolution, the libraries' kernels among its candidates.
   [[nodiscard]] std::unique_ptr<Kernel> select(const ops::FusedConv3d& op, const Signature& signature);
+  [[nodiscard]] std::unique_ptr<Kernel> select(const ops::Conv3d& op, const Signature& signature);
+  /// The same for a gradient, by the project's own kernels.
+  [[nodiscard]] std::unique_ptr<Kernel> select(const ops::Conv3dDataGradient& op, const Signature& signature);
+  [[nodiscard]] std::unique_ptr<Kernel> select(const ops::Conv3dWeightGradient& op,
+                                               const Signature& signature);
 
  private:
   [[nodiscard]] std::unique_ptr<Kernel> try_all(const Selectable& operation, const std::string& key);

@@ -11,6 +11,7 @@
 #include "kernels/cuda/conv_epilogue.cuh"
 #include "kernels/cuda/conv_tiles.cuh"
 #include "kernels/cuda/conv_variants.h"
+#include "kernels/cuda/simt_steps.cuh"
 
 namespace tpn::cuda {
 namespace {
@@ -71,33 +72,17 @@ __global__ void __launch_bounds__(Tile::threads, Tile::resident) simt_conv3d(con
   using Loader = typename Tile::Loader;
   TPN_DYNAMIC_SHARED(unsigned char, shared);
 
-  // A warp is 4 x 8 threads.
   const int thread = static_cast<int>(threadIdx.x);
-  const int row = thread / 64 * 4 + thread % 32 / 8;
-  const int column = thread / 32 % 2 * 8 + thread % 8;
+  const auto [row, column] = simt_place(thread);
   const ConvBlock block = conv_block<Tile::rows, Tile::columns>(p.schedule);
   float sum[Tile::row_count][Tile::column_count] = {};
 
   Loader loader(
       p, block, thread, [](int at) { return at % Tile::quads * 4 + at / Tile::quads; },
       Loader::pass_rows / Tile::quads);
-#pragma unroll
-  for (int stage = 0; stage < Tile::stages - 1; ++stage) {
-    if (stage < block.steps) loader.load(shared + stage * Loader::step_bytes);
-    cp_async_commit();  // also of nothing: the waits count groups
-  }
-  int current = 0;  // where the step lies in the ring, and where the next to be fetched will
-  int free = Tile::shared_bytes - Loader::step_bytes;
-  for (int step = 0; step < block.steps; ++step) {
-    // The step has arrived, and all have done with the one before, whose place is the next to be filled.
-    cp_async_wait<Tile::stages - 2>();
-    __syncthreads();
-    if (step + Tile::stages - 1 < block.steps) loader.load(shared + free);
-    cp_async_commit();
-    multiply<Tile>(sum, shared + current, row, column);
-    current = current + Loader::step_bytes == Tile::shared_bytes ? 0 : current + Loader::step_bytes;
-    free = free + Loader::step_bytes == Tile::shared_bytes ? 0 : free + Loader::step_bytes;
-  }
+  for_each_step<Tile::stages, Loader::step_bytes>(
+      loader, shared, block.steps,
+      [&, row = row, column = column](const unsigned char* step) { multiply<Tile>(sum, step, row, column); });
 
 #pragma unroll
   for (int j = 0; j < Tile::column_count; j += 4) {

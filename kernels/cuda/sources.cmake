@@ -36,6 +36,9 @@ set(TPN_CUDA_SOURCES
     mma_conv3d_bf16.cu
     mma_conv3d_f16.cu
     mma_conv3d_tf32.cu
+    mma_weight_gradient_bf16.cu
+    mma_weight_gradient_f16.cu
+    mma_weight_gradient_tf32.cu
     operand_layout.cpp
     packing.cu
     plain_conv3d.cu
@@ -45,6 +48,7 @@ set(TPN_CUDA_SOURCES
     selection.cpp
     sgd.cu
     simt_conv3d.cu
+    simt_weight_gradient.cu
     softmax.cu
     stream.cpp
     temporal_modulation.cu
@@ -54,7 +58,8 @@ set(TPN_CUDA_SOURCES
     trial_kernels.cu
     upsample.cu
     upsample_gradient.cu
-    view_scores.cu)
+    view_scores.cu
+    weight_gradient_sum.cu)
 list(TRANSFORM TPN_CUDA_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 # Those that only Hopper runs, for whose files nvcc has an architecture of its own.
 set(TPN_CUDA_HOPPER_SOURCES wgmma_conv3d_bf16.cu wgmma_conv3d_f16.cu)

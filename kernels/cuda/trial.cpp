@@ -77,7 +77,7 @@ class Trial {
   Trial(const CompilePlain& plain, const Signature& signature, double warm_seconds)
       : stream_(make_stream()),
         warm_seconds_(warm_seconds),
-        tolerance_(trial_tolerance(signature.outputs[0].dtype, signature.tf32)),
+        tolerance_(trial_tolerance(signature.inputs[0].dtype, signature.tf32)),
         y_(signature.outputs[0]) {
     const std::int64_t views = signature.inputs[0].shape[0];
     const std::int64_t repeated = std::min(views, reference_views);

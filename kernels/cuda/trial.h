@@ -11,7 +11,7 @@
 namespace tpn::cuda {
 
 /// The largest relative L2 deviation from the plain kernel with which a kernel may win. Random numbers of
-/// variance 1 go in, and both outputs are rounded to their type:
+/// variance 1 go in, and what is multiplied, or both outputs, are rounded to the type of the inputs:
 ///   f32   1e-5     sums of up to 10^4 products in another order, 2^-24 each
 ///   tf32  1e-3     operands rounded to 2^-11, where the other kernel may not round them the same way
 ///   f16   1.25e-3  results, and weights with the scale of a batch norm in or not in them, rounded to 2^-11

@@ -53,29 +53,49 @@ void check_row(BlockRunner& runner, const void* row) {
   }
 }
 
-}  // namespace
-
-void ldmatrix(std::uint32_t* result, int count, const void* row) {
+/// load(matrix, lane): the 32 bits of a matrix that a lane receives.
+template <class Load>
+void load_matrices(std::uint32_t* result, int count, const void* row, const void* place, const Load& load) {
   BlockRunner& runner = *BlockRunner::current();
   const auto matrices = static_cast<unsigned>(count);
   if (runner.thread().lane() < 8 * matrices) check_row(runner, row);
   LoadLane self{result, row};
-  const void* place = __builtin_return_address(0);
   runner.collective(~0U, "ldmatrix", &self, [&](const Arguments& lanes, std::uint32_t all) {
     check_whole_warp(runner, all, "ldmatrix");
     const unsigned first_thread = runner.thread().warp() * lanes_per_warp;
+    /// Bytes of row r of matrix i, read by a lane.
+    const auto read = [&](std::size_t i, std::size_t r, std::size_t byte, std::size_t lane, void* to,
+                          std::size_t size) {
+      const auto* from = static_cast<const std::byte*>(static_cast<LoadLane*>(lanes[8 * i + r])->row) + byte;
+      race::access(first_thread + static_cast<unsigned>(lane), from, size, race::Access::read, place);
+      std::memcpy(to, from, size);
+    };
     for (std::size_t i = 0; i < matrices; ++i) {
-      for (std::size_t r = 0; r < 8; ++r) {
-        const auto* words = static_cast<const std::byte*>(static_cast<LoadLane*>(lanes[8 * i + r])->row);
-        for (std::size_t c = 0; c < 4; ++c) {
-          const std::size_t lane = 4 * r + c;
-          race::access(first_thread + static_cast<unsigned>(lane), words + 4 * c, 4, race::Access::read,
-                       place);
-          std::memcpy(static_cast<LoadLane*>(lanes[lane])->result + i, words + 4 * c, 4);
-        }
+      for (std::size_t lane = 0; lane < lanes_per_warp; ++lane) {
+        load(read, i, lane, static_cast<LoadLane*>(lanes[lane])->result + i);
       }
     }
   });
+}
+
+}  // namespace
+
+void ldmatrix(std::uint32_t* result, int count, const void* row) {
+  load_matrices(result, count, row, __builtin_return_address(0),
+                [](const auto& read, std::size_t i, std::size_t lane, std::uint32_t* to) {
+                  read(i, lane / 4, lane % 4 * 4, lane, to, 4);
+                });
+}
+
+void ldmatrix_transposed(std::uint32_t* result, int count, const void* row) {
+  load_matrices(result, count, row, __builtin_return_address(0),
+                [](const auto& read, std::size_t i, std::size_t lane, std::uint32_t* to) {
+                  std::uint16_t halves[2];
+                  for (std::size_t half = 0; half < 2; ++half) {
+                    read(i, lane % 4 * 2 + half, lane / 4 * 2, lane, &halves[half], 2);
+                  }
+                  *to = halves[0] | std::uint32_t{halves[1]} << 16;
+                });
 }
 
 void multiply_fragments(Operand type, int m, int n, float* sum, const std::uint32_t* a,

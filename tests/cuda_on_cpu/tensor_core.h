@@ -30,8 +30,9 @@ struct OperandOf<cuda::Tf32> {
   static constexpr Operand value = Operand::tf32;
 };
 
-/// As ldmatrix_x4 in kernels/cuda/device.cuh, of `count` (1, 2 or 4) matrices.
+/// As ldmatrix_x4 and ldmatrix_x4_transposed in kernels/cuda/device.cuh, of `count` (1, 2 or 4) matrices.
 void ldmatrix(std::uint32_t* result, int count, const void* row);
+void ldmatrix_transposed(std::uint32_t* result, int count, const void* row);
 
 /// sum: [m][n][4], a: [m][4], b: [n][2], the registers of the calling lane.
 void multiply_fragments(Operand type, int m, int n, float* sum, const std::uint32_t* a,

@@ -184,12 +184,29 @@ TEST(Matrices, AreDealtToTheLanes) {
   std::iota(in.begin(), in.end(), 0U);
   const DeviceVector<std::uint32_t> device_in(in);
   const DeviceVector<std::uint32_t> out(128);
-  ASSERT_EQ(start("load_matrices", test::load_matrices, {}, device_in.data(), out.data()), cudaSuccess);
+  ASSERT_EQ(start("load_matrices", test::load_matrices, {}, device_in.data(), out.data(), false),
+            cudaSuccess);
   const std::vector<std::uint32_t> found = out.to_host();
   for (std::uint32_t lane = 0; lane < 32; ++lane) {
     for (std::uint32_t i = 0; i < 4; ++i) {
       EXPECT_EQ(found[4 * lane + i],
                 (8 * i + lane / 4) * 4 + lane % 4);  // matrix i, row lane / 4, word lane % 4
+    }
+  }
+  EXPECT_TRUE(take_findings().empty());
+}
+
+TEST(Matrices, AreTransposed) {
+  std::vector<std::uint32_t> in(128);  // of two elements, each its index
+  for (std::uint32_t i = 0; i < 128; ++i) in[i] = 2 * i | (2 * i + 1) << 16;
+  const DeviceVector<std::uint32_t> device_in(in);
+  const DeviceVector<std::uint32_t> out(128);
+  ASSERT_EQ(start("load_matrices", test::load_matrices, {}, device_in.data(), out.data(), true), cudaSuccess);
+  const std::vector<std::uint32_t> found = out.to_host();
+  for (std::uint32_t lane = 0; lane < 32; ++lane) {
+    for (std::uint32_t i = 0; i < 4; ++i) {
+      const std::uint32_t upper = (8 * i + lane % 4 * 2) * 8 + lane / 4;
+      EXPECT_EQ(found[4 * lane + i], upper | (upper + 8) << 16);
     }
   }
   EXPECT_TRUE(take_findings().empty());

@@ -106,13 +106,14 @@ __global__ void copy_through_shared(const std::uint32_t* in, std::uint32_t* out,
   cuda::cp_async_wait<0>();
 }
 
-__global__ void load_matrices(const std::uint32_t* in, std::uint32_t* out) {
+__global__ void load_matrices(const std::uint32_t* in, std::uint32_t* out, bool transposed) {
   TPN_SHARED(std::uint32_t, rows, 128);
   const unsigned lane = threadIdx.x;
   for (unsigned i = 0; i < 4; ++i) rows[4 * lane + i] = in[4 * lane + i];
   __syncwarp();
   std::uint32_t registers[4];
-  cuda::ldmatrix_x4(registers, rows + 4 * lane);
+  transposed ? cuda::ldmatrix_x4_transposed(registers, rows + 4 * lane)
+             : cuda::ldmatrix_x4(registers, rows + 4 * lane);
   for (unsigned i = 0; i < 4; ++i) out[4 * lane + i] = registers[i];
 }
 

@@ -65,8 +65,8 @@ void fresh_shared(std::uint32_t* out);
 /// what the destination held between issue and wait.
 void copy_through_shared(const std::uint32_t* in, std::uint32_t* out, std::uint32_t* before, int zeros);
 
-/// One warp: ldmatrix_x4 of 32 rows of 16 bytes; out[4 lane + i].
-void load_matrices(const std::uint32_t* in, std::uint32_t* out);
+/// One warp: ldmatrix_x4 of 32 rows of 16 bytes, transposed or not; out[4 lane + i].
+void load_matrices(const std::uint32_t* in, std::uint32_t* out, bool transposed);
 
 /// One warp: out (16 m x 8 n, row-major) = a (16 m x depth) b (8 n x depth)^T + out; depth: 16, or 8 for
 /// tf32.

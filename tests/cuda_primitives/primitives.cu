@@ -58,13 +58,15 @@ __global__ void cp_async_kernel(const uint32_t* in, uint32_t* out) {
 }
 
 /// 4 words, a row of 16 bytes, to 4; rows are permuted.
+template <bool Transposed>
 __global__ void ldmatrix_kernel(const uint32_t* in, uint32_t* out) {
   TPN_SHARED(Row, rows, lanes);
   const int lane = static_cast<int>(threadIdx.x);
   rows[lane] = load_vector<4>(in + 4 * slot());
   __syncwarp();
   uint32_t result[4];
-  cuda::ldmatrix_x4(result, &rows[5 * lane % lanes]);
+  const Row* row = &rows[5 * lane % lanes];
+  Transposed ? cuda::ldmatrix_x4_transposed(result, row) : cuda::ldmatrix_x4(result, row);
   for (int i = 0; i < 4; ++i) out[4 * slot() + i] = result[i];
 }
 
@@ -156,7 +158,7 @@ std::vector<Primitive> run_primitives() {
   runner.add("from_float_f16", false, from_float_kernel<F16>, {any_float}, 1);
   runner.add("round_to_tf32", false, round_to_tf32_kernel, {any_float}, 1);
   runner.add("cp_async_16", false, cp_async_kernel, row, 4);
-  runner.add("ldmatrix_x4", false, ldmatrix_kernel, row, 4);
+  runner.add("ldmatrix_x4", false, ldmatrix_kernel<false>, row, 4);
   runner.add("collectives", false, collectives_kernel, {any_bits}, 7);
   runner.add_mma<Bf16, 1, 1>("mma_bf16", unit_halves<Bf16>);
   runner.add_mma<Bf16, 2, 4>("mma_bf16", unit_halves<Bf16>);
@@ -164,6 +166,7 @@ std::vector<Primitive> run_primitives() {
   runner.add_mma<F16, 2, 4>("mma_f16", unit_halves<F16>);
   runner.add_mma<cuda::Tf32, 1, 1>("mma_tf32", unit_tf32);
   runner.add_mma<cuda::Tf32, 2, 4>("mma_tf32", unit_tf32);
+  runner.add("ldmatrix_x4_transposed", false, ldmatrix_kernel<true>, row, 4);
   std::vector<Primitive> primitives = runner.take();
 #if defined(TPN_HAS_WGMMA) || defined(CUDA_ON_CPU)
   if (cuda::device_attribute(cudaDevAttrComputeCapabilityMajor, cuda::current_device()) == 9) {

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/cuda/compile.h"
 #include "kernels/cuda/conv3d_data_gradient.h"
 #include "kernels/cuda/conv3d_weight_gradient.h"
 #include "kernels/cuda/conv_schedule.h"
@@ -19,6 +20,7 @@ namespace {
 
 using cuda::ConvType;
 using cuda::ConvVariant;
+using cuda::WeightGradientVariant;
 using ops::Conv3d;
 using ops::Conv3dDataGradient;
 using ops::Conv3dWeightGradient;
@@ -118,25 +120,37 @@ class CudaConv3dGradient : public ::testing::TestWithParam<Precision> {
     };
     return options;
   }
+  static BindOptions weight_product(BindOptions options, const WeightGradientVariant& variant, int splits) {
+    options.compile = [variant, splits](const AnyOp& op, const Signature& signature) {
+      return cuda::compile_product(std::get<Conv3dWeightGradient>(op), signature, variant, splits);
+    };
+    return options;
+  }
   static BindOptions slices(BindOptions options) {
     options.extra_input_stride = 16;
     options.extra_output_stride = 8;
     return options;
   }
 
-  /// The variants by which a data gradient runs as products; none where it cannot.
-  [[nodiscard]] std::vector<ConvVariant> variants(const ops::Case<Conv3dDataGradient>& c) const {
-    std::vector<ConvVariant> result = cuda::conv_variants(GetParam().type);
+  /// Those of the variants by which a gradient runs as products; none where it cannot.
+  template <class Op, class Variant>
+  [[nodiscard]] std::vector<Variant> running(const ops::Case<Op>& c, std::vector<Variant> variants) const {
     BindOptions asking = options();
     asking.compile = [&](const AnyOp& op, const Signature& signature) {
-      const auto& gradient = std::get<Conv3dDataGradient>(op);
-      std::erase_if(result, [&](const ConvVariant& variant) {
-        return cuda::compile_product(gradient, signature, variant, 1) == nullptr;
+      std::erase_if(variants, [&](const Variant& variant) {
+        return cuda::compile_product(std::get<Op>(op), signature, variant, 1) == nullptr;
       });
-      return cuda::compile_plain(gradient, signature);
+      return cuda::compile_plain(std::get<Op>(op), signature);
     };
     const BoundCase bound(c, backend_, asking);
-    return result;
+    return variants;
+  }
+  [[nodiscard]] std::vector<ConvVariant> variants(const ops::Case<Conv3dDataGradient>& c) const {
+    return running(c, cuda::conv_variants(GetParam().type));
+  }
+  [[nodiscard]] std::vector<WeightGradientVariant> variants(const ops::Case<Conv3dWeightGradient>& c) const {
+    const auto all = cuda::weight_gradient_variants(GetParam().type);
+    return running(c, std::vector(all.begin(), all.end()));
   }
 
   /// A weight's gradient is f32, whose sums of rounded factors are exact but for tf32.
@@ -153,6 +167,21 @@ class CudaConv3dGradient : public ::testing::TestWithParam<Precision> {
     bound.run();
     EXPECT_LE(test::relative_l2(bound.output(), test::reference_output(c, bound)), tolerance<Op>());
     EXPECT_EQ(bound.stray_channels(), 0);
+  }
+
+  template <class Op>
+  void expect_all_candidates(const ops::Case<Op>& c) const {
+    std::size_t count = 1;
+    for (std::size_t i = 0; i < count; ++i) {
+      BindOptions one = options();
+      one.compile = [&](const AnyOp& op, const Signature& signature) {
+        std::vector<std::unique_ptr<Kernel>> all = cuda::candidates(std::get<Op>(op), signature);
+        count = all.size();
+        return std::move(all[i]);
+      };
+      expect_reference(c, one);
+    }
+    EXPECT_EQ(count > 1, !variants(c).empty()) << c.label;
   }
 
   CudaBackend backend_{{}};
@@ -177,6 +206,88 @@ TEST_P(CudaConv3dGradient, EveryProductOfTheDataAgreesWithTheReference) {
     }
   }
   EXPECT_GE(products, 20U);
+}
+
+TEST_P(CudaConv3dGradient, EveryProductOfTheWeightAgreesWithTheReference) {
+  std::size_t products = 0;
+  for (const ConvCase& c : all_cases()) {
+    const auto gradient = weight_gradient(c);
+    const std::vector<WeightGradientVariant> all = variants(gradient);
+    if (all.empty()) continue;
+    for (std::size_t i = products++ % step; i < all.size(); i += step) {
+      expect_reference(gradient, weight_product(options(), all[i], 1));
+      expect_reference(gradient, weight_product(slices(options()), all[i], 3));
+    }
+  }
+  EXPECT_GE(products, 20U);
+}
+
+TEST_P(CudaConv3dGradient, EveryCandidateAgreesWithTheReference) {
+  for (const ConvCase& c : further_cases()) {
+    expect_all_candidates(data_gradient(c));
+    expect_all_candidates(weight_gradient(c));
+  }
+}
+
+TEST_P(CudaConv3dGradient, PlansRunTheFirstCandidate) {
+  for (const ConvCase& c : further_cases()) {
+    expect_reference(data_gradient(c), options());
+    expect_reference(weight_gradient(c), options());
+  }
+}
+
+TEST_P(CudaConv3dGradient, KeepsNan) {
+  std::int64_t kept = 0;
+  const auto check = [&](const auto& c, BindOptions kernel) {
+    kernel.nan_at = test::middle_of(c);
+    BoundCase bound(c, backend_, kernel);
+    bound.run();
+    const std::int64_t found = test::kept_nans(test::reference_output(c, bound), bound.output());
+    EXPECT_GE(found, 0) << c.label << " by " << bound.kernel().implementation();
+    kept += found;
+  };
+  for (const ConvCase& c : further_cases()) {
+    const auto data = data_gradient(c);
+    const auto weight = weight_gradient(c);
+    check(data, plain<Conv3dDataGradient>(options()));
+    check(weight, plain<Conv3dWeightGradient>(options()));
+    for (const ConvVariant& variant : variants(data)) check(data, data_product(options(), variant, 2));
+    for (const WeightGradientVariant& variant : variants(weight)) {
+      check(weight, weight_product(options(), variant, 2));
+    }
+  }
+  EXPECT_GT(kept, 0);
+}
+
+TEST_P(CudaConv3dGradient, GivesTheSameEveryTime) {
+  const ConvCase c{"splits", {.padding = {1, 0, 0}}, {2, 3, 7, 9, 72}, {72, 72, 3, 1, 1}};
+  const auto check = [&](const auto& gradient, const BindOptions& split) {
+    BoundCase first(gradient, backend_, split), second(gradient, backend_, split);
+    EXPECT_GT(first.kernel().scratch_bytes(), 0U);
+    first.run();
+    second.run();
+    EXPECT_EQ(first.output(), second.output()) << first.kernel().implementation();
+  };
+  const auto data = data_gradient(c);
+  const auto weight = weight_gradient(c);
+  check(data, data_product(options(), variants(data).back(), 3));
+  check(weight, weight_product(options(), variants(weight).back(), 5));
+}
+
+TEST_P(CudaConv3dGradient, CountsItsWork) {
+  const auto check = [&](const auto& gradient, const BindOptions& simple) {
+    const std::int64_t least = gradient.op.multiply_adds(gradient.inputs, gradient.op.infer(gradient.inputs));
+    EXPECT_EQ(BoundCase(gradient, backend_, simple).kernel().work().multiply_adds, least) << gradient.label;
+    const BoundCase chosen(gradient, backend_, options());
+    EXPECT_GT(chosen.kernel().work().bytes, 0) << gradient.label;
+    return std::pair(chosen.kernel().work().multiply_adds, least);
+  };
+  for (const ConvCase& c : further_cases()) {
+    // Where windows lie partly or wholly in the padding, products of phases have fewer than the definition.
+    (void)check(data_gradient(c), plain<Conv3dDataGradient>(options()));
+    const auto [issued, least] = check(weight_gradient(c), plain<Conv3dWeightGradient>(options()));
+    EXPECT_GE(issued, least) << c.label;
+  }
 }
 
 TEST_P(CudaConv3dGradient, EveryProductOfBoxesAgreesWithTheReference) {

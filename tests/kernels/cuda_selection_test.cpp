@@ -287,6 +287,47 @@ TEST(KernelSelector, TriesAnyOperationThatHasSeveralKernels) {
   EXPECT_GE(tried, 2);
 }
 
+/// Selects a kernel for each of an operation's cases of these labels: all candidates have to be right.
+template <class Op>
+void expect_gradients_are_tried(std::initializer_list<std::string_view> labels, const test::BindOptions& base,
+                                double tolerance) {
+  const CudaBackend backend;
+  std::size_t tried = 0;
+  for (const ops::Case<Op>& c : Op::cases()) {
+    if (std::ranges::find(labels, c.label) == labels.end()) continue;
+    SCOPED_TRACE(std::string(Op::name) + " " + c.label);
+    test::BindOptions options = base;
+    options.compile = [&](const AnyOp& op, const Signature& signature) {
+      const Op& gradient = std::get<Op>(op);
+      const auto store = std::make_shared<SelectionStore>();
+      KernelSelector selector(context(store));
+      auto chosen = selector.select(gradient, signature);
+      const std::vector<CandidateReport> reports = chosen->candidates();
+      EXPECT_EQ(reports.size(), candidates(gradient, signature).size());
+      for (const CandidateReport& report : reports) EXPECT_EQ(report.reason, "") << report.implementation;
+      EXPECT_EQ(std::ranges::count_if(reports, &CandidateReport::chosen), 1);
+      KernelSelector later(context(store, 0));
+      EXPECT_EQ(later.select(gradient, signature)->implementation(), chosen->implementation());
+      ++tried;
+      return chosen;
+    };
+    test::BoundCase bound(c, backend, options);
+    bound.run();
+    EXPECT_LE(test::relative_l2(bound.output(), test::reference_output(c, bound)), tolerance);
+  }
+  EXPECT_EQ(tried, labels.size());
+}
+
+TEST(KernelSelector, TriesTheGradientsOfConvolutions) {
+  const std::initializer_list<std::string_view> labels{"spatial_strided", "shortcut", "pointwise_odd",
+                                                       "temporal_grouped"};
+  const test::BindOptions bf16{.precision = DType::bf16}, tf32{.tf32 = true};
+  expect_gradients_are_tried<ops::Conv3dDataGradient>(labels, bf16, test::op_bf16_relative_l2);
+  expect_gradients_are_tried<ops::Conv3dDataGradient>(labels, tf32, test::op_tf32_relative_l2);
+  expect_gradients_are_tried<ops::Conv3dWeightGradient>(labels, bf16, test::op_f32_relative_l2);
+  expect_gradients_are_tried<ops::Conv3dWeightGradient>(labels, tf32, test::op_tf32_relative_l2);
+}
+
 #ifdef CUDA_ON_CPU
 /// The device's failures stay while it lives.
 class StayingFailures {

@@ -1,0 +1,14 @@
+#include "kernels/cuda/mma_weight_gradient.cuh"
+
+namespace tpn::cuda {
+namespace {
+
+constexpr auto variants = mma_weight_gradient_variants<Tf32>();
+
+}  // namespace
+
+std::span<const WeightGradientVariant> weight_gradient_variants_tf32() {
+  return variants;
+}
+
+}  // namespace tpn::cuda
