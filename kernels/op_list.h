@@ -10,6 +10,7 @@
 
 #include "kernels/ops/add.h"
 #include "kernels/ops/batch_norm.h"
+#include "kernels/ops/batch_norm_training.h"
 #include "kernels/ops/classifier.h"
 #include "kernels/ops/concat.h"
 #include "kernels/ops/conv3d.h"
@@ -50,6 +51,7 @@ using AnyOp = std::variant<ops::Conv3d,                   //
                            ops::Conv3dDataGradient,       //
                            ops::Conv3dWeightGradient,     //
                            ops::BatchNormTraining,        //
+                           ops::BatchNormApply,           //
                            ops::BatchNormGradient,        //
                            ops::FrozenBatchNormGradient,  //
                            ops::ReluGradient,             //

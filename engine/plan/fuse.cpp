@@ -222,6 +222,36 @@ Graph fuse_classifier(const Graph& graph, const Backend& backend, std::span<cons
   return rewriter.finish();
 }
 
+Graph fuse_batch_norms(const Graph& graph, std::span<const ValueId> keep) {
+  Rewriter rewriter(graph, keep);
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const auto* norm = std::get_if<ops::BatchNormTraining>(&rewriter.node(i).op);
+    if (norm == nullptr || rewriter.is_gone(i)) continue;
+    Node fused = rewriter.node(i);
+    ops::BatchNormTraining op = *norm;
+    std::vector<std::size_t> members{i};
+    if (const auto sum = rewriter.sole_reader<ops::Add>(fused.outputs[0])) {
+      const std::vector<ValueId>& terms = rewriter.node(*sum).inputs;
+      const ValueId other = terms[terms[0] == fused.outputs[0] ? 1 : 0];
+      if (rewriter.shape(other) == rewriter.shape(fused.outputs[0])) {
+        op.epilogue.residual = true;
+        fused.inputs.push_back(other);
+        fused.outputs[0] = rewriter.node(*sum).outputs[0];
+        members.push_back(*sum);
+      }
+    }
+    if (const auto relu = rewriter.sole_reader<ops::Relu>(fused.outputs[0])) {
+      op.epilogue.relu = true;
+      fused.outputs[0] = rewriter.node(*relu).outputs[0];
+      members.push_back(*relu);
+    }
+    if (members.size() == 1) continue;
+    fused.op = op;
+    rewriter.replace(members, std::move(fused));
+  }
+  return rewriter.finish();
+}
+
 Graph fuse(const Graph& graph, const Backend& backend, std::span<const ValueId> keep) {
   Graph fused = fuse_temporal_modulation(graph, backend, keep);
   fused = fuse_convolutions(fused, backend, keep);

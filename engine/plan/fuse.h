@@ -30,6 +30,10 @@ Graph fuse_level_fusion(const Graph& graph, const Backend& backend, std::span<co
 /// Global average pool and linear become Classifier.
 Graph fuse_classifier(const Graph& graph, const Backend& backend, std::span<const ValueId> keep);
 
+/// Draws an addition and ReLU into the batch norm before them, where it has the statistics of the batch. For
+/// graphs to differentiate: whether a backend runs the result is not asked.
+Graph fuse_batch_norms(const Graph& graph, std::span<const ValueId> keep);
+
 /// Drops the nodes that neither a value of `keep` nor an update of a parameter, buffer or state depends on.
 Graph drop_unused(const Graph& graph, std::span<const ValueId> keep);
 

@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "engine/plan/differentiate.h"
+#include "engine/plan/fuse.h"
+#include "engine/plan/recompute.h"
 
 namespace tpn {
 namespace {
@@ -45,6 +47,9 @@ std::string momentum_name(std::string_view parameter) {
 
 Graph build_training_graph(const Config& config, const InputSize& size, const TrainingOptions& options) {
   Graph graph = build_training_network(config, size, options.form);
+  std::vector<ValueId> features;
+  for (const auto& [name, id] : graph.features()) features.push_back(id);
+  graph = fuse_batch_norms(graph, features);
   const std::vector<ValueId> learned = learned_parameters(graph, options.form);
 
   const auto input = [&](std::string_view name, const TensorSpec& spec) {
@@ -66,6 +71,7 @@ Graph build_training_graph(const Config& config, const InputSize& size, const Tr
   lose("logits", 1, "loss_cls");
   lose("aux_logits", auxiliary, "loss_aux");
 
+  const std::size_t forward_nodes = graph.nodes().size();
   const std::vector<ValueId> gradients = differentiate(graph, losses, scale, learned);
   std::vector<ValueId> all{scale}, updated{rate, scale};
   for (const ValueId gradient : gradients) {
@@ -89,7 +95,7 @@ Graph build_training_graph(const Config& config, const InputSize& size, const Tr
                        .nesterov = options.nesterov,
                        .max_norm = options.max_norm},
               updated, "update");
-  return graph;
+  return options.recompute ? recompute(graph, forward_nodes) : graph;
 }
 
 }  // namespace tpn

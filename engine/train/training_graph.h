@@ -17,7 +17,8 @@ struct TrainingOptions {
   double momentum = 0.9;
   double weight_decay = 1e-4;  ///< of every parameter, as in mmaction2's configurations of TPN
   bool nesterov = true;
-  double max_norm = 40;  ///< the L2 norm of all gradients is clipped to that; 0: it is not
+  double max_norm = 40;   ///< the L2 norm of all gradients is clipped to that; 0: it is not
+  bool recompute = true;  ///< the backward pass computes again what is cheap, instead of keeping it
 };
 
 /// Names of the inputs of a training graph beside "input", the views (N,T,H,W,3).

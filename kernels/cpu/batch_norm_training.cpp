@@ -1,4 +1,6 @@
-// Batch norm with the statistics of the batch: two passes over x, channels innermost.
+// Batch norm with the statistics of the batch, and its gradients: two passes over x, channels innermost.
+#include "kernels/ops/batch_norm_training.h"
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -64,44 +66,123 @@ void take_moments(const T* x, std::int64_t begin, std::int64_t end, std::int64_t
   }
 }
 
-/// Sums of dy and of dy * (x - mean).
-TPN_VECTORIZE void add_products(const float* dy, const float* x, const float* mean, float* sum,
-                                float* products, std::int64_t count) {
-  for (std::int64_t c = 0; c < count; ++c) {
-    sum[c] += dy[c];
-    products[c] += dy[c] * (x[c] - mean[c]);
+/// A batch norm of each channel: y = (x - mean) * factor + shift. That keeps more of small differences of
+/// large x than x * factor + offset does.
+struct Norm {
+  const float *mean, *factor, *shift;
+
+  template <class T>
+  [[gnu::always_inline]] float operator()(T x, std::int64_t c) const {
+    return (static_cast<float>(x) - mean[c]) * factor[c] + shift[c];
+  }
+};
+
+/// Rows of channels, as the following loops walk them: body(element, channel).
+template <class Body>
+[[gnu::always_inline]] inline void for_each_element(std::int64_t pixels, std::int64_t channels,
+                                                    const Body& body) {
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    for (std::int64_t c = 0; c < channels; ++c) body(i * channels + c, c);
   }
 }
 
-TPN_VECTORIZE void add_products(const Bf16* dy, const Bf16* x, const float* mean, float* sum, float* products,
-                                std::int64_t count) {
-  for (std::int64_t c = 0; c < count; ++c) {
-    const auto gradient = static_cast<float>(dy[c]);
-    sum[c] += gradient;
-    products[c] += gradient * (static_cast<float>(x[c]) - mean[c]);
-  }
+/// y = norm(x), + residual, max(., 0). residual: null where there is none.
+template <class T>
+[[gnu::always_inline]] inline void normalize_rows(const T* x, const Norm& norm, const T* residual, bool relu,
+                                                  T* y, std::int64_t pixels, std::int64_t channels) {
+  const auto normalized = [=](std::int64_t i, std::int64_t c) { return norm(x[i], c); };
+  const auto store = [&](const auto& value) {
+    if (relu) {
+      for_each_element(pixels, channels, [&](std::int64_t i, std::int64_t c) {
+        const float sum = value(i, c);
+        y[i] = T(sum < 0 ? 0 : sum);
+      });
+    } else {
+      for_each_element(pixels, channels, [&](std::int64_t i, std::int64_t c) { y[i] = T(value(i, c)); });
+    }
+  };
+  if (residual == nullptr) return store(normalized);
+  store([=](std::int64_t i, std::int64_t c) { return normalized(i, c) + static_cast<float>(residual[i]); });
+}
+
+TPN_VECTORIZE void normalize(const float* x, const Norm& norm, const float* residual, bool relu, float* y,
+                             std::int64_t pixels, std::int64_t channels) {
+  normalize_rows(x, norm, residual, relu, y, pixels, channels);
+}
+TPN_VECTORIZE void normalize(const Bf16* x, const Norm& norm, const Bf16* residual, bool relu, Bf16* y,
+                             std::int64_t pixels, std::int64_t channels) {
+  normalize_rows(x, norm, residual, relu, y, pixels, channels);
+}
+
+/// Calls body(gradient), where gradient(i, c) is dy[i] of channel c; with a ReLU behind the norm, 0 where
+/// that gave 0. NaN lets it through.
+template <class T, class Body>
+[[gnu::always_inline]] inline void with_gradient(const T* dy, const T* x, const Norm* before_relu,
+                                                 const Body& body) {
+  const auto whole = [=](std::int64_t i, std::int64_t) { return static_cast<float>(dy[i]); };
+  if (before_relu == nullptr) return body(whole);
+  body([=, norm = *before_relu](std::int64_t i, std::int64_t c) {
+    return norm(x[i], c) <= 0 ? 0 : static_cast<float>(dy[i]);
+  });
+}
+
+/// Adds dy and dy * (x - mean). before_relu: as above.
+template <class T>
+[[gnu::always_inline]] inline void add_product_rows(const T* dy, const T* x, const float* mean,
+                                                    const Norm* before_relu, float* sum, float* products,
+                                                    std::int64_t pixels, std::int64_t channels) {
+  with_gradient(dy, x, before_relu, [&](const auto& gradient) {
+    for_each_element(pixels, channels, [&](std::int64_t i, std::int64_t c) {
+      const float own = gradient(i, c);
+      sum[c] += own;
+      products[c] += own * (static_cast<float>(x[i]) - mean[c]);
+    });
+  });
+}
+
+TPN_VECTORIZE void add_products(const float* dy, const float* x, const float* mean, const Norm* before_relu,
+                                float* sum, float* products, std::int64_t pixels, std::int64_t channels) {
+  add_product_rows(dy, x, mean, before_relu, sum, products, pixels, channels);
+}
+TPN_VECTORIZE void add_products(const Bf16* dy, const Bf16* x, const float* mean, const Norm* before_relu,
+                                float* sum, float* products, std::int64_t pixels, std::int64_t channels) {
+  add_product_rows(dy, x, mean, before_relu, sum, products, pixels, channels);
 }
 
 TPN_VECTORIZE void add_to(const float* from, double* to, std::int64_t count) {
   for (std::int64_t c = 0; c < count; ++c) to[c] += static_cast<double>(from[c]);
 }
 
-/// dx = dy * a + x * b + c, per channel.
-TPN_VECTORIZE void combine(const float* dy, const float* x, const float* a, const float* b, const float* c,
-                           float* dx, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) dx[i] = dy[i] * a[i] + x[i] * b[i] + c[i];
+/// A gradient of each channel: dx = dy * a + (x - mean) * b + c.
+struct NormSlopes {
+  const float *mean, *a, *b, *c;
+};
+
+/// before_relu: as above.
+template <class T>
+[[gnu::always_inline]] inline void combine_rows(const T* dy, const T* x, const Norm* before_relu,
+                                                const NormSlopes& s, T* dx, std::int64_t pixels,
+                                                std::int64_t channels) {
+  with_gradient(dy, x, before_relu, [=](const auto& gradient) {
+    for_each_element(pixels, channels, [&](std::int64_t i, std::int64_t c) {
+      dx[i] = T(gradient(i, c) * s.a[c] + (static_cast<float>(x[i]) - s.mean[c]) * s.b[c] + s.c[c]);
+    });
+  });
 }
 
-TPN_VECTORIZE void combine(const Bf16* dy, const Bf16* x, const float* a, const float* b, const float* c,
-                           Bf16* dx, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    dx[i] = Bf16(static_cast<float>(dy[i]) * a[i] + static_cast<float>(x[i]) * b[i] + c[i]);
-  }
+TPN_VECTORIZE void combine(const float* dy, const float* x, const Norm* before_relu, const NormSlopes& slopes,
+                           float* dx, std::int64_t pixels, std::int64_t channels) {
+  combine_rows(dy, x, before_relu, slopes, dx, pixels, channels);
+}
+TPN_VECTORIZE void combine(const Bf16* dy, const Bf16* x, const Norm* before_relu, const NormSlopes& slopes,
+                           Bf16* dx, std::int64_t pixels, std::int64_t channels) {
+  combine_rows(dy, x, before_relu, slopes, dx, pixels, channels);
 }
 
-/// Sums over all pixels of dy and of dy * (x - mean), per channel: (sum, products).
+/// Sums over all pixels of dy and of dy * (x - mean), per channel: (sum, products). before_relu: as above.
 template <class T>
 std::pair<std::vector<double>, std::vector<double>> gradient_sums(const T* dy, const T* x, const float* mean,
+                                                                  const Norm* before_relu,
                                                                   std::int64_t pixels, std::int64_t channels,
                                                                   std::byte* scratch) {
   const auto width = static_cast<std::size_t>(channels);
@@ -113,9 +194,8 @@ std::pair<std::vector<double>, std::vector<double>> gradient_sums(const T* dy, c
     std::fill(total, total + 2 * channels, 0.0);
     for (std::int64_t first = begin; first < end; first += block_pixels) {
       std::fill(block, block + 2 * channels, 0.0F);
-      for (std::int64_t i = first; i < std::min(first + block_pixels, end); ++i) {
-        add_products(dy + i * channels, x + i * channels, mean, block, block + channels, channels);
-      }
+      add_products(dy + first * channels, x + first * channels, mean, before_relu, block, block + channels,
+                   std::min(block_pixels, end - first), channels);
       add_to(block, total, 2 * channels);
     }
   });
@@ -127,6 +207,25 @@ std::pair<std::vector<double>, std::vector<double>> gradient_sums(const T* dy, c
     }
   }
   return {std::move(sum), std::move(products)};
+}
+
+/// factors: room for a row of channels.
+Norm make_norm(const float* scale, const float* shift, const float* mean, const float* inverse_std,
+               float* factors, std::int64_t channels) {
+  for (std::int64_t c = 0; c < channels; ++c) factors[c] = scale[c] * inverse_std[c];
+  return {mean, factors, shift};
+}
+
+/// y of all pixels. residual: of no data where there is none.
+template <class T>
+void normalize_all(const ConstTensorView& x, const Norm& norm, const ops::NormEpilogue& epilogue,
+                   const ConstTensorView& last, const TensorView& y) {
+  const std::int64_t channels = x.shape[4], pixels = x.shape.count() / channels;
+  parallel_for(pixels, elementwise_grain / channels + 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t at = begin * channels;
+    normalize(elements<T>(x) + at, norm, epilogue.residual ? elements<T>(last) + at : nullptr, epilogue.relu,
+              elements<T>(y) + at, end - begin, channels);
+  });
 }
 
 std::size_t section_scratch(std::int64_t channels) {
@@ -161,50 +260,64 @@ std::unique_ptr<Kernel> compile(const ops::BatchNormTraining& op, const Signatur
             taken += own;
           }
 
-          const float *scale = elements<float>(in[1]), *shift = elements<float>(in[2]);
           float *mean = elements<float>(out[1]), *inverse = elements<float>(out[2]);
           float *running_mean = elements<float>(out[3]), *running_variance = elements<float>(out[4]);
           const float *old_mean = elements<float>(in[3]), *old_variance = elements<float>(in[4]);
           const auto count = static_cast<double>(pixels);
-          float *factor = blocks, *offset = blocks + channels;
           for (std::int64_t c = 0; c < channels; ++c) {
-            const double variance = moments[channels + c] / count;
-            const double deviation = 1 / std::sqrt(variance + op.eps);
+            const double squares = moments[channels + c];
             mean[c] = static_cast<float>(moments[c]);
-            inverse[c] = static_cast<float>(deviation);
-            factor[c] = static_cast<float>(static_cast<double>(scale[c]) * deviation);
-            offset[c] = static_cast<float>(static_cast<double>(shift[c]) -
-                                           moments[c] * static_cast<double>(scale[c]) * deviation);
+            inverse[c] = static_cast<float>(1 / std::sqrt(squares / count + op.eps));
             const auto moved = [&](float old, double now) {
               return static_cast<float>((1 - op.momentum) * static_cast<double>(old) + op.momentum * now);
             };
             running_mean[c] = moved(old_mean[c], moments[c]);
-            running_variance[c] = moved(old_variance[c], moments[channels + c] / (count - 1));
+            running_variance[c] = moved(old_variance[c], squares / (count - 1));
           }
           *elements<std::int64_t>(out[5]) = *elements<std::int64_t>(in[5]) + 1;
-          T* y = elements<T>(out[0]);
-          parallel_for(pixels, elementwise_grain / channels + 1, [&](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t i = begin; i < end; ++i) {
-              scale_and_shift(x + i * channels, factor, offset, y + i * channels, channels);
-            }
-          });
+          const Norm norm =
+              make_norm(elements<float>(in[1]), elements<float>(in[2]), mean, inverse, blocks, channels);
+          normalize_all<T>(in[0], norm, op.epilogue, in.back(), out[0]);
         });
   });
 }
 
-/// With xhat = (x - mean) * inverse_std: dscale = sum(dy * xhat), dshift = sum(dy), and
-/// dx = scale * inverse_std * (dy - dshift / n - xhat * dscale / n), a sum of dy, x and a constant.
-std::unique_ptr<Kernel> compile(const ops::BatchNormGradient&, const Signature& s) {
+std::unique_ptr<Kernel> compile(const ops::BatchNormApply& op, const Signature& s) {
   const std::int64_t channels = s.inputs[0].shape[4];
   return with_element_type(s.inputs[0].dtype, [&]<class T>(T) {
+    return scratch_kernel(static_cast<std::size_t>(channels) * sizeof(float),
+                          [op, channels](std::span<const ConstTensorView> in, std::span<const TensorView> out,
+                                         std::byte* scratch) {
+                            const auto channel = [&](std::size_t i) { return elements<float>(in[i]); };
+                            const Norm norm = make_norm(channel(1), channel(2), channel(3), channel(4),
+                                                        reinterpret_cast<float*>(scratch), channels);
+                            normalize_all<T>(in[0], norm, op.epilogue, in.back(), out[0]);
+                          });
+  });
+}
+
+/// dx = scale * inverse_std * (dy - dshift / n - xhat * dscale / n) with xhat = (x - mean) * inverse_std.
+std::unique_ptr<Kernel> compile(const ops::BatchNormGradient& op, const Signature& s) {
+  const std::int64_t channels = s.inputs[0].shape[4];
+  const std::size_t sums_bytes = section_scratch(channels),
+                    rows_bytes = static_cast<std::size_t>(channels) * sizeof(float);
+  return with_element_type(s.inputs[0].dtype, [&]<class T>(T) {
     return scratch_kernel(
-        section_scratch(channels),
-        [channels](std::span<const ConstTensorView> in, std::span<const TensorView> out, std::byte* scratch) {
+        sums_bytes + rows_bytes,
+        [op, channels, sums_bytes](std::span<const ConstTensorView> in, std::span<const TensorView> out,
+                                   std::byte* scratch) {
           const T *dy = elements<T>(in[0]), *x = elements<T>(in[1]);
           const float *scale = elements<float>(in[2]), *mean = elements<float>(in[3]),
                       *inverse = elements<float>(in[4]);
           const std::int64_t pixels = in[0].shape.count() / channels;
-          const auto [sum, products] = gradient_sums(dy, x, mean, pixels, channels, scratch);
+          Norm norm{};
+          if (op.relu) {
+            norm = make_norm(scale, elements<float>(in[5]), mean, inverse,
+                             reinterpret_cast<float*>(scratch + sums_bytes), channels);
+          }
+          const Norm* const before_relu = op.relu ? &norm : nullptr;
+          const auto [sum, products] = gradient_sums(dy, x, mean, before_relu, pixels, channels, scratch);
+          const auto count = static_cast<double>(pixels);
           auto* a = reinterpret_cast<float*>(scratch);  // the sums are done with
           float *b = a + channels, *c = b + channels;
           for (std::int64_t i = 0; i < channels; ++i) {
@@ -212,21 +325,19 @@ std::unique_ptr<Kernel> compile(const ops::BatchNormGradient&, const Signature& 
                          product = products[static_cast<std::size_t>(i)];
             const auto deviation = static_cast<double>(inverse[i]);
             const double factor = static_cast<double>(scale[i]) * deviation;
-            const double slope = -factor * deviation * deviation * product / static_cast<double>(pixels);
             elements<float>(out[1])[i] = static_cast<float>(product * deviation);
             elements<float>(out[2])[i] = static_cast<float>(total);
             a[i] = static_cast<float>(factor);
-            b[i] = static_cast<float>(slope);
-            c[i] = static_cast<float>(-factor * total / static_cast<double>(pixels) -
-                                      slope * static_cast<double>(mean[i]));
+            b[i] = static_cast<float>(-factor * deviation * deviation * product / count);
+            c[i] = static_cast<float>(-factor * total / count);
           }
           T* dx = elements<T>(out[0]);
           parallel_for(pixels, elementwise_grain / channels + 1, [&](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t i = begin; i < end; ++i) {
-              combine(dy + i * channels, x + i * channels, a, b, c, dx + i * channels, channels);
-            }
+            const std::int64_t at = begin * channels;
+            combine(dy + at, x + at, before_relu, {mean, a, b, c}, dx + at, end - begin, channels);
           });
-        });
+        },
+        0);
   });
 }
 
@@ -234,12 +345,13 @@ std::unique_ptr<Kernel> compile(const ops::FrozenBatchNormGradient& op, const Si
   const std::int64_t channels = s.inputs[0].shape[4];
   return with_element_type(s.inputs[0].dtype, [&]<class T>(T) {
     return scratch_kernel(
-        section_scratch(channels), [op, channels](std::span<const ConstTensorView> in,
-                                                  std::span<const TensorView> out, std::byte* scratch) {
+        section_scratch(channels),
+        [op, channels](std::span<const ConstTensorView> in, std::span<const TensorView> out,
+                       std::byte* scratch) {
           const T* dy = elements<T>(in[0]);
           const std::int64_t pixels = in[0].shape.count() / channels;
-          const auto [sum, products] =
-              gradient_sums(dy, elements<T>(in[1]), elements<float>(in[3]), pixels, channels, scratch);
+          const auto [sum, products] = gradient_sums(dy, elements<T>(in[1]), elements<float>(in[3]), nullptr,
+                                                     pixels, channels, scratch);
           auto* factor = reinterpret_cast<float*>(scratch);  // the sums are done with
           float* zero = factor + channels;
           for (std::int64_t c = 0; c < channels; ++c) {
@@ -255,7 +367,8 @@ std::unique_ptr<Kernel> compile(const ops::FrozenBatchNormGradient& op, const Si
               scale_and_shift(dy + i * channels, factor, zero, dx + i * channels, channels);
             }
           });
-        });
+        },
+        0);
   });
 }
 

@@ -10,6 +10,7 @@ namespace tpn::cpu {
 
 std::unique_ptr<Kernel> compile(const ops::Add& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::BatchNorm& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::BatchNormApply& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::BatchNormGradient& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::BatchNormTraining& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::ChannelSlice& op, const Signature& signature);

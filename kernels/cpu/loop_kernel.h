@@ -42,11 +42,13 @@ class LoopKernel final : public Kernel {
 };
 
 /// A kernel whose run(inputs, outputs, scratch) is the given callable, with so many bytes of scratch memory.
+/// Its code must allow output 0 to share the memory of `in_place_input`, if there is one.
 template <class Run>
-std::unique_ptr<Kernel> scratch_kernel(std::size_t scratch_bytes, Run run) {
+std::unique_ptr<Kernel> scratch_kernel(std::size_t scratch_bytes, Run run, int in_place_input = -1) {
   class ScratchKernel final : public Kernel {
    public:
-    ScratchKernel(std::size_t bytes, Run its_run) : bytes_(bytes), run_(std::move(its_run)) {}
+    ScratchKernel(std::size_t bytes, Run its_run, int shared)
+        : bytes_(bytes), run_(std::move(its_run)), in_place_input_(shared) {}
 
     void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
              std::span<const std::byte* const>, std::byte* scratch, Stream&) const override {
@@ -54,16 +56,18 @@ std::unique_ptr<Kernel> scratch_kernel(std::size_t scratch_bytes, Run run) {
     }
     [[nodiscard]] std::size_t scratch_bytes() const override { return bytes_; }
     [[nodiscard]] std::string implementation() const override { return "loop"; }
+    [[nodiscard]] int in_place_input() const override { return in_place_input_; }
 
    private:
     std::size_t bytes_;
     Run run_;
+    int in_place_input_;
   };
-  return std::make_unique<ScratchKernel>(scratch_bytes, std::move(run));
+  return std::make_unique<ScratchKernel>(scratch_bytes, std::move(run), in_place_input);
 }
 
 /// A kernel whose run(inputs, outputs), or run(inputs, outputs, packed) with what the packings make, is the
-/// given callable. Its code must allow output 0 to share the memory of `in_place_input`, if there is one.
+/// given callable. `in_place_input`: as above.
 template <class Run>
 std::unique_ptr<Kernel> loop_kernel(Run run, int in_place_input = -1, Packings packings = {}) {
   return std::make_unique<LoopKernel<Run>>(std::move(run), in_place_input, std::move(packings));

@@ -46,6 +46,10 @@ struct Add {
     return 0;
   }
 
+  template <class Values>
+  [[nodiscard]] auto recompute(const Values& values) const {
+    return values.apply(*this, values.inputs());
+  }
   template <class Gradients>
   void differentiate(Gradients& g) const;
 

@@ -14,6 +14,10 @@
 //                             .wants(i): whether the gradient of input i is needed, and worth any work;
 //                             .apply(op, values): what a further operation makes of such values, one for each
 //                             output; .set_gradient(i, value)
+//   recompute(values)         what makes output 0 again for the backward pass, where that costs less than to
+//   keep
+//                             it: an operation on inputs and further outputs, values.apply(op, values), with
+//                             .input(i), .output(i) and .inputs()
 //   constrain(inputs)         what in the random inputs of a case is no free choice: labels, places
 //   aliases(inputs)           which outputs are inputs updated in their place: state
 // Tensors are N,T,H,W,C unless said otherwise; all reference maths is in double.

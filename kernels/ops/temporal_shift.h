@@ -42,6 +42,10 @@ struct TemporalShift {
     return 0;
   }
 
+  template <class Values>
+  [[nodiscard]] auto recompute(const Values& values) const {
+    return values.apply(*this, values.inputs());
+  }
   template <class Gradients>
   void differentiate(Gradients& g) const;
 

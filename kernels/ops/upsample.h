@@ -35,6 +35,10 @@ struct Upsample {
     return 0;
   }
 
+  template <class Values>
+  [[nodiscard]] auto recompute(const Values& values) const {
+    return values.apply(*this, values.inputs());
+  }
   template <class Gradients>
   void differentiate(Gradients& g) const;
 

@@ -79,6 +79,31 @@ class Gradients {
   int operations_ = 0;
 };
 
+/// A node of which output 0 is computed again.
+class Recomputed {
+ public:
+  Recomputed(std::vector<Value> inputs, std::vector<Value> outputs)
+      : inputs_(std::move(inputs)), outputs_(std::move(outputs)) {}
+
+  [[nodiscard]] const Value& input(std::size_t i) const { return inputs_.at(i); }
+  [[nodiscard]] const Value& output(std::size_t i) const {
+    EXPECT_NE(i, 0U) << "what is to be computed again is not there";
+    return outputs_.at(i);
+  }
+  [[nodiscard]] const std::vector<Value>& inputs() const { return inputs_; }
+  static std::vector<Value> apply(const AnyOp& op, const std::vector<Value>& values) {
+    return evaluate(op, values);
+  }
+
+ private:
+  std::vector<Value> inputs_, outputs_;
+};
+
+template <class Op>
+concept IsRecomputed = requires(const Op& op, const Recomputed& values) {
+  op.recompute(values);  // declared in the operation's header
+};
+
 template <class Op>
 concept HasGradient = requires(const Op& op, Gradients& g) {
   op.differentiate(g);  // declared in the operation's header
@@ -237,6 +262,32 @@ TYPED_TEST(DeclaredGradients, AreFiniteDifferences) {
     }
     EXPECT_GT(cases, 0) << "an operation with a gradient has no case";
   }
+}
+
+TYPED_TEST(DeclaredGradients, ReadWhatIsComputedAgainAsItWas) {
+  if constexpr (IsRecomputed<TypeParam>) {
+    for (const ops::Case<TypeParam>& c : TypeParam::cases()) {
+      if (c.full_size) continue;
+      SCOPED_TRACE(c.label);
+      std::mt19937 generator(1);
+      const std::vector<Value> inputs = draw_inputs(c, generator), outputs = evaluate(c.op, inputs);
+      const std::vector<Value> again = c.op.recompute(Recomputed(inputs, outputs));
+      ASSERT_EQ(again.size(), 1U);
+      EXPECT_EQ(again[0].spec, outputs[0].spec);
+      EXPECT_EQ(again[0].tensor.data, outputs[0].tensor.data);
+    }
+  }
+}
+
+TEST(Gradients, ReadCheapValuesThatAreComputedAgain) {
+  std::set<std::string_view> declared;
+  for_each_op([&]<class Op>(std::type_identity<Op>) {
+    if (IsRecomputed<Op>) declared.insert(Op::name);
+  });
+  EXPECT_EQ(declared,
+            (std::set<std::string_view>{ops::Add::name, ops::BatchNorm::name, ops::BatchNormTraining::name,
+                                        ops::Concat::name, ops::Relu::name, ops::TemporalShift::name,
+                                        ops::Upsample::name}));
 }
 
 /// The operations of a network that learns.

@@ -308,6 +308,74 @@ TEST(FuseClassifier, TakesThePoolBeforeTheMatrix) {
   EXPECT_EQ(nodes[0].inputs, (std::vector<ValueId>{x, w, b}));
 }
 
+/// A block of a network that trains: norm -> (+ shortcut) -> relu.
+struct TrainingBlock {
+  Graph graph;
+  ValueId x = graph.add_input("x", activation({1, 2, 4, 4, 8}));
+  ValueId norm = 0, sum = 0, out = 0;
+
+  explicit TrainingBlock(const Shape& shortcut = {1, 2, 4, 4, 8}) {
+    const ValueId other = graph.add_input("shortcut", activation(shortcut));
+    std::vector<ValueId> inputs{x};
+    for (const char* name : {"scale", "shift", "mean", "variance"}) {
+      inputs.push_back(graph.add_constant(name, per_channel(8), Role::buffer));
+    }
+    inputs.push_back(graph.add_constant("batches", indices({}, DType::i64), Role::buffer));
+    norm = graph.apply(ops::BatchNormTraining{.eps = 0.5, .momentum = 0.25}, inputs, "norm");
+    sum = graph.apply(ops::Add{}, {other, norm}, "sum");
+    out = graph.apply(ops::Relu{}, {sum}, "out");
+  }
+};
+
+TEST(FuseBatchNorms, DrawsInAnAdditionAndARelu) {
+  const TrainingBlock block;
+  const Graph fused = fuse_batch_norms(block.graph, std::vector<ValueId>{block.out});
+  ASSERT_EQ(fused.nodes().size(), 1U);
+  const Node& node = fused.nodes()[0];
+  EXPECT_EQ(
+      std::get<ops::BatchNormTraining>(node.op),
+      (ops::BatchNormTraining{.eps = 0.5, .momentum = 0.25, .epilogue = {.residual = true, .relu = true}}));
+  ASSERT_EQ(node.inputs.size(), 7U);
+  EXPECT_EQ(fused.value(node.inputs[6]).name, "shortcut");
+  EXPECT_EQ(node.outputs.front(), block.out);
+  EXPECT_EQ(infer(node.op, fused.specs(node.inputs)), fused.specs(node.outputs));
+}
+
+TEST(FuseBatchNorms, StopsAtValuesThatAreKeptOrReadTwice) {
+  TrainingBlock block;
+  const auto epilogue = [](const Graph& graph) {
+    return std::get<ops::BatchNormTraining>(graph.nodes().front().op).epilogue;
+  };
+  EXPECT_EQ(epilogue(fuse_batch_norms(block.graph, {{block.sum, block.out}})),
+            (ops::NormEpilogue{.residual = true}));
+  EXPECT_EQ(epilogue(fuse_batch_norms(block.graph, {{block.norm, block.out}})), ops::NormEpilogue{});
+  const ValueId second = block.graph.apply(ops::Relu{}, {block.norm}, "second");
+  EXPECT_EQ(epilogue(fuse_batch_norms(block.graph, {{block.out, second}})), ops::NormEpilogue{});
+}
+
+TEST(FuseBatchNorms, LeavesAFrameThatIsRepeated) {
+  const TrainingBlock block({1, 1, 4, 4, 8});
+  EXPECT_EQ(fuse_batch_norms(block.graph, {{block.out}}).nodes().size(), 3U);
+}
+
+/// Both sides of an addition are norms: one of them takes it, with the other as its residual.
+TEST(FuseBatchNorms, GivesAnAdditionToOneOfTwoNorms) {
+  TrainingBlock block;
+  std::vector<ValueId> inputs = block.graph.nodes()[0].inputs;
+  for (std::size_t i = 3; i < 6; ++i) {
+    const Value& statistic = block.graph.value(inputs[i]);
+    inputs[i] = block.graph.add_constant(statistic.name + "2", statistic.spec, Role::buffer);
+  }
+  Graph graph = block.graph.with_nodes({block.graph.nodes()[0]});
+  const ValueId shortcut = graph.apply(ops::BatchNormTraining{}, inputs, "shortcut norm");
+  const ValueId sum = graph.apply(ops::Add{}, {block.norm, shortcut}, "sum of norms");
+  const Graph fused = fuse_batch_norms(graph, {{sum}});
+  ASSERT_EQ(fused.nodes().size(), 2U);
+  EXPECT_EQ(fused.nodes()[0].outputs.front(), shortcut);
+  EXPECT_EQ(fused.nodes()[1].inputs.back(), shortcut);
+  EXPECT_EQ(fused.nodes()[1].outputs.front(), sum);
+}
+
 TEST(DropUnused, KeepsWhatResultsDependOn) {
   Block block;
   block.graph.apply(ops::Relu{}, {block.x}, "nobody reads this");

@@ -57,9 +57,10 @@ inline constexpr double golden_bf16_relative_l2 = 2e-2;
 inline constexpr double golden_storage_factor = 3;
 
 /// A gradient of a step in bf16, to the reference's from the same rounded values, for the best of a few
-/// inputs: far above what sums in another order make, far below the 1 of a term that is missing and the 2 of
-/// a wrong sign.
-inline constexpr double train_bf16_relative_l2 = 0.2;
+/// inputs. One of the 100,000 values of the backbone that is rounded the other way, which a different last
+/// bit of f32 does now and then, moves gradients by 0.2 to 0.5; a term that is missing moves them by 1, a
+/// wrong sign by 2. How close single operations are in bf16, op_test tells.
+inline constexpr double train_bf16_relative_l2 = 0.5;
 
 /// The same in f16, and in tf32, which keeps as many bits of every product's operands: an eighth of bf16's
 /// rounding.

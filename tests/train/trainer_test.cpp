@@ -102,6 +102,20 @@ TEST_P(TrainerTest, BeginsAnew) {
   EXPECT_EQ(losses(), first);
 }
 
+/// What is computed again is bit-equal to what it was, so that keeping it all changes nothing but memory.
+TEST_P(TrainerTest, ComputesAgainWhatItDoesNotKeep) {
+  TrainingOptions all_kept;
+  all_kept.recompute = false;
+  Trainer lean = this->trainer({}), keeping = this->trainer(all_kept);
+  for (int i = 0; i < 2; ++i) {
+    const StepResult one = step(lean), other = step(keeping);
+    EXPECT_EQ(one.loss, other.loss);
+    EXPECT_EQ(one.gradient_norm, other.gradient_norm);
+  }
+  EXPECT_LT(static_cast<double>(lean.plan().arena_bytes()),
+            0.8 * static_cast<double>(keeping.plan().arena_bytes()));
+}
+
 TEST_P(TrainerTest, DropsOthersWithAnotherSeed) {
   const auto loss = [&](std::int64_t seed) {
     Trainer trainer = this->trainer({});
