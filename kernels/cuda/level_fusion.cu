@@ -120,7 +120,7 @@ __global__ void __launch_bounds__(Tile::threads, 2)
 
 /// As above, one thread an element of y. weights: WeightOrder::by_output.
 template <class T>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 4)  // for sm_80, ptxas wants six blocks, and spills for that
     level_fusion_plain(const T* x, const T* weights, const float* scale, const float* shift, T* y,
                        GroupedShape g, FusionShape s, std::uint32_t count) {
   for_each_index(count, [&](std::uint32_t i) {
