@@ -10,6 +10,9 @@ namespace tpn::cuda {
 
 std::unique_ptr<Kernel> compile(const ops::Add& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::BatchNorm& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::BatchNormApply& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::BatchNormGradient& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::BatchNormTraining& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::ChannelSlice& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Classifier& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Concat& op, const Signature& signature);
@@ -19,6 +22,7 @@ std::unique_ptr<Kernel> compile(const ops::Conv3dWeightGradient& op, const Signa
 std::unique_ptr<Kernel> compile(const ops::CrossEntropy& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::CrossEntropyGradient& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Dropout& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::FrozenBatchNormGradient& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::GlobalAvgPool& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::GlobalAvgPoolGradient& op, const Signature& signature);

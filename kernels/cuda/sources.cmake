@@ -2,6 +2,8 @@
 set(TPN_CUDA_SOURCES
     add.cu
     batch_norm.cu
+    batch_norm_gradient.cu
+    batch_norm_training.cu
     channel_slice.cu
     classifier.cu
     concat.cu

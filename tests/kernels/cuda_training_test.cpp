@@ -1,5 +1,6 @@
 // CUDA operations of training where the cases of their headers do not go: many tensors, overflow, places of
 // equal maxima, labels that are no classes, every draw of dropout.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -42,6 +43,22 @@ ops::Case<ops::Sgd> update_of_many(ops::Sgd op) {
   std::vector<TensorSpec> inputs(3, scalar());
   for (const TensorSpec& parameter : many_parameters()) inputs.insert(inputs.end(), 3, parameter);
   return {"many", op, inputs, std::vector<ops::Range>(3, ops::Range::positive)};
+}
+
+ops::Case<ops::BatchNormTraining> norm_case(const Shape& x, const ops::NormEpilogue& epilogue) {
+  const TensorSpec channels = per_channel(x[4]);
+  std::vector<TensorSpec> inputs{activation(x), channels, channels,
+                                 channels,      channels, indices({}, DType::i64)};
+  if (epilogue.residual) inputs.push_back(activation(x));
+  using R = ops::Range;
+  return {"",
+          {.epilogue = epilogue},
+          inputs,
+          {R::symmetric, R::positive, R::symmetric, R::symmetric, R::positive}};
+}
+
+std::vector<double> doubles(const std::vector<float>& values) {
+  return {values.begin(), values.end()};
 }
 
 class CudaTraining : public ::testing::Test {
@@ -197,6 +214,84 @@ TEST_F(CudaTraining, SumsTheGradientsOfOverlappingWindows) {
                      precision == DType::f32 ? test::op_f32_relative_l2 : test::op_bf16_relative_l2);
     EXPECT_EQ(bound.stray_channels(), 0);
   }
+}
+
+/// x is exact in f32 and of a mean that is 2000 times its deviation: what is squared must be distances.
+TEST_F(CudaTraining, FindsStatisticsFarFromZero) {
+  const ops::Case<ops::BatchNormTraining> c = norm_case({2, 3, 23, 31, 19}, {});
+  const BindOptions options{.adjust = [](std::span<ops::Tensor64> inputs) {
+    for (double& x : inputs[0].data) x = static_cast<float>(2000 + x);
+    inputs[0].data[5] = 3000;  // a first value that is far from the others
+  }};
+  BoundCase bound(c, backend_, options);
+  bound.run();
+  const auto expected = test::reference_outputs(c, bound);
+  for (const std::size_t i : {1, 2, 3, 4}) {
+    EXPECT_LE(test::relative_l2(bound.output(i), expected[i]), 1e-6) << i;
+  }
+  EXPECT_LE(test::relative_l2(bound.output(0), expected[0]), 2000 * 0x1p-24);  // that of the mean in f32
+}
+
+TEST_F(CudaTraining, MakesTheSameNormAgain) {
+  for (const DType precision : {DType::f32, DType::f16}) {
+    const ops::NormEpilogue epilogue{.residual = true, .relu = true};
+    const ops::Case<ops::BatchNormTraining> c = norm_case({1, 3, 23, 31, 19}, epilogue);
+    BoundCase trained(c, backend_, precision);
+    trained.run();
+    std::vector<TensorSpec> inputs(c.inputs.begin(), c.inputs.begin() + 5);
+    inputs.push_back(c.inputs.back());
+    BoundCase again(ops::Case<ops::BatchNormApply>("", {epilogue}, inputs), backend_,
+                    BindOptions{.precision = precision, .adjust = [&](std::span<ops::Tensor64> values) {
+                                  for (const std::size_t i : {0, 1, 2})
+                                    values[i] = trained.reference_inputs()[i];
+                                  values[3].data = doubles(trained.output(1));
+                                  values[4].data = doubles(trained.output(2));
+                                  values[5] = trained.reference_inputs()[6];
+                                }});
+    again.run();
+    EXPECT_EQ(again.output(), trained.output());
+  }
+}
+
+/// Values that the norm takes to within a rounding of zero, on either side: with dy = 1, dshift counts those
+/// that the ReLU let through.
+TEST_F(CudaTraining, LooksThroughTheReluThatTrainingApplied) {
+  const Shape shape{1, 2, 23, 31, 24};
+  const ops::Case<ops::BatchNormTraining> c = norm_case(shape, {.relu = true});
+  const auto quantize = [](double& x) { x = std::round(x * 4) / 4; };
+  std::vector<double> mean, inverse_std, shift(24);
+  const BindOptions options{.adjust = [&](std::span<ops::Tensor64> inputs) {
+    std::ranges::for_each(inputs[0].data, quantize);
+    if (mean.empty()) return;
+    inputs[2].data = shift;
+  }};
+  BoundCase first(c, backend_, options);
+  first.run();
+  mean = doubles(first.output(1));
+  inverse_std = doubles(first.output(2));
+  for (std::size_t i = 0; i < 24; ++i) {
+    const double value = 0.25 * (static_cast<double>(i % 5) - 2);
+    shift[i] = static_cast<float>((mean[i] - value) * inverse_std[i] * first.reference_inputs()[1].data[i]);
+  }
+  BoundCase trained(c, backend_, options);
+  trained.run();
+  std::vector<float> passed(24);
+  const std::vector<float> y = trained.output();
+  for (std::size_t i = 0; i < y.size(); ++i) passed[i % 24] += y[i] > 0 ? 1.0F : 0.0F;
+
+  std::vector<TensorSpec> inputs(2, activation(shape));
+  inputs.resize(6, per_channel(24));
+  BoundCase gradient(ops::Case<ops::BatchNormGradient>("", {.relu = true}, inputs), backend_,
+                     BindOptions{.adjust = [&](std::span<ops::Tensor64> values) {
+                       std::ranges::fill(values[0].data, 1.0);
+                       values[1] = trained.reference_inputs()[0];
+                       values[2] = trained.reference_inputs()[1];
+                       values[3].data = mean;
+                       values[4].data = inverse_std;
+                       values[5].data = shift;
+                     }});
+  gradient.run();
+  EXPECT_EQ(gradient.output(2), passed);
 }
 
 }  // namespace
