@@ -215,7 +215,8 @@ std::unique_ptr<Kernel> compile_named(const ops::Conv3dDataGradient& op, const S
 std::unique_ptr<Kernel> compile(const ops::Conv3dDataGradient& op, const Signature& signature) {
   const DataGradient gradient(op, signature);
   std::vector<std::unique_ptr<Kernel>> best = products_of(gradient, signature, 1);
-  return best.empty() ? plain(gradient, signature) : std::move(best.front());
+  if (best.empty()) return plain(gradient, signature);
+  return std::move(best.front());
 }
 
 }  // namespace tpn::cuda

@@ -72,11 +72,11 @@ struct Product {
   explicit Product(const WeightGradient& gradient) : Product(gradient, product_form(gradient.forward)) {}
 
   ConvForm form;
-  std::shared_ptr<const Buffer> chunks, places;
+  DepthTables tables;
+  std::shared_ptr<const Buffer> places;
 
  private:
-  Product(const WeightGradient&, const ProductForm& product)
-      : form(product.form), chunks(DepthTables(product).chunks) {
+  Product(const WeightGradient&, const ProductForm& product) : form(product.form), tables(product) {
     const std::vector<std::int32_t> table = places_of(product);
     places = upload_constant(table.data(), table.size() * sizeof(std::int32_t));
   }
@@ -92,9 +92,14 @@ class ProductKernel final : public Kernel {
         name_(product_name(product.form.type, choice.variant.tile, std::to_string(choice.schedule.splits))) {
     problem_.sizes = product.form.sizes;
     problem_.schedule = choice.schedule;
-    problem_.chunks = reinterpret_cast<const ConvChunk*>(product.chunks->data());
+    problem_.chunks = reinterpret_cast<const ConvChunk*>(product.tables.chunks->data());
     problem_.places = reinterpret_cast<const std::int32_t*>(product.places->data());
     problem_.weight_row = Divider(static_cast<int>(gradient.weight.count() / gradient.weight[0]));
+    if (!choice.variant.tile.boxes) return;
+    boxes_ = choose_boxes(problem_.sizes, weight_box_positions);
+    boxes_.steps = reinterpret_cast<const ConvStep*>(product.tables.steps->data());
+    x_axes_ = x_axes(problem_.sizes, boxes_);
+    y_axes_ = y_axes(problem_.sizes, boxes_);
   }
 
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
@@ -104,14 +109,20 @@ class ProductKernel final : public Kernel {
     problem.dy = inputs[1].data;
     problem.partial = reinterpret_cast<float*>(scratch);
     problem.dweight = elements<float>(outputs[0]);
-    const auto& [tile, kernel] = choice_.variant;
+    const auto& [tile, kernel, box_kernel] = choice_.variant;
     const ConvSchedule& s = choice_.schedule;
-    launch(name_.c_str(), kernel,
-           {.grid = dim3(static_cast<unsigned>(s.row_tiles) * static_cast<unsigned>(s.column_tiles),
-                         static_cast<unsigned>(problem.sizes.groups), static_cast<unsigned>(s.splits)),
-            .block = dim3(static_cast<unsigned>(tile.threads)),
-            .shared_bytes = static_cast<std::size_t>(tile.shared_bytes)},
-           stream_of(stream), problem);
+    const LaunchShape shape{
+        .grid = dim3(static_cast<unsigned>(s.row_tiles) * static_cast<unsigned>(s.column_tiles),
+                     static_cast<unsigned>(problem.sizes.groups), static_cast<unsigned>(s.splits)),
+        .block = dim3(static_cast<unsigned>(tile.threads)),
+        .shared_bytes = static_cast<std::size_t>(tile.shared_bytes)};
+    if (tile.boxes) {
+      launch(name_.c_str(), box_kernel, shape, stream_of(stream),
+             encode_tensor_map(problem.dy, product_.form.type, y_axes_),
+             encode_tensor_map(problem.x, product_.form.type, x_axes_), problem, boxes_);
+    } else {
+      launch(name_.c_str(), kernel, shape, stream_of(stream), problem);
+    }
     launch("weight_gradient_sum", weight_gradient_sum(),
            {.grid = dim3(blocks_for(gradient_.weight.count(), conv_threads)), .block = dim3(conv_threads)},
            stream_of(stream), problem);
@@ -138,6 +149,9 @@ class ProductKernel final : public Kernel {
   WeightGradientChoice choice_;
   std::string name_;
   WeightGradientProblem problem_;
+  // For a variant that fetches boxes.
+  ConvBoxes boxes_;
+  TensorAxes x_axes_, y_axes_;
 };
 
 /// The kernels that make the product, the best guess first, at most `count`.
@@ -174,18 +188,32 @@ std::unique_ptr<Kernel> plain(const WeightGradient& gradient) {
 
 }  // namespace
 
-std::span<const WeightGradientVariant> weight_gradient_variants(ConvType type) {
+std::vector<WeightGradientVariant> weight_gradient_variants(ConvType type) {
+  std::vector<WeightGradientVariant> all;
+  const auto add = [&](std::span<const WeightGradientVariant> variants) {
+    all.insert(all.end(), variants.begin(), variants.end());
+  };
   switch (type) {
-    case ConvType::tf32:
-      return weight_gradient_variants_tf32();
-    case ConvType::f16:
-      return weight_gradient_variants_f16();
-    case ConvType::bf16:
-      return weight_gradient_variants_bf16();
     case ConvType::f32:
+      add(weight_gradient_variants_f32());
+      break;
+    case ConvType::tf32:
+      add(weight_gradient_variants_tf32());
+      break;
+    case ConvType::f16:
+      add(weight_gradient_variants_f16());
+#ifdef TPN_HAS_WGMMA
+      add(weight_gradient_box_variants_f16());
+#endif
+      break;
+    case ConvType::bf16:
+      add(weight_gradient_variants_bf16());
+#ifdef TPN_HAS_WGMMA
+      add(weight_gradient_box_variants_bf16());
+#endif
       break;
   }
-  return weight_gradient_variants_f32();
+  return all;
 }
 
 std::unique_ptr<Kernel> compile_product(const ops::Conv3dWeightGradient& op, const Signature& signature,
@@ -194,7 +222,7 @@ std::unique_ptr<Kernel> compile_product(const ops::Conv3dWeightGradient& op, con
   if (!is_weight_product(gradient)) return nullptr;
   const Product product(gradient);
   const ConvDevice device = conv_device(product.form.type);
-  if (variant.tile.shared_bytes > device.shared_bytes_per_block) return nullptr;
+  if (!runs(product.form, variant, device)) return nullptr;
   return std::make_unique<ProductKernel>(gradient, product,
                                          choose_schedule(product.form, variant, splits, device));
 }
@@ -222,7 +250,8 @@ std::unique_ptr<Kernel> compile_named(const ops::Conv3dWeightGradient& op, const
 std::unique_ptr<Kernel> compile(const ops::Conv3dWeightGradient& op, const Signature& signature) {
   const WeightGradient gradient(op, signature);
   std::vector<std::unique_ptr<Kernel>> best = products_of(gradient, 1);
-  return best.empty() ? plain(gradient) : std::move(best.front());
+  if (best.empty()) return plain(gradient);
+  return std::move(best.front());
 }
 
 }  // namespace tpn::cuda

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "kernels/backend.h"
 #include "kernels/cuda/weight_gradient_variants.h"
@@ -10,7 +11,7 @@
 namespace tpn::cuda {
 
 /// The variants that multiply a type.
-std::span<const WeightGradientVariant> weight_gradient_variants(ConvType type);
+std::vector<WeightGradientVariant> weight_gradient_variants(ConvType type);
 
 /// The gradient as a matrix product by one variant, in `splits` parts of the positions (fewer where there are
 /// fewer steps). Null when it cannot be a product, or not by this variant on the current device.

@@ -104,6 +104,17 @@ TensorAxes x_axes(const ConvSizes& sizes, const ConvBoxes& boxes) {
           {boxes.all_views, view, boxes.views, 1}};
 }
 
+TensorAxes y_axes(const ConvSizes& sizes, const ConvBoxes& boxes) {
+  const ConvSizes& s = sizes;
+  const std::int64_t pixel = s.y_stride * 2;  // bytes
+  const std::int64_t row = pixel * s.out.w, frame = row * s.out.h, view = frame * s.out.t;
+  return {{s.columns, 2, step_channels, 1},
+          {s.out.w, pixel, boxes.w.divisor, 1},
+          {s.out.h, row, boxes.h.divisor, 1},
+          {s.out.t, frame, boxes.t.divisor, 1},
+          {boxes.all_views, view, boxes.views, 1}};
+}
+
 TensorAxes weight_axes(const ConvSizes& sizes, int columns) {
   return {{sizes.row_elements, 2, step_channels, 1},
           {sizes.columns, std::int64_t{2} * sizes.row_elements, columns, 1}};

@@ -32,6 +32,9 @@ int tile_count(const ConvBoxes& boxes);
 /// The axes of x, innermost first, whose boxes are those that a tile's rows read in one step.
 TensorAxes x_axes(const ConvSizes& sizes, const ConvBoxes& boxes);
 
+/// The axes of y, whose boxes are 64 channels of those positions.
+TensorAxes y_axes(const ConvSizes& sizes, const ConvBoxes& boxes);
+
 /// The axes of the packed weights, whose boxes are so many columns of one step.
 TensorAxes weight_axes(const ConvSizes& sizes, int columns);
 

@@ -129,7 +129,8 @@ ConvSchedule whole_weight_gradient(const ConvForm& form, const ConvTile& tile, c
   ConvSchedule schedule;
   schedule.row_tiles = static_cast<int>(tiles_of(s.columns, tile.rows));
   schedule.column_tiles = static_cast<int>(tiles_of(s.chunks, tile.columns * element / 16));
-  schedule.steps = static_cast<int>(tiles_of(s.rows, tile.depth_bytes / element));
+  schedule.steps = tile.boxes ? tile_count(choose_boxes(s, weight_box_positions))
+                              : static_cast<int>(tiles_of(s.rows, tile.depth_bytes / element));
   schedule.band = band_of(schedule.row_tiles, tile, device);
   return schedule;
 }
@@ -217,6 +218,10 @@ std::vector<ConvChoice> conv_choices(const ConvForm& form, std::span<const ConvV
   return choices;
 }
 
+bool runs(const ConvForm& form, const WeightGradientVariant& variant, const ConvDevice& device) {
+  return runs(form, variant.tile, device);
+}
+
 WeightGradientChoice choose_schedule(const ConvForm& form, const WeightGradientVariant& variant, int splits,
                                      const ConvDevice& device) {
   return in_splits(form, variant, whole_weight_gradient(form, variant.tile, device),
@@ -230,7 +235,7 @@ std::vector<WeightGradientChoice> weight_gradient_choices(const ConvForm& form,
                                                           const ConvDevice& device) {
   std::vector<WeightGradientChoice> choices;
   for (const WeightGradientVariant& variant : variants) {
-    if (variant.tile.shared_bytes > device.shared_bytes_per_block) continue;
+    if (!runs(form, variant, device)) continue;
     const ConvSchedule whole = whole_weight_gradient(form, variant.tile, device);
     const std::int64_t tiles = std::int64_t{whole.row_tiles} * whole.column_tiles * form.sizes.groups;
     WeightGradientChoice best = in_splits(form, variant, whole, 1, device);

@@ -54,11 +54,14 @@ struct WeightGradientChoice {
   double clocks = 0;      ///< that the estimate gives
 };
 
+/// Whether the device and the convolution, a product, allow the variant of the gradient.
+bool runs(const ConvForm& form, const WeightGradientVariant& variant, const ConvDevice& device);
+
 /// form: of the convolution as a product. splits: at least 1; fewer are made where steps do not suffice.
 WeightGradientChoice choose_schedule(const ConvForm& form, const WeightGradientVariant& variant, int splits,
                                      const ConvDevice& device);
 
-/// Each variant that the device allows in the splits that should be fastest; the fastest first, as far as the
+/// Each variant that runs() it in the splits that should be fastest; the fastest first, as far as the
 /// estimate can tell.
 std::vector<WeightGradientChoice> weight_gradient_choices(const ConvForm& form,
                                                           std::span<const WeightGradientVariant> variants,

@@ -410,6 +410,17 @@ __device__ __forceinline__ std::uint64_t matrix_descriptor(const void* shared) {
   return swizzle_128_bytes | eight_rows | unused | (shared_address(shared) & 0x3ffff) >> 4;
 }
 
+/// The same for an operand whose depth is outermost: of each 64 of its rows there are, side by side, rows of
+/// 128 bytes for the elements of depth, element d at byte 128 d, chunk c at the place of chunk c ^ d % 8, as
+/// copy_box leaves them. shared: where the first 64 begin, aligned to 1024 bytes, plus 2048 for each slice of
+/// depth before the wanted one. next: bytes from there to the next 64 rows of the operand.
+__device__ __forceinline__ std::uint64_t transposed_descriptor(const void* shared, int next) {
+  constexpr std::uint64_t swizzle_128_bytes = std::uint64_t{1} << 62;
+  constexpr std::uint64_t eight_deep = std::uint64_t{1024 / 16} << 32;  // from 8 of depth to the next 8
+  return swizzle_128_bytes | eight_deep | static_cast<std::uint64_t>(next / 16) << 16 |
+         (shared_address(shared) & 0x3ffff) >> 4;
+}
+
 /// Before the first product, and after the sums or the operands were touched by other instructions.
 __device__ __forceinline__ void warp_group_fence() {
 #ifdef CUDA_ON_CPU
@@ -463,34 +474,39 @@ namespace detail {
   "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, "             \
   "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, " \
   "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
-#define TPN_WGMMA(columns, type, registers, x, weights, sums)                                      \
-  asm volatile("{\n.reg .pred p;\nsetp.eq.u32 p, 1, 1;\nwgmma.mma_async.sync.aligned.m64n" columns \
-               "k16.f32." type "." type " {" registers "}, " x ", " weights ", p, 1, 1, 0, 0;\n}"  \
-               : sums                                                                              \
-               : "l"(a), "l"(b)                                                                    \
+#define TPN_WGMMA(columns, type, registers, x, weights, transposed, sums)                                   \
+  asm volatile("{\n.reg .pred p;\nsetp.eq.u32 p, 1, 1;\nwgmma.mma_async.sync.aligned.m64n" columns          \
+               "k16.f32." type "." type " {" registers "}, " x ", " weights ", p, 1, 1, " transposed ";\n}" \
+               : sums                                                                                       \
+               : "l"(a), "l"(b)                                                                             \
                : "memory")
-#define TPN_WGMMA_OF(T, type)                                                                      \
-  template <>                                                                                      \
-  __device__ __forceinline__ void wgmma<T>(float(&sum)[8][4], std::uint64_t a, std::uint64_t b) {  \
-    TPN_WGMMA("64", type, TPN_REGISTERS_32, "%32", "%33", TPN_SUM_8(0));                           \
-  }                                                                                                \
-  template <>                                                                                      \
-  __device__ __forceinline__ void wgmma<T>(float(&sum)[16][4], std::uint64_t a, std::uint64_t b) { \
-    TPN_WGMMA("128", type, TPN_REGISTERS_64, "%64", "%65", TPN_SUM_16(0));                         \
-  }                                                                                                \
-  template <>                                                                                      \
-  __device__ __forceinline__ void wgmma<T>(float(&sum)[32][4], std::uint64_t a, std::uint64_t b) { \
-    TPN_WGMMA("256", type, TPN_REGISTERS_128, "%128", "%129", TPN_SUM_32(0));                      \
+#define TPN_WGMMA_OF(T, type, is_transposed, transposed)                                       \
+  template <>                                                                                  \
+  __device__ __forceinline__ void wgmma<T, is_transposed>(float(&sum)[8][4], std::uint64_t a,  \
+                                                          std::uint64_t b) {                   \
+    TPN_WGMMA("64", type, TPN_REGISTERS_32, "%32", "%33", transposed, TPN_SUM_8(0));           \
+  }                                                                                            \
+  template <>                                                                                  \
+  __device__ __forceinline__ void wgmma<T, is_transposed>(float(&sum)[16][4], std::uint64_t a, \
+                                                          std::uint64_t b) {                   \
+    TPN_WGMMA("128", type, TPN_REGISTERS_64, "%64", "%65", transposed, TPN_SUM_16(0));         \
+  }                                                                                            \
+  template <>                                                                                  \
+  __device__ __forceinline__ void wgmma<T, is_transposed>(float(&sum)[32][4], std::uint64_t a, \
+                                                          std::uint64_t b) {                   \
+    TPN_WGMMA("256", type, TPN_REGISTERS_128, "%128", "%129", transposed, TPN_SUM_32(0));      \
   }
 
-template <class T>
+template <class T, bool Transposed>
 __device__ void wgmma(float (&sum)[8][4], std::uint64_t a, std::uint64_t b);
-template <class T>
+template <class T, bool Transposed>
 __device__ void wgmma(float (&sum)[16][4], std::uint64_t a, std::uint64_t b);
-template <class T>
+template <class T, bool Transposed>
 __device__ void wgmma(float (&sum)[32][4], std::uint64_t a, std::uint64_t b);
-TPN_WGMMA_OF(Bf16, "bf16")
-TPN_WGMMA_OF(F16, "f16")
+TPN_WGMMA_OF(Bf16, "bf16", false, "0, 0")
+TPN_WGMMA_OF(F16, "f16", false, "0, 0")
+TPN_WGMMA_OF(Bf16, "bf16", true, "1, 1")
+TPN_WGMMA_OF(F16, "f16", true, "1, 1")
 #endif
 
 }  // namespace detail
@@ -503,7 +519,18 @@ __device__ __forceinline__ void warp_group_multiply(float (&sum)[N][4], std::uin
 #ifdef CUDA_ON_CPU
   cuda_on_cpu::warp_group_multiply<T, N>(sum, a, b);
 #else
-  detail::wgmma<T>(sum, a, b);
+  detail::wgmma<T, false>(sum, a, b);
+#endif
+}
+
+/// The same for operands whose depth is outermost, both: the descriptors are transposed_descriptor()s.
+template <class T, int N>
+__device__ __forceinline__ void warp_group_multiply_transposed(float (&sum)[N][4], std::uint64_t a,
+                                                               std::uint64_t b) {
+#ifdef CUDA_ON_CPU
+  cuda_on_cpu::warp_group_multiply_transposed<T, N>(sum, a, b);
+#else
+  detail::wgmma<T, true>(sum, a, b);
 #endif
 }
 

@@ -64,5 +64,9 @@ set(TPN_CUDA_SOURCES
     weight_gradient_sum.cu)
 list(TRANSFORM TPN_CUDA_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 # Those that only Hopper runs, for whose files nvcc has an architecture of its own.
-set(TPN_CUDA_HOPPER_SOURCES wgmma_conv3d_bf16.cu wgmma_conv3d_f16.cu)
+set(TPN_CUDA_HOPPER_SOURCES
+    wgmma_conv3d_bf16.cu
+    wgmma_conv3d_f16.cu
+    wgmma_weight_gradient_bf16.cu
+    wgmma_weight_gradient_f16.cu)
 list(TRANSFORM TPN_CUDA_HOPPER_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

@@ -21,127 +21,9 @@
 #include "kernels/cuda/conv_sums.cuh"
 #include "kernels/cuda/conv_tiles.cuh"
 #include "kernels/cuda/conv_variants.h"
+#include "kernels/cuda/wgmma_tile.cuh"
 
 namespace tpn::cuda {
-
-/// Groups: warp groups that multiply, each `Strips` times 64 rows. Width: columns of one instruction.
-/// Resident: blocks that should fit a multiprocessor at once; bounds the registers.
-template <int Groups, int Strips, int Columns, int Width, int Stages, int Resident>
-struct WgmmaTile {
-  static constexpr int groups = Groups;
-  static constexpr int strips = Strips;
-  static constexpr int rows = Groups * Strips * 64;
-  static constexpr int columns = Columns;
-  static constexpr int width = Width;
-  static constexpr int parts = Columns / Width;
-  static constexpr int stages = Stages;
-  static constexpr int resident = Resident;
-  static constexpr int threads = (Groups + 1) * 128;
-  static constexpr int warps = Groups * 4;  ///< that multiply
-  static_assert(rows <= 256 && Columns <= 256 && Columns % Width == 0 && Width % 64 == 0 && Stages >= 2);
-
-  static constexpr int depth_bytes = 128;
-  static constexpr int x_bytes = rows * depth_bytes;
-  static constexpr int weight_bytes = Columns * depth_bytes;
-  static constexpr int step_bytes = x_bytes + weight_bytes;
-  static constexpr int ring_bytes = Stages * step_bytes;
-  static constexpr int barriers = 2 * Stages + 1;
-  static constexpr int shared_bytes = ring_bytes + barriers * 8;
-
-  /// A thread's registers: what the compiler deals to all, then what the groups of each kind have.
-  static constexpr int dealt_registers = 65536 / (threads * Resident) / 8 * 8;
-  static constexpr int fetching_registers = 32;
-  static constexpr int multiplying_registers =
-      (dealt_registers * (Groups + 1) - fetching_registers) / Groups / 8 * 8;
-  static_assert(multiplying_registers >= Strips * Columns / 2 + 32);
-};
-
-/// Those of a thread: for each strip of 64 rows and each part of `width` columns what warp_group_multiply
-/// makes.
-template <class Tile>
-using Sums = float[Tile::strips][Tile::parts][Tile::width / 8][4];
-
-/// The ring of a block and its barriers, in dynamic shared memory. Step s lies in buffer s % stages.
-template <class Tile>
-class Ring {
- public:
-  __device__ __forceinline__ explicit Ring(unsigned char* shared)
-      : buffers_(shared), barriers_(reinterpret_cast<PhaseBarrier*>(shared + Tile::ring_bytes)) {}
-
-  /// By one thread, before a barrier of the block.
-  __device__ __forceinline__ void init() const {
-#pragma unroll
-    for (int i = 0; i < Tile::stages; ++i) {
-      full(i).init(1);
-      empty(i).init(Tile::warps);
-    }
-    finished().init(Tile::warps);
-    PhaseBarrier::init_fence();
-  }
-  /// Clears the rows of x from `rows` on in all buffers: by all threads, before a barrier of the block.
-  __device__ __forceinline__ void clear(int thread, int rows) const {
-#pragma unroll 1
-    for (int i = 0; i < Tile::stages; ++i) {
-#pragma unroll 1
-      for (int byte = rows * Tile::depth_bytes + thread * 16; byte < Tile::x_bytes;
-           byte += Tile::threads * 16) {
-        store_vector(reinterpret_cast<float*>(x(i) + byte), Vector<float, 4>{});
-      }
-    }
-    asynchronous_fence();
-  }
-
-  [[nodiscard]] __device__ __forceinline__ unsigned char* x(int buffer) const {
-    return buffers_ + buffer * Tile::step_bytes;
-  }
-  [[nodiscard]] __device__ __forceinline__ unsigned char* weights(int buffer) const {
-    return x(buffer) + Tile::x_bytes;
-  }
-  /// A phase of it ends when the buffer's step has come...
-  [[nodiscard]] __device__ __forceinline__ PhaseBarrier& full(int buffer) const {
-    return barriers_[buffer];  // the first Tile::stages of them
-  }
-  /// ... and when all warps are done with it.
-  [[nodiscard]] __device__ __forceinline__ PhaseBarrier& empty(int buffer) const {
-    return barriers_[Tile::stages + buffer];
-  }
-  /// All warps are done with the whole ring.
-  [[nodiscard]] __device__ __forceinline__ PhaseBarrier& finished() const {
-    return barriers_[2 * Tile::stages];
-  }
-
- private:
-  unsigned char* buffers_;
-  PhaseBarrier* barriers_;
-};
-
-/// Where a step lies, and how often its buffer was used before (its lowest bit).
-template <class Tile>
-struct RingPlace {
-  int buffer = 0;
-  int phase = 0;
-
-  __device__ __forceinline__ void advance() {
-    if (++buffer == Tile::stages) {
-      buffer = 0;
-      phase ^= 1;
-    }
-  }
-};
-
-/// The position of y with which a tile's box begins.
-struct BoxOrigin {
-  int n, t, h, w;
-};
-
-__device__ __forceinline__ BoxOrigin box_origin(const ConvBoxes& boxes, int tile) {
-  BoxOrigin origin{};
-  origin.w = divide(tile, boxes.tiles_w) * boxes.w.divisor;
-  origin.h = divide(tile, boxes.tiles_h) * boxes.h.divisor;
-  origin.t = divide(tile, boxes.tiles_t) * boxes.t.divisor;
-  origin.n = tile * boxes.views;
-  return origin;
-}
 
 /// The output position of a tile's row; -1: none.
 __device__ __forceinline__ int row_position(const ConvSizes& s, const ConvBoxes& boxes,
@@ -164,25 +46,17 @@ __device__ __forceinline__ void fetch_steps(const Ring<Tile>& ring, const CUtens
   const int w = origin.w * s.stride.w - s.padding.w;
   const int h = origin.h * s.stride.h - s.padding.h;
   const int t = origin.t * s.stride.t - s.padding.t;
-  const int bytes = boxes.rows * Tile::depth_bytes + Tile::weight_bytes;
+  const int bytes = boxes.rows * Tile::depth_bytes + Tile::columns_bytes;
   const ConvStep* next = boxes.steps + block.first_step;
   ConvStep step = *next;
   int depth = block.first_step * 64;
-  RingPlace<Tile> place;
-#pragma unroll 1
-  for (int i = 0; i < block.steps; ++i) {
-    PhaseBarrier& full = ring.full(place.buffer);
-    ring.empty(place.buffer).wait_watched(place.phase ^ 1);
-    full.arrive_expecting(bytes);
-    copy_box(ring.x(place.buffer), x, full, {step.channel, w + step.w, h + step.h, t + step.t, origin.n});
-    copy_box(ring.weights(place.buffer), weights, full, {depth, block.column});
-    step = *++next;  // a step ahead, so that nothing waits for it
-    depth += 64;
-    place.advance();
-  }
-#ifdef TPN_CUDA_WATCHDOG            // this thread also watches over those that multiply
-  ring.finished().wait_watched(0);  // on a GPU only
-#endif
+  fetch_steps(ring, block.steps, bytes,
+              [&](int, unsigned char* rows, unsigned char* columns, PhaseBarrier& full) {
+                copy_box(rows, x, full, {step.channel, w + step.w, h + step.h, t + step.t, origin.n});
+                copy_box(columns, weights, full, {depth, block.column});
+                step = *++next;  // a step ahead, so that nothing waits for it
+                depth += 64;
+              });
 }
 
 /// Sums the products of a block's steps for a warp group's rows, which begin at first_row. When it returns,
@@ -190,14 +64,8 @@ __device__ __forceinline__ void fetch_steps(const Ring<Tile>& ring, const CUtens
 template <class T, class Tile>
 __device__ __forceinline__ void multiply_steps(const Ring<Tile>& ring, int steps, int first_row, int lane,
                                                Sums<Tile>& sum) {
-  RingPlace<Tile> place;
-  int previous = 0;
-#pragma unroll 1  // a step is long: several in a row only fill the cache of instructions
-  for (int i = 0; i < steps; ++i) {
-    ring.full(place.buffer).wait(place.phase);
-    const unsigned char* x = ring.x(place.buffer) + first_row * Tile::depth_bytes;
-    const unsigned char* weights = ring.weights(place.buffer);
-    warp_group_fence();
+  multiply_steps(ring, steps, lane, [&](const unsigned char* rows, const unsigned char* columns) {
+    const unsigned char* x = rows + first_row * Tile::depth_bytes;
 #pragma unroll
     for (int depth = 0; depth < Tile::depth_bytes; depth += 32) {
 #pragma unroll
@@ -206,19 +74,11 @@ __device__ __forceinline__ void multiply_steps(const Ring<Tile>& ring, int steps
         for (int part = 0; part < Tile::parts; ++part) {
           warp_group_multiply<T>(sum[strip][part],
                                  matrix_descriptor(x + strip * 64 * Tile::depth_bytes + depth),
-                                 matrix_descriptor(weights + part * Tile::width * Tile::depth_bytes + depth));
+                                 matrix_descriptor(columns + part * Tile::width * Tile::depth_bytes + depth));
         }
       }
     }
-    warp_group_commit();
-    warp_group_wait<1>();
-    if (i > 0 && lane == 0) ring.empty(previous).arrive();
-    previous = place.buffer;
-    place.advance();
-  }
-  warp_group_wait<0>();
-  if (lane == 0) ring.finished().arrive();
-  ring.finished().wait(0);
+  });
 }
 
 /// Stores a warp's sums: 16 rows of each of the group's strips. staging: room for all of them, of the warp's
@@ -270,7 +130,9 @@ __global__ void __launch_bounds__(Tile::threads, Tile::resident)
     prefetch_map(weights);
     ring.init();
   }
-  ring.clear(thread, boxes.rows);
+#pragma unroll 1
+  for (int i = 0; i < Tile::stages; ++i) clear_rows<Tile>(ring.rows(i), boxes.rows, Tile::rows, thread);
+  asynchronous_fence();
   __syncthreads();
 
   if (thread < 128) {

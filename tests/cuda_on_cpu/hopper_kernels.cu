@@ -139,7 +139,7 @@ __device__ void copy_out(const CUtensorMap& map, const BoxPlace& place, int word
   for (int i = static_cast<int>(threadIdx.x); i < words; i += 32) out[i] = box[i];
 }
 
-template <class T, int N>
+template <class T, int N, bool Transposed>
 __global__ void multiply_group_kernel(const __grid_constant__ CUtensorMap a,
                                       const __grid_constant__ CUtensorMap b, float* out, float* before) {
   TPN_DYNAMIC_SHARED(unsigned char, memory);
@@ -151,7 +151,10 @@ __global__ void multiply_group_kernel(const __grid_constant__ CUtensorMap a,
     PhaseBarrier::init_fence();
     there[0].arrive_expecting(a_bytes + columns * row_bytes);
     cuda::copy_box(memory, a, there[0], {0, 0});
-    cuda::copy_box(memory + a_bytes, b, there[0], {0, 0});
+    constexpr int boxes = Transposed ? columns / group_rows : 1;
+    for (int i = 0; i < boxes; ++i) {
+      cuda::copy_box(memory + (i + 1) * a_bytes, b, there[0], {i * group_rows, 0});
+    }
   }
   __syncthreads();
   there[0].wait(0);
@@ -164,8 +167,14 @@ __global__ void multiply_group_kernel(const __grid_constant__ CUtensorMap a,
   }
   cuda::warp_group_fence();
   for (int byte = 0; byte < row_bytes; byte += slice_bytes) {
-    cuda::warp_group_multiply<T>(sum, cuda::matrix_descriptor(memory + byte),
-                                 cuda::matrix_descriptor(memory + a_bytes + byte));
+    if constexpr (Transposed) {
+      const int at = byte / slice_bytes * 16 * row_bytes;
+      cuda::warp_group_multiply_transposed<T>(sum, cuda::transposed_descriptor(memory + at, a_bytes),
+                                              cuda::transposed_descriptor(memory + a_bytes + at, a_bytes));
+    } else {
+      cuda::warp_group_multiply<T>(sum, cuda::matrix_descriptor(memory + byte),
+                                   cuda::matrix_descriptor(memory + a_bytes + byte));
+    }
   }
   cuda::warp_group_commit();
   for (int n = 0; n < N && before != nullptr; ++n) {
@@ -177,10 +186,10 @@ __global__ void multiply_group_kernel(const __grid_constant__ CUtensorMap a,
   }
 }
 
-template <class T>
+template <class T, bool Transposed>
 MultiplyGroup multiply_group_of(int n) {
-  if (n == 8) return multiply_group_kernel<T, 8>;
-  return n == 16 ? multiply_group_kernel<T, 16> : multiply_group_kernel<T, 32>;
+  if (n == 8) return multiply_group_kernel<T, 8, Transposed>;
+  return n == 16 ? multiply_group_kernel<T, 16, Transposed> : multiply_group_kernel<T, 32, Transposed>;
 }
 
 /// The kernel with the bug among `bugs`.
@@ -210,8 +219,9 @@ __global__ void copy_box_5d(const __grid_constant__ CUtensorMap map, BoxPlace pl
   copy_out<5>(map, place, words, out, before);
 }
 
-MultiplyGroup multiply_group(bool bf16, int n) {
-  return bf16 ? multiply_group_of<Bf16>(n) : multiply_group_of<F16>(n);
+MultiplyGroup multiply_group(bool bf16, int n, bool transposed) {
+  if (transposed) return bf16 ? multiply_group_of<Bf16, true>(n) : multiply_group_of<F16, true>(n);
+  return bf16 ? multiply_group_of<Bf16, false>(n) : multiply_group_of<F16, false>(n);
 }
 
 __global__ void exchange_in_phases(int* out, int rounds) {

@@ -56,7 +56,8 @@ void copy_box_5d(CUtensorMap map, BoxPlace place, int words, std::uint32_t* out,
 /// of all that, swizzled by 128 bytes. before: what the sums held before the wait, where it is not null; laid
 /// out like out.
 using MultiplyGroup = void (*)(CUtensorMap a, CUtensorMap b, float* out, float* before);
-MultiplyGroup multiply_group(bool bf16, int n);
+/// transposed: a and b have their 64 elements of depth outermost, and boxes are of 64 x 64.
+MultiplyGroup multiply_group(bool bf16, int n, bool transposed);
 inline constexpr int multiply_group_depth = 64;
 
 /// One block. In each of `rounds` rounds every thread writes a value to shared memory, arrives, waits for

@@ -242,6 +242,14 @@ struct Matrices {
     for (T& value : b) value = T(static_cast<float>(values(random)));
   }
 
+  /// The elements of a matrix (rows x depth) as (depth x rows).
+  [[nodiscard]] std::vector<T> transposed(const std::vector<T>& matrix) const {
+    std::vector<T> result(matrix.size());
+    const std::size_t matrix_rows = matrix.size() / depth;
+    for (std::size_t i = 0; i < matrix.size(); ++i) result[i % depth * matrix_rows + i / depth] = matrix[i];
+    return result;
+  }
+
   /// Sums of whole numbers: exact.
   [[nodiscard]] std::vector<float> product(float first) const {
     std::vector<float> c(rows * columns, first);
@@ -271,12 +279,30 @@ TYPED_TEST(GroupProduct, MatchesPlainLoopsAndIsNanUntilTheWait) {
     const DeviceVector<TypeParam> b(data.b);
     const DeviceVector<float> out(std::vector<float>(64 * columns, 0.5F));
     const DeviceVector<float> before(64 * columns);
-    ASSERT_EQ(start("multiply_group", test::multiply_group(bf16, n),
+    ASSERT_EQ(start("multiply_group", test::multiply_group(bf16, n, false),
                     {dim3(1), dim3(128), (64 + columns) * 128}, test::matrix_map(type, a.data(), 64, 64, 64),
                     test::matrix_map(type, b.data(), columns, 64, columns), out.data(), before.data()),
               cudaSuccess);
     EXPECT_EQ(out.to_host(), data.product(0.5F)) << n;
     for (const float value : before.to_host()) ASSERT_TRUE(std::isnan(value)) << n;
+  }
+}
+
+TYPED_TEST(GroupProduct, TransposesBothOperands) {
+  constexpr bool bf16 = std::is_same_v<TypeParam, Bf16>;
+  const auto type = bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
+  for (const int n : {8, 16, 32}) {
+    const std::size_t columns = std::size_t{8} * static_cast<std::size_t>(n);
+    const Matrices<TypeParam> data(64, columns, 64);
+    const DeviceVector<TypeParam> a(data.transposed(data.a));
+    const DeviceVector<TypeParam> b(data.transposed(data.b));
+    const DeviceVector<float> out(std::vector<float>(64 * columns, 0.5F));
+    float* const nowhere = nullptr;
+    ASSERT_EQ(start("multiply_group", test::multiply_group(bf16, n, true),
+                    {dim3(1), dim3(128), (64 + columns) * 128}, test::matrix_map(type, a.data(), 64, 64, 64),
+                    test::matrix_map(type, b.data(), 64, columns, 64), out.data(), nowhere),
+              cudaSuccess);
+    EXPECT_EQ(out.to_host(), data.product(0.5F)) << n;
   }
 }
 

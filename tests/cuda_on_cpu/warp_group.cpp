@@ -17,6 +17,7 @@ constexpr std::size_t slice_bytes = 32;  // of a row, one product's depth
 constexpr std::size_t slice_elements = 16;
 constexpr std::size_t chunk_bytes = 16;
 constexpr std::size_t atom_bytes = 8 * row_bytes;  // within which chunks change places
+constexpr std::size_t block_rows = 64;             // of a transposed operand, in its rows of 128 bytes
 
 std::size_t floats(int n) {
   return std::size_t{4} * static_cast<unsigned>(n);  // of one lane
@@ -51,6 +52,22 @@ void for_each_chunk(std::size_t slice, std::size_t eight_rows, std::size_t rows,
   }
 }
 
+/// Calls visit(first of eight rows, element of depth, offset from the matrix's begin) for a transposed
+/// matrix.
+template <class Visit>
+void for_each_transposed_chunk(std::size_t eight_deep, std::size_t block, std::size_t rows,
+                               const Visit& visit) {
+  for (std::size_t row = 0; row < rows; row += block_rows) {
+    for (std::size_t depth = 0; depth < slice_elements; ++depth) {
+      for (std::size_t chunk = 0; chunk < row_bytes / chunk_bytes; ++chunk) {
+        visit(row + 8 * chunk, depth,
+              row / block_rows * block + depth / 8 * eight_deep + depth % 8 * row_bytes +
+                  (chunk ^ depth % 8) * chunk_bytes);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 WarpGroups::WarpGroups(BlockRunner& runner) : runner_(runner), groups_(max_groups) {}
@@ -80,7 +97,8 @@ WarpGroups::Group& WarpGroups::group() {
   return groups_[index];
 }
 
-WarpGroups::Matrix WarpGroups::decode(std::uint64_t descriptor, int rows, const char* which) {
+WarpGroups::Matrix WarpGroups::decode(std::uint64_t descriptor, bool transposed, int rows,
+                                      const char* which) {
   const auto bits = [descriptor](unsigned first, unsigned count) {
     return static_cast<std::uint32_t>(descriptor >> first & ((1U << count) - 1));
   };
@@ -100,20 +118,29 @@ WarpGroups::Matrix WarpGroups::decode(std::uint64_t descriptor, int rows, const 
              ", which is not a multiple of 1024 plus 0, 32, 64 or 96";
     });
   }
-  const auto atoms = static_cast<std::size_t>(rows) / 8;
+  if (transposed && slice != 0) {
+    fail([&] { return name() + " that begins within eight rows of depth"; });
+  }
+  const auto atoms = transposed ? slice_elements / 8 : static_cast<std::size_t>(rows) / 8;
   if (eight_rows % atom_bytes != 0 || (eight_rows == 0 && atoms > 1)) {
     fail([&] {
       return name() + " with " + std::to_string(eight_rows) + " bytes from eight rows to the next";
     });
   }
+  const std::size_t blocks = transposed ? static_cast<std::size_t>(rows) / block_rows : 1;
+  const std::size_t block = std::size_t{bits(16, 14)} * 16;
+  if (blocks > 1 && (block == 0 || block % atom_bytes != 0)) {
+    fail([&] { return name() + " with " + std::to_string(block) + " bytes from 64 rows to the next"; });
+  }
   const std::byte* begin = runner_.shared().at(start - slice);
-  if (!runner_.shared().valid(begin, (atoms - 1) * eight_rows + atom_bytes)) {
+  for (std::size_t i = 0; i < blocks; ++i) {
+    if (runner_.shared().valid(begin + i * block, (atoms - 1) * eight_rows + atom_bytes)) continue;
     runner_.report(FindingKind::shared_out_of_bounds, name() + " of " + std::to_string(rows) +
                                                           " rows at shared address " + std::to_string(start) +
                                                           ", which are not all in the block's shared memory");
     runner_.abort();
   }
-  return {begin, slice, eight_rows};
+  return {begin, slice, eight_rows, block};
 }
 
 std::size_t WarpGroups::begin_sums(Group& group, int n, float* sum) {
@@ -148,7 +175,7 @@ std::size_t WarpGroups::begin_sums(Group& group, int n, float* sum) {
   return index;
 }
 
-void WarpGroups::multiply(Operand type, int n, float* sum, std::uint64_t a, std::uint64_t b,
+void WarpGroups::multiply(Operand type, bool transposed, int n, float* sum, std::uint64_t a, std::uint64_t b,
                           const void* place) {
   Group& all = group();
   DeviceThread& thread = runner_.thread();
@@ -156,12 +183,12 @@ void WarpGroups::multiply(Operand type, int n, float* sum, std::uint64_t a, std:
   const std::size_t sums = begin_sums(all, n, sum);
   const std::size_t index = mine.started++ - all.computed;
   if (index == all.products.size()) {
-    all.products.push_back(
-        {type, n, sums, a, b, mine.commits, decode(a, a_rows, "a"), decode(b, 8 * n, "b")});
+    all.products.push_back({type, transposed, n, sums, a, b, mine.commits, decode(a, transposed, a_rows, "a"),
+                            decode(b, transposed, 8 * n, "b")});
   }
   Product& product = all.products[index];
-  if (product.type != type || product.n != n || product.a != a || product.b != b || product.sums != sums ||
-      product.commits != mine.commits) {
+  if (product.type != type || product.transposed != transposed || product.n != n || product.a != a ||
+      product.b != b || product.sums != sums || product.commits != mine.commits) {
     runner_.report(FindingKind::divergent_collective,
                    "calls wgmma with other operands, or after other commits, than its group of four warps");
     runner_.abort();
@@ -181,11 +208,13 @@ void WarpGroups::multiply(Operand type, int n, float* sum, std::uint64_t a, std:
 void WarpGroups::check_for_races(const Product& product, const void* place) {
   if (!race::enabled) return;
   const unsigned thread = runner_.thread().linear;
-  const auto check = [&](const Matrix& matrix, int rows) {
-    for_each_chunk(matrix.slice, matrix.eight_rows, static_cast<std::size_t>(rows),
-                   [&](std::size_t, std::size_t, std::size_t offset) {
-                     race::product_reads(thread, product.commits, matrix.begin + offset, chunk_bytes, place);
-                   });
+  const auto check = [&](const Matrix& matrix, int row_count) {
+    const auto rows = static_cast<std::size_t>(row_count);
+    const auto read = [&](std::size_t, std::size_t, std::size_t offset) {
+      race::product_reads(thread, product.commits, matrix.begin + offset, chunk_bytes, place);
+    };
+    product.transposed ? for_each_transposed_chunk(matrix.eight_rows, matrix.block, rows, read)
+                       : for_each_chunk(matrix.slice, matrix.eight_rows, rows, read);
   };
   check(product.a_rows, a_rows);
   check(product.b_rows, 8 * product.n);
@@ -242,7 +271,8 @@ void WarpGroups::compute(Group& group, std::uint64_t end) {
     const Product& first = group.products.front();
     std::size_t count = 1;
     while (count < std::min<std::size_t>(most, end - group.computed) &&
-           group.products[count].sums == first.sums && group.products[count].type == first.type) {
+           group.products[count].sums == first.sums && group.products[count].type == first.type &&
+           group.products[count].transposed == first.transposed) {
       ++count;
     }
     const std::size_t depth = count * slice_elements;
@@ -251,6 +281,17 @@ void WarpGroups::compute(Group& group, std::uint64_t end) {
       elements.resize(rows * depth);
       for (std::size_t i = 0; i < count; ++i) {
         const Matrix& from = group.products[i].*matrix;
+        if (first.transposed) {
+          for_each_transposed_chunk(from.eight_rows, from.block, rows,
+                                    [&](std::size_t row, std::size_t d, std::size_t offset) {
+                                      std::uint16_t eight[8];
+                                      std::memcpy(eight, from.begin + offset, chunk_bytes);
+                                      for (std::size_t r = 0; r < 8; ++r) {
+                                        elements[(row + r) * depth + i * slice_elements + d] = eight[r];
+                                      }
+                                    });
+          continue;
+        }
         for_each_chunk(from.slice, from.eight_rows, rows,
                        [&](std::size_t row, std::size_t chunk, std::size_t offset) {
                          std::memcpy(&elements[row * depth + i * slice_elements + chunk * 8],
@@ -276,8 +317,8 @@ void warp_group_commit() {
 void warp_group_wait(int pending_groups) {
   BlockRunner::current()->warp_groups().wait(pending_groups);
 }
-void multiply_warp_group(Operand type, int n, float* sum, std::uint64_t a, std::uint64_t b) {
-  BlockRunner::current()->warp_groups().multiply(type, n, sum, a, b, __builtin_return_address(0));
+void multiply_warp_group(Operand type, bool transposed, int n, float* sum, std::uint64_t a, std::uint64_t b) {
+  BlockRunner::current()->warp_groups().multiply(type, transposed, n, sum, a, b, __builtin_return_address(0));
 }
 
 }  // namespace tpn::cuda_on_cpu

@@ -18,13 +18,18 @@ class BlockRunner;
 void warp_group_fence();
 void warp_group_commit();
 void warp_group_wait(int pending_groups);
-/// sum: [n][4], the registers of the calling lane.
-void multiply_warp_group(Operand type, int n, float* sum, std::uint64_t a, std::uint64_t b);
+/// sum: [n][4], the registers of the calling lane. transposed: whether the operands' depth is outermost.
+void multiply_warp_group(Operand type, bool transposed, int n, float* sum, std::uint64_t a, std::uint64_t b);
 
 template <class T, int N>
 void warp_group_multiply(float (&sum)[N][4], std::uint64_t a, std::uint64_t b) {
   static_assert(N == 8 || N == 16 || N == 32);
-  multiply_warp_group(OperandOf<T>::value, N, &sum[0][0], a, b);
+  multiply_warp_group(OperandOf<T>::value, false, N, &sum[0][0], a, b);
+}
+template <class T, int N>
+void warp_group_multiply_transposed(float (&sum)[N][4], std::uint64_t a, std::uint64_t b) {
+  static_assert(N == 8 || N == 16 || N == 32);
+  multiply_warp_group(OperandOf<T>::value, true, N, &sum[0][0], a, b);
 }
 
 inline constexpr unsigned threads_per_group = 128;
@@ -60,17 +65,21 @@ class WarpGroups {
   void fence();
   void commit();
   void wait(int pending_groups);
-  void multiply(Operand type, int n, float* sum, std::uint64_t a, std::uint64_t b, const void* place);
+  void multiply(Operand type, bool transposed, int n, float* sum, std::uint64_t a, std::uint64_t b,
+                const void* place);
 
  private:
-  /// Rows of 128 bytes in groups of eight, of which the product takes 32 bytes each, swizzled.
+  /// Rows of 128 bytes in groups of eight, of which the product takes 32 bytes each, swizzled. Transposed: 64
+  /// rows of the operand in each of 16 such rows, further ones in blocks of their own.
   struct Matrix {
     const std::byte* begin;  // of the eight rows' 1024 bytes
     std::size_t slice;       // bytes before the part
     std::size_t eight_rows;  // bytes from eight rows to the next
+    std::size_t block;       // bytes from 64 rows of a transposed operand to the next
   };
   struct Product {
     Operand type;
+    bool transposed;
     int n;
     std::size_t sums;  // which, in the order in which threads first used them
     std::uint64_t a;
@@ -94,7 +103,7 @@ class WarpGroups {
   };
 
   [[nodiscard]] Group& group();
-  [[nodiscard]] Matrix decode(std::uint64_t descriptor, int rows, const char* which);
+  [[nodiscard]] Matrix decode(std::uint64_t descriptor, bool transposed, int rows, const char* which);
   std::size_t begin_sums(Group& group, int n, float* sum);
   void check_for_races(const Product& product, const void* place);
   void compute(Group& group, std::uint64_t end);

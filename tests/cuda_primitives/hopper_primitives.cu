@@ -32,8 +32,8 @@ __device__ void store_operand(unsigned char* shared, const uint32_t* rows, int c
 }
 
 /// in: the rows of a and of b, then each thread's sums; out: the sums. Of the four slices of depth two are
-/// multiplied.
-template <class T, int N>
+/// multiplied. Transposed: the rows are 64 elements of depth of a, and of each 64 columns of b.
+template <class T, int N, bool Transposed>
 __global__ void __launch_bounds__(group_threads) warp_group_kernel(const uint32_t* in, uint32_t* out) {
   TPN_DYNAMIC_SHARED(unsigned char, shared);
   unsigned char* const b = shared + group_rows * row_words * 4;
@@ -52,8 +52,15 @@ __global__ void __launch_bounds__(group_threads) warp_group_kernel(const uint32_
   cuda::warp_group_fence();
 #pragma unroll
   for (int slice = 1; slice < 4; slice += 2) {
-    cuda::warp_group_multiply<T>(sum, cuda::matrix_descriptor(shared + 32 * slice),
-                                 cuda::matrix_descriptor(b + 32 * slice));
+    if constexpr (Transposed) {
+      constexpr int next = group_rows * row_words * 4;
+      const int at = 16 * slice * row_words * 4;
+      cuda::warp_group_multiply_transposed<T>(sum, cuda::transposed_descriptor(shared + at, next),
+                                              cuda::transposed_descriptor(b + at, next));
+    } else {
+      cuda::warp_group_multiply<T>(sum, cuda::matrix_descriptor(shared + 32 * slice),
+                                   cuda::matrix_descriptor(b + 32 * slice));
+    }
   }
   cuda::warp_group_commit();
   cuda::warp_group_wait<0>();
@@ -104,16 +111,17 @@ std::vector<uint32_t> downloaded(const Buffer& words, const std::string& name) {
   return result;
 }
 
-template <class T, int N>
+template <class T, int N, bool Transposed = false>
 Primitive run_warp_group(const std::string& type) {
-  const std::string name = "wgmma_" + type + "_" + std::to_string(8 * N);
+  const std::string name =
+      std::string(Transposed ? "wgmma_transposed_" : "wgmma_") + type + "_" + std::to_string(8 * N);
   std::mt19937 random(N);
   std::vector<uint32_t> in = drawn((group_rows + 8 * N) * row_words, unit_halves<T>, random);
   const std::vector<uint32_t> sums = drawn(std::size_t{group_threads} * 4 * N, unit_float, random);
   in.insert(in.end(), sums.begin(), sums.end());
   const auto input = cuda::upload_constant(in.data(), 4 * in.size());
   const Buffer output = cuda::allocate_device(4 * sums.size());
-  cuda::launch(name.c_str(), warp_group_kernel<T, N>,
+  cuda::launch(name.c_str(), warp_group_kernel<T, N, Transposed>,
                {.grid = dim3(1),
                 .block = dim3(group_threads),
                 .shared_bytes = std::size_t{4} * row_words * (group_rows + 8 * N)},
@@ -155,7 +163,12 @@ std::vector<Primitive> run_hopper_primitives() {
                            {.extent = 3, .box = 6, .step = 3},
                            {.extent = 2, .box = 2}},
                           {{64, -1, 2, -1, 1}}),
-          run_warp_group<F16, 8>("f16"), run_warp_group<F16, 16>("f16"), run_warp_group<Bf16, 32>("bf16")};
+          run_warp_group<F16, 8>("f16"),
+          run_warp_group<F16, 16>("f16"),
+          run_warp_group<Bf16, 32>("bf16"),
+          run_warp_group<F16, 8, true>("f16"),
+          run_warp_group<Bf16, 16, true>("bf16"),
+          run_warp_group<F16, 32, true>("f16")};
 }
 
 }  // namespace tpn::test

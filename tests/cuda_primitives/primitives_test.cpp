@@ -37,8 +37,8 @@ TEST(Primitives, AgreeWithEveryDump) {
 
 TEST(Primitives, AreDeterministic) {
   const std::vector<Primitive> first = run_primitives();
-  EXPECT_EQ(first.size(), on_hopper() ? 20U : 15U);
-  EXPECT_EQ(std::ranges::count_if(first, &Primitive::of_hopper), on_hopper() ? 5 : 0);
+  EXPECT_EQ(first.size(), on_hopper() ? 23U : 15U);
+  EXPECT_EQ(std::ranges::count_if(first, &Primitive::of_hopper), on_hopper() ? 8 : 0);
   EXPECT_TRUE(first == run_primitives());
 }
 

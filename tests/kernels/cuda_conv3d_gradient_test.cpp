@@ -59,15 +59,19 @@ std::vector<ConvCase> further_cases() {
   };
 }
 
-/// For data gradients by kernels that fetch boxes of dy, whose steps are 64 of its channels.
+/// For kernels that fetch boxes: data gradients those of 64 channels of dy, weight gradients of 64 channels
+/// of dy and x. Boxes that do not fill a step, reach over the edges of y and of x, and over all views.
 std::vector<ConvCase> box_cases() {
   const Conv3d spatial{.padding = {0, 1, 1}};
   return {
-      {"box_7x7", spatial, {3, 2, 7, 7, 21}, {64, 21, 1, 3, 3}},
+      {"box_7x7", spatial, {3, 2, 7, 7, 64}, {64, 64, 1, 3, 3}},
       {"box_halved", {.stride = {1, 2, 2}, .padding = {0, 1, 1}}, {1, 2, 14, 13, 64}, {64, 64, 1, 3, 3}},
-      {"box_shortcut", {.stride = {1, 2, 2}}, {2, 1, 9, 8, 40}, {128, 40, 1, 1, 1}},
-      {"box_strides", {.stride = {2, 2, 3}, .padding = {1, 1, 0}}, {2, 5, 9, 11, 24}, {64, 24, 3, 3, 3}},
-      {"box_many_steps", {.padding = {1, 0, 0}}, {2, 3, 5, 6, 264}, {192, 264, 3, 1, 1}},
+      {"box_shortcut", {.stride = {1, 2, 2}}, {2, 1, 9, 8, 192}, {128, 192, 1, 1, 1}},
+      {"box_strides", {.stride = {2, 2, 3}, .padding = {1, 1, 0}}, {2, 5, 9, 11, 64}, {64, 64, 3, 3, 3}},
+      {"box_many_steps", {.padding = {1, 0, 0}}, {2, 3, 5, 6, 320}, {192, 320, 3, 1, 1}},
+      {"box_to_21", {.padding = {1, 0, 0}}, {21, 3, 2, 3, 64}, {21, 64, 3, 1, 1}},
+      {"box_to_264", {}, {1, 2, 17, 9, 64}, {264, 64, 1, 1, 1}},
+      {"box_from_40", spatial, {1, 3, 9, 5, 40}, {128, 40, 1, 3, 3}},
   };
 }
 
@@ -149,8 +153,7 @@ class CudaConv3dGradient : public ::testing::TestWithParam<Precision> {
     return running(c, cuda::conv_variants(GetParam().type));
   }
   [[nodiscard]] std::vector<WeightGradientVariant> variants(const ops::Case<Conv3dWeightGradient>& c) const {
-    const auto all = cuda::weight_gradient_variants(GetParam().type);
-    return running(c, std::vector(all.begin(), all.end()));
+    return running(c, cuda::weight_gradient_variants(GetParam().type));
   }
 
   /// A weight's gradient is f32, whose sums of rounded factors are exact but for tf32.
@@ -292,16 +295,23 @@ TEST_P(CudaConv3dGradient, CountsItsWork) {
 
 TEST_P(CudaConv3dGradient, EveryProductOfBoxesAgreesWithTheReference) {
   if (cuda::conv_device(GetParam().type).warp_group_products_per_clock == 0) return;  // no boxes
+  std::size_t data_boxes = 0, weight_boxes = 0;
   for (const ConvCase& c : box_cases()) {
-    const auto gradient = data_gradient(c);
-    std::size_t boxes = 0;
-    for (const ConvVariant& variant : variants(gradient)) {
-      if (!variant.tile.boxes || boxes++ % step != 0) continue;
-      expect_reference(gradient, data_product(options(), variant, 1));
-      expect_reference(gradient, data_product(slices(options()), variant, 2));
+    const auto data = data_gradient(c);
+    for (const ConvVariant& variant : variants(data)) {
+      if (!variant.tile.boxes || data_boxes++ % step != 0) continue;
+      expect_reference(data, data_product(options(), variant, 1));
+      expect_reference(data, data_product(slices(options()), variant, 2));
     }
-    EXPECT_GE(boxes, 6U) << c.label;
+    const auto weight = weight_gradient(c);
+    for (const WeightGradientVariant& variant : variants(weight)) {
+      if (!variant.tile.boxes || weight_boxes++ % step != 0) continue;
+      expect_reference(weight, weight_product(options(), variant, 1));
+      expect_reference(weight, weight_product(slices(options()), variant, 3));
+    }
   }
+  EXPECT_GE(data_boxes, 6U * 6U);
+  EXPECT_GE(weight_boxes, 7U * 4U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, CudaConv3dGradient,

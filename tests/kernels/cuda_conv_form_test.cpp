@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/cuda/conv3d_weight_gradient.h"
+#include "kernels/cuda/conv_data_gradient_form.h"
 #include "kernels/cuda/conv_schedule.h"
 #include "kernels/cuda/fused_conv3d.h"
 #include "tests/kernels/conv_form_of.h"
@@ -171,6 +173,85 @@ TEST(ConvSchedule, PrefersWarpGroupsForLargeLayers) {
   const ops::FusedConv3d op{.conv = {.padding = {0, 1, 1}}};
   const ConvForm form = product_form(form_of(op, {30, 8, 16, 16, 256}, {256, 256, 1, 3, 3})).form;
   EXPECT_TRUE(conv_choices(form, conv_variants(ConvType::bf16), large_device).front().variant.tile.boxes);
+}
+
+TEST(WeightGradientSchedule, CoversTheProduct) {
+  const ConvForm form =
+      product_form(form_of({.conv = {.padding = {1, 0, 0}}}, {1, 8, 9, 9, 192}, {72, 192, 3, 1, 1})).form;
+  for (const WeightGradientVariant& variant : weight_gradient_variants(ConvType::bf16)) {
+    const ConvTile& tile = variant.tile;
+    for (int splits = 1; splits < 40; ++splits) {
+      const ConvSchedule s = choose_schedule(form, variant, splits, large_device).schedule;
+      EXPECT_GE(s.row_tiles * tile.rows, form.sizes.columns);
+      EXPECT_GE(s.column_tiles * tile.columns, form.sizes.chunks * 8);
+      EXPECT_GE(s.steps * tile.depth_bytes / 2, form.sizes.rows);
+      EXPECT_LE(s.splits, splits);
+      EXPECT_GE(s.splits * s.split_steps, s.steps);
+      EXPECT_LT((s.splits - 1) * s.split_steps, s.steps);  // none is empty
+    }
+  }
+}
+
+TEST(WeightGradientSchedule, FillsTheMachineByParts) {
+  struct Layer {
+    Shape x, weight;
+    ops::Conv3d conv;
+  };
+  const std::vector<Layer> layers{{{8, 8, 56, 56, 64}, {64, 64, 1, 3, 3}, {.padding = {0, 1, 1}}},
+                                  {{8, 8, 56, 56, 64}, {256, 64, 1, 1, 1}, {}},
+                                  {{8, 8, 14, 14, 1024}, {256, 1024, 3, 1, 1}, {.padding = {1, 0, 0}}},
+                                  {{8, 8, 7, 7, 512}, {512, 512, 1, 3, 3}, {.padding = {0, 1, 1}}}};
+  int by_warp_groups = 0;
+  for (const Layer& layer : layers) {
+    const ConvForm form = product_form(form_of({.conv = layer.conv}, layer.x, layer.weight)).form;
+    const auto choices =
+        weight_gradient_choices(form, weight_gradient_variants(ConvType::bf16), large_device);
+    ASSERT_FALSE(choices.empty());
+    const auto& [variant, s, clocks] = choices.front();
+    by_warp_groups += variant.tile.boxes ? 1 : 0;
+    EXPECT_GE(s.row_tiles * s.column_tiles * s.splits, large_device.multiprocessors * 3 / 4);
+    EXPECT_LE(weight_partial_bytes(form, s), 1 << 26);
+    EXPECT_TRUE(std::ranges::is_sorted(choices, {}, &WeightGradientChoice::clocks));
+  }
+  EXPECT_GE(by_warp_groups, 2);
+}
+
+/// How often each tap of the weight meets each position of x in a direction of the products, as (position,
+/// tap) -> window.
+std::map<std::pair<int, int>, int> meetings(const ConvForm& forward) {
+  std::map<std::pair<int, int>, int> found;
+  for (const ProductForm& product : data_gradient_products(forward)) {
+    const ConvSizes& s = product.form.sizes;
+    for (int row = 0; row < s.out.w; ++row) {
+      const int position = s.scatter.used ? s.scatter.first.w + row * s.scatter.step.w : row;
+      for (const DepthChunk& chunk : product.depth) {
+        const int window = row - s.padding.w + chunk.tap.w;
+        if (chunk.channel > 0 || window < 0 || window >= s.in.w) continue;
+        EXPECT_TRUE(found.emplace(std::pair(position, chunk.weight.w), window).second);
+      }
+    }
+  }
+  return found;
+}
+
+TEST(DataGradientProducts, HaveEveryMeetingOfAWindowAndATapOnce) {
+  for (const std::int64_t kernel : {1, 2, 3, 7}) {
+    for (const std::int64_t stride : {1, 2, 3}) {
+      for (const std::int64_t padding : {0, 1, 3}) {
+        const ops::Conv3d conv{.stride = {1, 1, stride}, .padding = {0, 0, padding}};
+        const ConvForm forward = form_of({.conv = conv}, {1, 1, 1, 11, 8}, {8, 8, 1, 1, kernel});
+        std::map<std::pair<int, int>, int> expected;
+        for (int window = 0; window < forward.sizes.out.w; ++window) {
+          for (int tap = 0; tap < kernel; ++tap) {
+            const int position = static_cast<int>(window * stride + tap - padding);
+            if (position >= 0 && position < 11) expected[{position, tap}] = window;
+          }
+        }
+        EXPECT_EQ(meetings(forward), expected) << kernel << " " << stride << " " << padding;
+        EXPECT_EQ(has_gaps(forward), stride > kernel);
+      }
+    }
+  }
 }
 
 }  // namespace
