@@ -12,6 +12,7 @@ tpn_layer(
           cpu/concat.cpp
           cpu/contention.cpp
           cpu/conv3d_gradient.cpp
+          cpu/conv3d_product.cpp
           cpu/conv_form2d.cpp
           cpu/cpu_backend.cpp
           cpu/cross_entropy.cpp
@@ -36,6 +37,7 @@ tpn_layer(
           cpu/upsample.cpp
           cpu/upsample_gradient.cpp
           cpu/view_scores.cpp
+          cpu/widened_kernel.cpp
   LINKS tpn_kernels
   PRIVATE_LINKS OpenMP::OpenMP_CXX DNNL::dnnl)
 if(TPN_SANITIZE)

@@ -4,8 +4,10 @@
 
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/contention.h"
+#include "kernels/cpu/conv3d_product.h"
 #include "kernels/cpu/conv_form2d.h"
 #include "kernels/cpu/onednn.h"
+#include "kernels/cpu/widened_kernel.h"
 #include "kernels/ops/conv3d.h"
 
 namespace tpn::cpu {
@@ -157,10 +159,14 @@ std::unique_ptr<Kernel> make(const ops::Conv3d& conv, const Signature& signature
 }  // namespace
 
 std::unique_ptr<Kernel> compile(const ops::Conv3dDataGradient& op, const Signature& signature) {
-  return make<DataGradient>(op.conv, signature);
+  if (auto product = compile_product(op, signature)) return product;
+  const auto make_it = [&](const Signature& s) { return make<DataGradient>(op.conv, s); };
+  const bool emulated = signature.inputs[0].dtype == DType::bf16 && !multiplies_bf16();
+  return emulated ? widen(signature, make_it) : make_it(signature);
 }
 
 std::unique_ptr<Kernel> compile(const ops::Conv3dWeightGradient& op, const Signature& signature) {
+  if (auto product = compile_product(op, signature)) return product;
   return make<WeightGradient>(op.conv, signature);
 }
 

@@ -6,9 +6,11 @@
 #include <cstring>
 
 #include "kernels/cpu/compile.h"
+#include "kernels/cpu/conv3d_product.h"
 #include "kernels/cpu/conv_form2d.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/patch_conv3d.h"
+#include "kernels/cpu/widened_kernel.h"
 
 namespace tpn::cpu {
 namespace {
@@ -71,7 +73,10 @@ std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& sig
 }
 
 std::unique_ptr<Kernel> compile(const ops::Conv3d& op, const Signature& signature) {
-  return compile(ops::FusedConv3d{.conv = op}, signature);
+  if (auto product = compile_product(op, signature)) return product;
+  const auto fused = [&](const Signature& s) { return compile(ops::FusedConv3d{.conv = op}, s); };
+  const bool emulated = signature.inputs[0].dtype == DType::bf16 && !multiplies_bf16();
+  return emulated ? widen(signature, fused) : fused(signature);
 }
 
 }  // namespace tpn::cpu

@@ -44,26 +44,32 @@ class LoopKernel final : public Kernel {
 /// A kernel whose run(inputs, outputs, scratch) is the given callable, with so many bytes of scratch memory.
 /// Its code must allow output 0 to share the memory of `in_place_input`, if there is one.
 template <class Run>
-std::unique_ptr<Kernel> scratch_kernel(std::size_t scratch_bytes, Run run, int in_place_input = -1) {
+std::unique_ptr<Kernel> scratch_kernel(std::size_t scratch_bytes, Run run, int in_place_input = -1,
+                                       std::string implementation = "loop") {
   class ScratchKernel final : public Kernel {
    public:
-    ScratchKernel(std::size_t bytes, Run its_run, int shared)
-        : bytes_(bytes), run_(std::move(its_run)), in_place_input_(shared) {}
+    ScratchKernel(std::size_t bytes, Run its_run, int shared, std::string name)
+        : bytes_(bytes),
+          run_(std::move(its_run)),
+          in_place_input_(shared),
+          implementation_(std::move(name)) {}
 
     void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
              std::span<const std::byte* const>, std::byte* scratch, Stream&) const override {
       run_(inputs, outputs, scratch);
     }
     [[nodiscard]] std::size_t scratch_bytes() const override { return bytes_; }
-    [[nodiscard]] std::string implementation() const override { return "loop"; }
+    [[nodiscard]] std::string implementation() const override { return implementation_; }
     [[nodiscard]] int in_place_input() const override { return in_place_input_; }
 
    private:
     std::size_t bytes_;
     Run run_;
     int in_place_input_;
+    std::string implementation_;
   };
-  return std::make_unique<ScratchKernel>(scratch_bytes, std::move(run), in_place_input);
+  return std::make_unique<ScratchKernel>(scratch_bytes, std::move(run), in_place_input,
+                                         std::move(implementation));
 }
 
 /// A kernel whose run(inputs, outputs), or run(inputs, outputs, packed) with what the packings make, is the

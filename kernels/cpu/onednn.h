@@ -27,6 +27,10 @@ std::size_t padded(std::size_t bytes);
 /// Throws Error for anything but f32 and bf16.
 dnnl::memory::data_type onednn_type(DType dtype);
 
+/// Whether the processor has instructions for bf16. Without them oneDNN's kernels of bf16 take two to five
+/// times as long as those of f32.
+bool multiplies_bf16();
+
 /// The epilogue of the operation as post-ops; scratch memory comes from the caller.
 dnnl::primitive_attr epilogue(const ops::FusedConv3d& op);
 

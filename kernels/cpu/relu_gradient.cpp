@@ -12,9 +12,12 @@ TPN_VECTORIZE void mask(const float* dy, const float* y, float* dx, std::int64_t
   for (std::int64_t i = 0; i < count; ++i) dx[i] = y[i] <= 0 ? 0 : dy[i];
 }
 
+/// By the bits: those of positive numbers are 1 to 0x7FFF, those of NaN with a sign the largest.
 TPN_VECTORIZE void mask(const Bf16* dy, const Bf16* y, Bf16* dx, std::int64_t count) {
+  constexpr std::uint16_t negative_infinity = 0xFF80;
   for (std::int64_t i = 0; i < count; ++i) {
-    dx[i].bits = static_cast<float>(y[i]) <= 0 ? std::uint16_t{0} : dy[i].bits;
+    const auto before = static_cast<std::uint16_t>(y[i].bits - 1);
+    dx[i].bits = before < 0x7FFF || y[i].bits > negative_infinity ? dy[i].bits : std::uint16_t{0};
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/cpu/conv3d_product.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/patch_conv3d.h"
 #include "kernels/reference_backend.h"
@@ -109,6 +110,46 @@ TEST_P(CpuOps, PatchesAgreeWithTheReferenceInUnequalDirections) {
                    }});
   bound.run();
   EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), tolerance());
+}
+
+/// Products are compiled for the larger layers; here a small one takes every way through them.
+TEST_P(CpuOps, ProductsAgreeWithTheReference) {
+  const auto agrees = [&](const auto& c) {
+    SCOPED_TRACE(std::string(c.op.name) + " " + c.label);
+    BoundCase bound(c, backend_,
+                    {.precision = GetParam(), .compile = [](const AnyOp& op, const Signature& signature) {
+                       return std::visit(
+                           [&](const auto& o) -> std::unique_ptr<Kernel> {
+                             if constexpr (requires { cpu::make_product(o, signature); })
+                               return cpu::make_product(o, signature);
+                             throw Error("No product.");
+                           },
+                           op);
+                     }});
+    bound.run();
+    EXPECT_EQ(bound.kernel().implementation(), "product");
+    EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), tolerance());
+  };
+  // Taps of 1, 3, 9 and another number; strides and padding of their own; patches for two chunks of pixels.
+  const auto weights_of = [](const std::string& label, const ops::Conv3d& conv, const Shape& x,
+                             const Shape& w) {
+    return ops::Case<ops::Conv3dWeightGradient>(label, {conv, w},
+                                                {activation(x), activation(conv.output(x, w))});
+  };
+  agrees(weights_of("pointwise", {}, {2, 3, 13, 11, 7}, {5, 7, 1, 1, 1}));
+  agrees(weights_of("temporal", {.padding = {1, 0, 0}}, {2, 5, 9, 11, 6}, {10, 6, 3, 1, 1}));
+  agrees(weights_of("one_frame", {.padding = {1, 0, 0}}, {2, 1, 5, 7, 6}, {10, 6, 3, 1, 1}));
+  agrees(weights_of("spatial", {.stride = {1, 2, 2}, .padding = {0, 1, 1}}, {1, 2, 33, 35, 456},
+                    {2, 456, 1, 3, 3}));
+  agrees(
+      weights_of("uneven", {.stride = {1, 2, 3}, .padding = {0, 1, 2}}, {1, 2, 9, 11, 5}, {6, 5, 1, 3, 2}));
+  if (GetParam() != DType::f32) return;
+  const ops::Conv3d uneven{.stride = {1, 2, 3}, .padding = {0, 1, 2}};
+  agrees(ops::Case<ops::Conv3d>("uneven", uneven, {activation({2, 2, 29, 31, 5}), weight({6, 5, 1, 3, 2})}));
+  agrees(ops::Case<ops::Conv3d>("spatial", {.padding = {0, 1, 1}},
+                                {activation({1, 2, 17, 18, 456}), weight({2, 456, 1, 3, 3})}));
+  agrees(ops::Case<ops::Conv3dDataGradient>("pointwise", {{}, {3, 5, 7}},
+                                            {activation({2, 3, 5, 7, 9}), weight({9, 6, 1, 1, 1})}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, CpuOps, ::testing::Values(DType::f32, DType::bf16),

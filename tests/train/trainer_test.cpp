@@ -112,8 +112,9 @@ TEST_P(TrainerTest, ComputesAgainWhatItDoesNotKeep) {
     EXPECT_EQ(one.loss, other.loss);
     EXPECT_EQ(one.gradient_norm, other.gradient_norm);
   }
-  EXPECT_LT(static_cast<double>(lean.plan().arena_bytes()),
-            0.8 * static_cast<double>(keeping.plan().arena_bytes()));
+  // Without the workspace, which is most of what so small a network takes.
+  EXPECT_LT(static_cast<double>(lean.plan().scratch_offset()),
+            0.8 * static_cast<double>(keeping.plan().scratch_offset()));
 }
 
 TEST_P(TrainerTest, DropsOthersWithAnotherSeed) {
