@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "kernels/convert.h"
 
@@ -29,9 +30,10 @@ bool has_input(const Plan& plan, std::string_view name) {
 Trainer::Trainer(const Config& config, const InputSize& size, const TrainingOptions& options,
                  const std::shared_ptr<const Backend>& backend, const PlanOptions& plan,
                  const Weights& weights)
-    : classes_(config.head.num_classes), auxiliary_(config.neck.aux_head.has_value()) {
-  const auto compiled =
-      std::make_shared<const Plan>(build_training_graph(config, size, options), backend, plan);
+    : classes_(config.head.num_classes) {
+  const Graph graph = build_training_graph(config, size, options);
+  auxiliary_ = std::ranges::count(graph.features(), "loss_aux", &std::pair<std::string, ValueId>::first) > 0;
+  const auto compiled = std::make_shared<const Plan>(graph, backend, plan);
   store_ = std::make_shared<ParameterStore>(backend, compiled->persistent());
   store_->load(weights);
   executor_ = std::make_unique<Executor>(compiled, store_);

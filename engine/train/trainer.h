@@ -62,7 +62,7 @@ class Trainer {
   StepResult finish();
 
   std::int64_t classes_;
-  bool auxiliary_;
+  bool auxiliary_ = false;  ///< whether there is a second loss
   std::shared_ptr<ParameterStore> store_;
   std::unique_ptr<Executor> executor_;
   std::int64_t steps_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "engine/plan/differentiate.h"
 #include "engine/plan/fuse.h"
@@ -33,6 +34,13 @@ std::vector<ValueId> learned_parameters(const Graph& graph, const TrainingForm& 
   }
   if (learned.empty()) throw Error("Every parameter of the model is frozen: there is nothing to train.");
   return learned;
+}
+
+/// Whether the graph has that feature and a learned parameter is behind it.
+bool is_learned(const Graph& graph, std::string_view feature, std::span<const ValueId> learned) {
+  const auto found = std::ranges::find(graph.features(), feature, &std::pair<std::string, ValueId>::first);
+  return found != graph.features().end() &&
+         graph.dependents(learned)[static_cast<std::size_t>(found->second)];
 }
 
 }  // namespace
@@ -69,7 +77,7 @@ Graph build_training_graph(const Config& config, const InputSize& size, const Tr
     if (const auto value = add_loss(graph, logits, loss, targets, name)) losses.push_back(*value);
   };
   lose("logits", 1, "loss_cls");
-  lose("aux_logits", auxiliary, "loss_aux");
+  if (is_learned(graph, "aux_logits", learned)) lose("aux_logits", auxiliary, "loss_aux");
 
   const std::size_t forward_nodes = graph.nodes().size();
   const std::vector<ValueId> gradients = differentiate(graph, losses, scale, learned);

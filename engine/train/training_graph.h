@@ -36,8 +36,9 @@ std::string gradient_name(std::string_view parameter);
 std::string momentum_name(std::string_view parameter);
 
 /// A graph that updates the parameters that are not frozen and the statistics of their batch norms. Outputs:
-/// "logits" and "aux_logits" (N,K); "loss_cls" and, with an auxiliary head, "loss_aux", already weighted,
-/// whose sum is what is minimised; "grad_norm", before clipping. The gradient of each learned parameter is a
+/// "logits" (N,K) and "loss_cls"; with an auxiliary head behind which something is learned (else it does not
+/// run), "aux_logits" (N,K) and "loss_aux", already weighted: the losses' sum is what is minimised;
+/// "grad_norm", before clipping. The gradient of each learned parameter is a
 /// feature, not multiplied by the loss scale's inverse and not clipped. Losses as mmaction2's heads have
 /// them, the update as its optimizer wrapper and torch.optim.SGD do (SEMANTICS.md of the reference: clipping,
 /// then weight decay, momentum, Nesterov). Throws Error as build_training_network does, and when everything

@@ -56,6 +56,17 @@ TEST(TrainingGraph, LeavesFrozenModulesAsTheyAre) {
   }
 }
 
+TEST(TrainingGraph, LeavesOutAnAuxiliaryHeadThatLearnsNothing) {
+  const Config config = test::tiny_config("tpn-slowonly-r50-8x8");
+  const std::vector<std::string> backbone{"backbone"}, heads{"backbone", "neck"};
+  EXPECT_EQ(count(build_training_graph(config, size, {.form = {.dropout = 0, .frozen = backbone}}),
+                  "cross_entropy"),
+            2U);
+  const Graph graph = build_training_graph(config, size, {.form = {.dropout = 0, .frozen = heads}});
+  EXPECT_EQ(count(graph, "cross_entropy"), 1U);
+  EXPECT_EQ(graph.value(graph.feature("loss_cls")).role, Role::output);
+}
+
 TEST(TrainingGraph, RefusesToFreezeWhatIsNotThere) {
   const Config config = test::tiny_config("tpn-slowonly-r50-8x8");
   for (const char* name : {"backbon", "backbone.layer5", "neck.aux", ""}) {
