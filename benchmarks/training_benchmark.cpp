@@ -156,8 +156,8 @@ std::vector<std::vector<double>> time_steps(const ModelBenchmark& benchmark, con
     timing.processor_seconds = summarize(std::move(processor));
     return series;
   }
-  timing.seconds = summarize(repeat(
-      benchmark.repetitions, [&] { (void)trainer.step(); }, fill));
+  const auto whole = [&] { (void)trainer.step(); };
+  timing.seconds = summarize(repeat(benchmark.repetitions, whole, fill));
   (void)repeat({.runs = std::min(benchmark.repetitions.runs, most_step_runs)}, by_step, fill);
   return series;
 }

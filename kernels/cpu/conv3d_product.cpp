@@ -224,18 +224,23 @@ std::unique_ptr<Kernel> compile_product(const ops::Conv3d& op, const Signature& 
 
 std::unique_ptr<Kernel> compile_product(const ops::Conv3dDataGradient& op, const Signature& s) {
   if (s.inputs[0].dtype != DType::f32 || op.conv.groups != 1) return nullptr;
-  return form_of(op, s).is_pointwise() ? make_product(op, s) : nullptr;
+  if (!form_of(op, s).is_pointwise()) return nullptr;
+  return make_product(op, s);
 }
 
 // oneDNN's own weight gradients reach a third to a half of a product's rate where frames are rows of the
 // image or pixels are skipped, and bring what they computed into the stored order at the end.
 std::unique_ptr<Kernel> compile_product(const ops::Conv3dWeightGradient& op, const Signature& s) {
   if (op.conv.groups != 1) return nullptr;
-  if (s.inputs[0].dtype == DType::bf16) return multiplies_bf16() ? nullptr : make_product(op, s);
+  if (s.inputs[0].dtype == DType::bf16) {
+    if (multiplies_bf16()) return nullptr;
+    return make_product(op, s);
+  }
   constexpr std::int64_t few = 16;  // channels, under which patches are mostly overhead: the stem
   const PatchForm form = form_of(op, s);
-  if (form.channels() < few) return nullptr;
-  return form.is_pointwise() || form.is_temporal() || form.is_strided() ? make_product(op, s) : nullptr;
+  const bool is_slow = form.is_pointwise() || form.is_temporal() || form.is_strided();
+  if (form.channels() < few || !is_slow) return nullptr;
+  return make_product(op, s);
 }
 
 }  // namespace tpn::cpu
