@@ -2,13 +2,17 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <set>
+#include <string>
 
 #include <gtest/gtest.h>
 
+#include "kernels/cpu/compile.h"
 #include "kernels/cpu/conv3d_product.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/patch_conv3d.h"
 #include "kernels/reference_backend.h"
+#include "tests/support/case_tests.h"
 #include "tests/support/expect_agreement.h"
 #include "tests/support/run_case.h"
 #include "tests/support/tolerance.h"
@@ -20,103 +24,122 @@ using test::BoundCase;
 using test::expect_agreement;
 using test::relative_l2;
 
-/// Calls check(case) for every case that the backend runs and that is small enough for the reference. Returns
-/// how many operations had one.
-template <class Check>
-int for_each_case(const Backend& backend, const Check& check) {
-  int operations = 0, cases = 0;
-  for_each_op([&]<class Op>(std::type_identity<Op>) {
-    const int before = cases;
-    for (const ops::Case<Op>& c : Op::cases()) {
-      if (c.full_size || !backend.supports(AnyOp(c.op))) continue;
-      SCOPED_TRACE(std::string(Op::name) + " " + c.label);
-      check(c);
-      ++cases;
-    }
-    if (cases > before) ++operations;
-  });
-  EXPECT_GE(cases, 2 * operations);
-  return operations;
-}
-
-/// Operations of the networks, all of which the CPU runs, and their convolution with an epilogue.
-constexpr int cpu_operations = 12;
-
-class CpuOps : public ::testing::TestWithParam<DType> {
- protected:
-  void SetUp() override {
-    if (!backend_.supports(GetParam()))
-      GTEST_SKIP() << "This processor does not compute in " << name_of(GetParam());
-  }
-  [[nodiscard]] double tolerance() const {
-    return GetParam() == DType::bf16 ? test::op_bf16_relative_l2 : test::op_f32_relative_l2;
-  }
-
-  CpuBackend backend_{2};
+template <class Op>
+concept OnCpu = requires(const Op& op, const Signature& signature) {
+  cpu::compile(op, signature);  // declared in compile.h
 };
 
-TEST_P(CpuOps, AgreeWithTheReference) {
-  const int operations = for_each_case(backend_, [&](const auto& c) {
-    BoundCase bound(c, backend_, GetParam());
-    bound.run();
-    expect_agreement(c, bound, tolerance());
-  });
-  EXPECT_GE(operations, cpu_operations);
+const CpuBackend& cpu_backend() {
+  static const CpuBackend backend(2);
+  return backend;
 }
 
-TEST_P(CpuOps, KeepNan) {
-  const int operations = for_each_case(backend_, [&](const auto& c) {
-    BoundCase bound(c, backend_, {.precision = GetParam(), .nan_at = test::middle_of(c)});
-    bound.run();
-    EXPECT_GE(test::kept_nans(test::reference_output(c, bound), bound.output()), 0)
-        << bound.kernel().implementation();
-  });
-  EXPECT_GE(operations, cpu_operations);
+double tolerance(DType precision) {
+  return precision == DType::bf16 ? test::op_bf16_relative_l2 : test::op_f32_relative_l2;
 }
 
-TEST_P(CpuOps, GiveTheSameInPlace) {
-  int in_place = 0;
-  for_each_case(backend_, [&](const auto& c) {
-    BoundCase apart(c, backend_, GetParam()), shared(c, backend_, GetParam());
-    if (shared.kernel().in_place_input() < 0) return;
-    ++in_place;
-    apart.run();
-    shared.run_in_place();
-    EXPECT_EQ(shared.output(), apart.output());
-  });
-  EXPECT_GE(in_place, 10);
+/// Registers SUITE/cpu/PRECISION.OPERATION/CASE: check(case, precision). Forms of an operation that the CPU
+/// does not support have to be refused.
+template <class Check>
+bool on_cpu(const std::string& suite, const Check& check) {
+  for (const DType precision : {DType::f32, DType::bf16}) {
+    const auto test = [=]<OnCpu Op>(const ops::Case<Op>& c) {
+      if (!cpu_backend().supports(precision)) {
+        GTEST_SKIP() << "This processor does not compute in " << name_of(precision);
+      }
+      if (cpu_backend().supports(AnyOp(c.op))) {
+        check(c, precision);
+      } else {
+        EXPECT_THROW(BoundCase(c, cpu_backend(), precision), Error);
+      }
+    };
+    test::register_case_tests(suite + "/cpu/" + std::string(name_of(precision)), test);
+  }
+  return true;
 }
 
-TEST_P(CpuOps, GiveTheSameForAnyNumberOfThreads) {
+const bool agree = on_cpu("AgreesWithTheReference", [](const auto& c, DType precision) {
+  BoundCase bound(c, cpu_backend(), precision);
+  bound.run();
+  expect_agreement(c, bound, tolerance(precision));
+});
+
+const bool keep_nan = on_cpu("KeepsNan", [](const auto& c, DType precision) {
+  BoundCase bound(c, cpu_backend(), {.precision = precision, .nan_at = test::middle_of(c)});
+  bound.run();
+  EXPECT_GE(test::kept_nans(test::reference_output(c, bound), bound.output()), 0)
+      << bound.kernel().implementation();
+});
+
+const bool same_in_place = on_cpu("GivesTheSameInPlace", [](const auto& c, DType precision) {
+  BoundCase apart(c, cpu_backend(), precision), shared(c, cpu_backend(), precision);
+  if (shared.kernel().in_place_input() < 0) return;
+  apart.run();
+  shared.run_in_place();
+  for (std::size_t i = 0; i < apart.output_count(); ++i) EXPECT_EQ(shared.output(i), apart.output(i));
+});
+
+const bool same_for_threads = on_cpu("GivesTheSameForAnyNumberOfThreads", [](const auto& c, DType precision) {
   const CpuBackend single(1);
-  for_each_case(backend_, [&](const auto& c) {
-    BoundCase one(c, single, GetParam()), two(c, backend_, GetParam());
-    single.enter_thread();
-    one.run();
-    backend_.enter_thread();
-    two.run();
-    EXPECT_LE(relative_l2(two.output(), one.output()), tolerance());
+  BoundCase one(c, single, precision), two(c, cpu_backend(), precision);
+  single.enter_thread();
+  one.run();
+  cpu_backend().enter_thread();
+  two.run();
+  EXPECT_LE(relative_l2(two.output(), one.output()), tolerance(precision));
+});
+
+const bool reference_agrees =
+    test::register_case_tests("AgreesWithTheReference/reference/f64", [](const auto& c) {
+      const ReferenceBackend backend;
+      BoundCase bound(c, backend, DType::f64);
+      bound.run();
+      expect_agreement(c, bound, test::golden_f64_relative_l2);
+    });
+
+/// Every operation of the networks and of their training; GPUs alone have fused ones beside the
+/// convolution's.
+TEST(CpuBackend, RunsTheOperationsOfNetworks) {
+  std::set<std::string_view> missing;
+  int in_place = 0;
+  for_each_op([&]<class Op>(std::type_identity<Op>) {
+    const ops::Case<Op> c = Op::cases().front();
+    EXPECT_EQ(OnCpu<Op>, cpu_backend().supports(AnyOp(c.op))) << Op::name;
+    if (!OnCpu<Op>) {
+      missing.insert(Op::name);
+    } else if (BoundCase(c, cpu_backend(), DType::f32).kernel().in_place_input() >= 0) {
+      ++in_place;
+    }
   });
+  EXPECT_EQ(missing, (std::set<std::string_view>{ops::TemporalModulation::name, ops::LevelFusion::name,
+                                                 ops::Classifier::name}));
+  EXPECT_GE(in_place, 8);
 }
 
 /// Large weights are multiplied with gathered patches; here small ones are too.
-TEST_P(CpuOps, PatchesAgreeWithTheReferenceInUnequalDirections) {
+class CpuPatches : public ::testing::TestWithParam<DType> {};
+
+TEST_P(CpuPatches, AgreeWithTheReferenceInUnequalDirections) {
+  if (!cpu_backend().supports(GetParam())) GTEST_SKIP() << "This processor does not compute in that.";
   const ops::Case<ops::FusedConv3d> c("patches",
                                       {.conv = {.stride = {1, 2, 3}, .padding = {0, 1, 2}}, .relu = true},
                                       {activation({2, 2, 9, 11, 64}), weight({64, 64, 1, 3, 2})});
-  BoundCase bound(c, backend_,
+  BoundCase bound(c, cpu_backend(),
                   {.precision = GetParam(), .compile = [](const AnyOp& op, const Signature& signature) {
                      return cpu::compile_patches(std::get<ops::FusedConv3d>(op), signature);
                    }});
   bound.run();
-  EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), tolerance());
+  EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), tolerance(GetParam()));
 }
 
 /// Products are compiled for the larger layers; here a small one takes every way through them.
-TEST_P(CpuOps, ProductsAgreeWithTheReference) {
+class CpuProducts : public ::testing::TestWithParam<DType> {};
+
+TEST_P(CpuProducts, AgreeWithTheReference) {
+  if (!cpu_backend().supports(GetParam())) GTEST_SKIP() << "This processor does not compute in that.";
   const auto agrees = [&](const auto& c) {
     SCOPED_TRACE(std::string(c.op.name) + " " + c.label);
-    BoundCase bound(c, backend_,
+    BoundCase bound(c, cpu_backend(),
                     {.precision = GetParam(), .compile = [](const AnyOp& op, const Signature& signature) {
                        return std::visit(
                            [&](const auto& o) -> std::unique_ptr<Kernel> {
@@ -128,7 +151,7 @@ TEST_P(CpuOps, ProductsAgreeWithTheReference) {
                      }});
     bound.run();
     EXPECT_EQ(bound.kernel().implementation(), "product");
-    EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), tolerance());
+    EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), tolerance(GetParam()));
   };
   // Taps of 1, 3, 9 and another number; strides and padding of their own; patches for two chunks of pixels.
   const auto weights_of = [](const std::string& label, const ops::Conv3d& conv, const Shape& x,
@@ -152,18 +175,11 @@ TEST_P(CpuOps, ProductsAgreeWithTheReference) {
                                             {activation({2, 3, 5, 7, 9}), weight({9, 6, 1, 1, 1})}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, CpuOps, ::testing::Values(DType::f32, DType::bf16),
+INSTANTIATE_TEST_SUITE_P(Precisions, CpuProducts, ::testing::Values(DType::f32, DType::bf16),
                          [](const auto& param) { return std::string(name_of(param.param)); });
 
-TEST(ReferenceBackend, RunsTheReference) {
-  const ReferenceBackend backend;
-  const int operations = for_each_case(backend, [&](const auto& c) {
-    BoundCase bound(c, backend, DType::f64);
-    bound.run();
-    expect_agreement(c, bound, test::golden_f64_relative_l2);
-  });
-  EXPECT_EQ(operations, static_cast<int>(std::variant_size_v<AnyOp>));
-}
+INSTANTIATE_TEST_SUITE_P(Precisions, CpuPatches, ::testing::Values(DType::f32, DType::bf16),
+                         [](const auto& param) { return std::string(name_of(param.param)); });
 
 TEST(Reference, KeepsNanAsPyTorchDoes) {
   const double nan = std::numeric_limits<double>::quiet_NaN(),

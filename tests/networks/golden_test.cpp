@@ -85,11 +85,13 @@ INSTANTIATE_TEST_SUITE_P(Forward, GoldenTest, ::testing::ValuesIn(test::all_gold
 
 /// The converted weights that tests on machines without the converter read.
 TEST(Goldens, HaveTheirWeightsConverted) {
-  for (const GoldenName& golden : test::goldens_of("forward", {TPN_TEST_DATA "/goldens"})) {
-    const test::TemporaryDirectory directory;
-    const fs::path fresh = test::convert_golden(golden, directory),
-                   stored = test::converted_weights(golden.name);
-    EXPECT_TRUE(read(fresh) == read(stored)) << stored << " is not what the converter writes";
+  for (const char* kind : {"forward", "train"}) {
+    for (const GoldenName& golden : test::goldens_of(kind, {TPN_TEST_DATA "/goldens"})) {
+      const test::TemporaryDirectory directory;
+      const fs::path fresh = test::convert_golden(golden, directory),
+                     stored = test::converted_weights(golden.name);
+      EXPECT_TRUE(read(fresh) == read(stored)) << stored << " is not what the converter writes";
+    }
   }
 }
 

@@ -21,7 +21,8 @@ void disturb(const TensorView& views, std::uint32_t seed) {
 }  // namespace
 
 GoldenTraining::GoldenTraining(const GoldenName& which, const std::shared_ptr<const Weights>& weights,
-                               std::string variant, std::shared_ptr<const Backend> backend, DType precision)
+                               std::string variant, std::shared_ptr<const Backend> backend,
+                               PlanOptions planned)
     : golden_(Golden::load(which.directory, which.name)),
       config_(weights->config()),
       variant_(std::move(variant)) {
@@ -32,7 +33,6 @@ GoldenTraining::GoldenTraining(const GoldenName& which, const std::shared_ptr<co
                                 .nesterov = optimizer.at("nesterov").get<bool>(),
                                 .max_norm = golden_.record().at("clip_grad_norm").at(variant_).get<double>()};
   const Graph graph = build_training_graph(config_, input_size(golden_, config_), options);
-  PlanOptions planned{.precision = precision};
   for (const auto& [name, id] : graph.features()) {
     if (name.starts_with("grad/")) planned.features.push_back(name);
   }

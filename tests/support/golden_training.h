@@ -18,9 +18,9 @@ namespace tpn::test {
 /// A golden of training, run with one of its limits to the norm of the gradient.
 class GoldenTraining {
  public:
-  /// weights: the golden's, converted. variant: "clip40" or "clip0.5".
+  /// weights: the golden's, converted. variant: "clip40" or "clip0.5". options: but for `features`.
   GoldenTraining(const GoldenName& which, const std::shared_ptr<const Weights>& weights, std::string variant,
-                 std::shared_ptr<const Backend> backend, DType precision);
+                 std::shared_ptr<const Backend> backend, PlanOptions options);
 
   /// One step of training, with the labels of that step (from 0). disturbance: another than 0 multiplies each
   /// element of the input by another number near 1, drawn with that seed, so that 16-bit values are rounded

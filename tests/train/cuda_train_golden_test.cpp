@@ -1,0 +1,53 @@
+// Steps of training on a CUDA device against their goldens, in every precision.
+#include <gtest/gtest.h>
+
+#include "kernels/cuda/cuda_backend.h"
+#include "tests/train/training_agreement.h"
+
+namespace tpn {
+namespace {
+
+using test::GoldenName;
+
+std::vector<GoldenName> goldens() {
+  return test::goldens_of("train", {TPN_TEST_DATA "/goldens"});
+}
+
+class CudaTrainGolden : public ::testing::TestWithParam<GoldenName> {
+ protected:
+  void expect_rounded_agreement(const PlanOptions& options, DType storage) const {
+    test::expect_rounded_training_agreement(GetParam(), weights_, backend_, options, storage,
+                                            test::train_bf16_relative_l2, 4);
+  }
+
+  const std::shared_ptr<const Weights> weights_ = Weights::load(test::converted_weights(GetParam().name));
+  const std::shared_ptr<const CudaBackend> backend_ =
+      std::make_shared<const CudaBackend>(CudaOptions{.libraries = CudaLibraries::none});
+};
+
+TEST_P(CudaTrainGolden, AgreesInF32) {
+  test::expect_training_agreement(GetParam(), weights_, backend_, DType::f32, test::golden_f32_factor);
+}
+
+/// tf32 keeps as many bits of a product's operands as f16.
+TEST_P(CudaTrainGolden, AgreesInTf32) {
+  expect_rounded_agreement({.precision = DType::f32, .tf32 = true}, DType::f32);
+}
+
+TEST_P(CudaTrainGolden, AgreesInF16) {
+  expect_rounded_agreement({.precision = DType::f16}, DType::f16);
+}
+
+TEST_P(CudaTrainGolden, AgreesInBf16) {
+  expect_rounded_agreement({.precision = DType::bf16}, DType::bf16);
+}
+
+INSTANTIATE_TEST_SUITE_P(Train, CudaTrainGolden, ::testing::ValuesIn(goldens()),
+                         [](const auto& golden) { return test_name(golden.param, golden.index); });
+
+TEST(CudaTrainGoldens, AreThere) {
+  EXPECT_GE(goldens().size(), 2U);
+}
+
+}  // namespace
+}  // namespace tpn
