@@ -1,79 +1,30 @@
 #include "engine/train/trainer.h"
 
-#include <algorithm>
 #include <cmath>
-#include <random>
 
 #include <gtest/gtest.h>
 
-#include "engine/networks/initialize.h"
-#include "kernels/convert.h"
 #include "kernels/cpu/cpu_backend.h"
-#include "tests/support/temporary_directory.h"
-#include "tests/support/tiny_config.h"
+#include "tests/train/tiny_training.h"
 
 namespace tpn {
 namespace {
 
-constexpr InputSize size{8, 8, 32, 32};
-
-/// A tiny network, 8 random clips and their labels.
-class TrainerTest : public ::testing::TestWithParam<DType> {
+/// On the CPU, in that precision.
+class TrainerTest : public ::testing::TestWithParam<DType>, public test::TinyTraining {
  protected:
-  TrainerTest() {
-    write_random_model(config_, Initialization::from_scratch, 1, {}, directory_.path() / "model.safetensors");
-    weights_ = Weights::load(directory_.path() / "model.safetensors");
-    for (std::int64_t i = 0; i < size.views; ++i) labels_.push_back((i * 3) % config_.head.num_classes);
-  }
   void SetUp() override {
     if (!CpuBackend(1).supports(GetParam())) GTEST_SKIP() << "This processor does not compute in that.";
   }
 
   [[nodiscard]] Trainer trainer(const TrainingOptions& options, int threads = 2) const {
-    return {config_,
-            size,
-            options,
-            std::make_shared<const CpuBackend>(threads),
-            PlanOptions{.precision = GetParam()},
-            *weights_};
+    return TinyTraining::trainer(options, std::make_shared<const CpuBackend>(threads), GetParam());
   }
-  static void fill(const Trainer& trainer) {
-    const TensorView views = trainer.views();
-    std::vector<float> values(static_cast<std::size_t>(views.shape.count()));
-    std::mt19937 generator(7);
-    std::normal_distribution<float> normal;
-    for (float& value : values) value = normal(generator);
-    convert(reinterpret_cast<const std::byte*>(values.data()), DType::f32, views.data, views.dtype,
-            values.size());
-  }
-  StepResult step(Trainer& trainer, const StepOptions& options = {.learning_rate = 0.05}) const {
-    fill(trainer);
-    return trainer.step(labels_, options);
-  }
-  [[nodiscard]] int correct(const StepResult& result) const {
-    int count = 0;
-    const auto classes = static_cast<std::size_t>(config_.head.num_classes);
-    for (std::size_t n = 0; n < labels_.size(); ++n) {
-      const auto row = result.logits.begin() + static_cast<std::ptrdiff_t>(n * classes);
-      const auto best = std::max_element(row, row + static_cast<std::ptrdiff_t>(classes)) - row;
-      if (best == labels_[n]) ++count;
-    }
-    return count;
-  }
-
-  test::TemporaryDirectory directory_;
-  Config config_ = test::tiny_config("tpn-slowonly-r50-8x8");
-  std::shared_ptr<const Weights> weights_;
-  std::vector<std::int64_t> labels_;
 };
 
 TEST_P(TrainerTest, LearnsEightClipsByHeart) {
   Trainer trainer = this->trainer({.form = {.dropout = 0, .frozen = {}}});
-  StepResult result = step(trainer);
-  const double first = result.loss;
-  for (int i = 0; i < 60 && correct(result) < 8; ++i) result = step(trainer);
-  EXPECT_EQ(correct(result), 8) << "after " << trainer.steps() << " steps, loss " << result.loss;
-  EXPECT_LT(result.loss, first);
+  expect_learned(trainer, 60);
 }
 
 TEST_P(TrainerTest, GivesTheSameFromRunToRun) {
