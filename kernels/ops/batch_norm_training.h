@@ -216,9 +216,9 @@ struct BatchNormGradient {
   static std::vector<Case<BatchNormGradient>> cases() {
     using R = Range;
     const std::vector<R> ranges{R::symmetric, R::symmetric, R::positive, R::symmetric, R::positive};
-    const auto inputs = [](const Shape& x, bool relu = false) {
+    const auto inputs = [](const Shape& x, bool behind_relu = false) {
       std::vector<TensorSpec> all(2, activation(x));
-      all.resize(relu ? 6 : 5, per_channel(x[4]));
+      all.resize(behind_relu ? 6 : 5, per_channel(x[4]));
       return all;
     };
     return {{"vectors", {}, inputs({2, 3, 4, 5, 32}), ranges},
