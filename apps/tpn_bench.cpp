@@ -17,6 +17,7 @@
 #include "benchmarks/temporary_model.h"
 #include "kernels/cpu/processors.h"
 #include "kernels/error.h"
+#include "kernels/precision_info.h"
 
 namespace {
 
@@ -60,7 +61,7 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--precision", o.precisions,
                  "f32, tf32, f16, bf16, or a list (default: f32); the cpu has f32 and bf16")
       ->delimiter(',')
-      ->check(CLI::IsMember({"f32", "tf32", "f16", "bf16"}));
+      ->check(CLI::IsMember(tpn::precision_names()));
   app.add_option("--batch", b.batches, "Views per run, a list (default: 1)")
       ->delimiter(',')
       ->transform(tpn::app::whole_number(1, most_views));
@@ -124,12 +125,6 @@ void declare(CLI::App& app, Options& o) {
       "--plan-only --explain");
 }
 
-tpn::benchmarks::Numerics numerics_of(const std::string& name) {
-  if (name == "tf32") return {tpn::DType::f32, true};
-  if (name == "f16") return tpn::DType::f16;
-  return name == "bf16" ? tpn::DType::bf16 : tpn::DType::f32;
-}
-
 int time_model(Options& o) {
   tpn::app::FilesInUse files;
   if (!o.model.empty()) files.reads(o.model, "model");
@@ -146,7 +141,7 @@ int time_model(Options& o) {
   const tpn::benchmarks::BenchmarkDevice device =
       tpn::benchmarks::open_device(o.device, o.libraries == "auto");
   o.benchmark.precisions.clear();
-  for (const std::string& name : o.precisions) o.benchmark.precisions.push_back(numerics_of(name));
+  for (const std::string& name : o.precisions) o.benchmark.precisions.push_back(tpn::precision_named(name));
   if (o.train) {
     o.benchmark.training = {.options = {.form = {.dropout = o.dropout, .frozen = o.frozen}},
                             .step = {},

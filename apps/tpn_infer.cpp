@@ -2,7 +2,6 @@
 #include <atomic>
 #include <iostream>
 #include <limits>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,6 +23,7 @@
 #include "engine/video/view_plan.h"
 #include "kernels/cpu/processors.h"
 #include "kernels/error.h"
+#include "kernels/precision_info.h"
 
 namespace tpn::app {
 namespace {
@@ -158,7 +158,7 @@ void declare_options(CLI::App& app, Arguments& a) {
   app.add_option("--precision", a.precision,
                  "f32, bf16, and on GPUs f16 and tf32 (f32 whose products are rounded)")
       ->type_name("TYPE")
-      ->check(CLI::IsMember({"f32", "bf16", "f16", "tf32"}).description(""))
+      ->check(CLI::IsMember(precision_names()).description(""))
       ->capture_default_str()
       ->group("Work");
   app.add_option("--libraries", a.libraries,
@@ -221,12 +221,7 @@ void declare_options(CLI::App& app, Arguments& a) {
 RecognizerOptions recognizer_options(const Arguments& a) {
   RecognizerOptions options = a.recognizer;
   if (a.device != "auto") options.device = a.device == "cuda" ? Device::cuda : Device::cpu;
-  options.precision = std::map<std::string, Precision>{
-      {"f32", Precision::f32},
-      {"bf16", Precision::bf16},
-      {"f16", Precision::f16},
-      {"tf32",
-       Precision::tf32}}.at(a.precision);
+  options.precision = precision_named(a.precision);
   options.libraries = a.libraries == "none" ? Libraries::none : Libraries::automatic;
   if (!a.views.empty()) {
     const ViewCounts counts = parse_view_counts(a.views);

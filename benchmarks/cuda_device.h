@@ -2,6 +2,7 @@
 #pragma once
 
 #include "benchmarks/device.h"
+#include "engine/devices/device.h"
 #include "kernels/cuda/cuda_backend.h"
 
 namespace tpn::benchmarks {
@@ -9,7 +10,7 @@ namespace tpn::benchmarks {
 /// One that is already there.
 BenchmarkDevice cuda_device(std::shared_ptr<const CudaBackend> backend);
 
-/// The device of that number, with kernels chosen by trials anew. Throws Error when there is none.
-BenchmarkDevice cuda_device(int number, CudaLibraries libraries);
+/// Throws Error as make_backend().
+BenchmarkDevice cuda_device(const DeviceOptions& options);
 
 }  // namespace tpn::benchmarks

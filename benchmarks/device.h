@@ -8,21 +8,9 @@
 #include <string>
 
 #include "kernels/backend.h"
+#include "kernels/precision_info.h"
 
 namespace tpn::benchmarks {
-
-/// How numbers are stored and multiplied.
-struct Numerics {
-  DType dtype = DType::f32;
-  bool tf32 = false;  ///< f32 operands may be rounded to multiply them
-
-  Numerics() = default;
-  Numerics(DType type, bool rounded = false)  // NOLINT(google-explicit-constructor)
-      : dtype(type), tf32(rounded) {}
-  bool operator==(const Numerics&) const = default;
-
-  [[nodiscard]] std::string name() const { return tf32 ? "tf32" : std::string(name_of(dtype)); }
-};
 
 /// The most that a device can do at once, per second.
 struct Roofline {
@@ -36,7 +24,7 @@ struct Roofline {
 };
 
 /// Of an NVIDIA H200 (SXM), by its data sheet: dense products with sums in f32.
-Roofline h200_roofline(const Numerics& numerics);
+Roofline h200_roofline(Precision precision);
 
 struct BenchmarkDevice {
   /// The backend with that many threads of the host; 0: as many as there are.
@@ -44,7 +32,7 @@ struct BenchmarkDevice {
   /// How many threads it computes with; 0 where they are not the host's.
   std::function<int(const Backend& backend)> threads = [](const Backend&) { return 0; };
   /// By the device's data; empty where the peak has to be measured.
-  std::function<Roofline(const Numerics& numerics)> roofline;
+  std::function<Roofline(Precision precision)> roofline;
 };
 
 BenchmarkDevice cpu_device();

@@ -101,7 +101,7 @@ std::string shape_text(const StepTime& step) {
 std::string explain(const ModelTiming& timing) {
   if (timing.seconds.count == 0 || !timing.roofline) return {};
   std::string text = fmt::format("\n{}, {} views: {:.1f} GB/s and {:.1f} TFLOP/s are the device's peaks\n",
-                                 timing.precision.name(), timing.views, timing.roofline->bytes * 1e-9,
+                                 name_of(timing.precision), timing.views, timing.roofline->bytes * 1e-9,
                                  2e-12 * timing.roofline->multiply_adds);
   text += steps_table(timing) + launches_table(timing) + candidates_table(timing);
   if (timing.host_seconds) {
@@ -150,7 +150,7 @@ std::string explain_training(const ModelTiming& timing, double peak_gflops) {
                  microseconds(bound), "", time, share});
   return fmt::format(
              "\nTraining in {}, {} views; an H200 moves {:.1f} TB/s and computes {:.0f} TFLOP/s at most\n",
-             timing.precision.name(), timing.views, h200.bytes * 1e-12, 2e-12 * h200.multiply_adds) +
+             name_of(timing.precision), timing.views, h200.bytes * 1e-12, 2e-12 * h200.multiply_adds) +
          table.text();
 }
 

@@ -1,7 +1,6 @@
 #include "benchmarks/model_benchmark.h"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 
 #include "benchmarks/training_benchmark.h"
@@ -13,7 +12,7 @@ namespace tpn::benchmarks {
 namespace {
 
 /// Compares the last run with the reference; the worse of this and the earlier result.
-void verify(const Executor& executor, const Numerics& precision, const std::vector<float>& reference,
+void verify(const Executor& executor, Precision precision, const std::vector<float>& reference,
             std::optional<Verification>& result) {
   const std::vector<float> found = to_floats(executor.result("logits"));
   const Verification now = verify_logits(found, precision, reference);
@@ -40,14 +39,9 @@ std::vector<std::vector<double>> time_on_device(const ModelBenchmark& benchmark,
   double total = 0;
   while (device.size() < static_cast<std::size_t>(benchmark.repetitions.runs) ||
          total < benchmark.repetitions.seconds) {
-    std::unique_ptr<Mark> begin;
-    std::chrono::steady_clock::time_point host_begin;
-    executor.enqueue([&](const TensorView& to, Stream& stream) {
-      stream.upload(to.data, input.data(), input.bytes());
-      begin = stream.mark();
-      host_begin = std::chrono::steady_clock::now();
-    });
-    host.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - host_begin).count());
+    executor.stream().upload(executor.device_input().data, input.data(), input.bytes());
+    const std::unique_ptr<Mark> begin = executor.stream().mark();
+    host.push_back(time_of([&] { executor.enqueue(); }));
     device.push_back(executor.stream().mark()->seconds_since(*begin));
     total += device.back();
   }
@@ -71,7 +65,7 @@ std::vector<std::vector<double>> time_on_host(const ModelBenchmark& benchmark, E
   return series;
 }
 
-ModelTiming time_model(const ModelBenchmark& benchmark, const InputSize& size, const Numerics& precision,
+ModelTiming time_model(const ModelBenchmark& benchmark, const InputSize& size, Precision precision,
                        const std::shared_ptr<const Backend>& backend, const std::vector<float>& reference) {
   ModelTiming timing;
   timing.precision = precision;
@@ -83,12 +77,12 @@ ModelTiming time_model(const ModelBenchmark& benchmark, const InputSize& size, c
   timing.plan_seconds = time_of([&] {
     weights = Weights::load(benchmark.model);
     plan = std::make_shared<Plan>(build_network(weights->config(), size), backend, *weights,
-                                  PlanOptions{.precision = precision.dtype, .tf32 = precision.tf32});
+                                  PlanOptions{.precision = precision});
   });
   timing.multiply_adds = plan->multiply_adds();
   timing.arena_bytes = plan->arena_bytes();
   if (benchmark.plan_only) {
-    timing.steps = step_times(*plan, precision.dtype, {});
+    timing.steps = step_times(*plan, storage_type(precision), {});
     return timing;
   }
 
@@ -108,7 +102,7 @@ ModelTiming time_model(const ModelBenchmark& benchmark, const InputSize& size, c
                                                       : time_on_device(benchmark, executor, timing);
   if (benchmark.verify) verify(executor, precision, reference, timing.verification);
   if (memory_known) timing.peak_memory = peak_memory();
-  timing.steps = step_times(*plan, precision.dtype, series);
+  timing.steps = step_times(*plan, storage_type(precision), series);
   if (!backend->uses_host_memory()) {
     std::vector<std::vector<LaunchReport>> launches = executor.observe_launches();
     for (std::size_t i = 0; i < launches.size(); ++i) timing.steps[i].launches = std::move(launches[i]);
@@ -126,17 +120,17 @@ bool ModelReport::correct() const {
 
 const Peak* ModelReport::peak_of(const ModelTiming& timing) const {
   const auto found = std::find_if(peaks.begin(), peaks.end(), [&](const Peak& p) {
-    return !timing.precision.tf32 && p.precision == timing.precision.dtype && p.threads == timing.threads;
+    return p.precision == timing.precision && p.threads == timing.threads;
   });
   return found == peaks.end() ? nullptr : &*found;
 }
 
 ModelReport run(const ModelBenchmark& benchmark, const BenchmarkDevice& device) {
   const std::shared_ptr<const Backend> whole_machine = device.backend(0);
-  for (const Numerics& precision : benchmark.precisions) {
-    if (!whole_machine->supports(precision.dtype) || (precision.tf32 && !whole_machine->supports_tf32()))
+  for (const Precision precision : benchmark.precisions) {
+    if (!supports(*whole_machine, precision))
       throw Error("The device '" + std::string(whole_machine->name()) +
-                  "' of this machine does not compute in " + precision.name() + ".");
+                  "' of this machine does not compute in " + std::string(name_of(precision)) + ".");
   }
   ModelReport report;
   report.machine = describe_machine(*whole_machine);
@@ -154,13 +148,11 @@ ModelReport run(const ModelBenchmark& benchmark, const BenchmarkDevice& device) 
     all_views.views = *std::max_element(benchmark.batches.begin(), benchmark.batches.end());
     reference = reference_logits(benchmark.model, all_views, cpu_device().backend(0));
   }
-  for (const Numerics& precision : benchmark.precisions) {
+  for (const Precision precision : benchmark.precisions) {
     for (const int wanted : benchmark.threads) {
       const std::shared_ptr<const Backend> backend = device.backend(wanted);
       const int threads = device.threads(*backend);
-      const auto peak = [&] {
-        return measure_peak(*backend, precision.dtype, threads, benchmark.peak_seconds);
-      };
+      const auto peak = [&] { return measure_peak(*backend, precision, threads, benchmark.peak_seconds); };
       const bool measured = !device.roofline && benchmark.peak_seconds > 0 && !benchmark.plan_only;
       if (measured) report.peaks.push_back(peak());
       for (const std::int64_t views : benchmark.batches) {

@@ -31,7 +31,7 @@ struct TrainingSetup {
 /// What to time: every combination of precision, threads and batch.
 struct ModelBenchmark {
   std::filesystem::path model;  ///< a model file
-  std::vector<Numerics> precisions{DType::f32};
+  std::vector<Precision> precisions{Precision::f32};
   std::vector<int> threads{0};           ///< of the host, where they compute; 0: as many as the machine has
   std::vector<std::int64_t> batches{1};  ///< views per run
   std::int64_t side = 256;               ///< height and width of a view, pixels
@@ -63,7 +63,7 @@ struct TrainingFigures {
 
 /// One combination.
 struct ModelTiming {
-  Numerics precision;
+  Precision precision = Precision::f32;
   int threads = 0;  ///< 0: not on the host
   std::int64_t views = 1;
   std::optional<Verification> verification;  ///< the worse one of before and after timing

@@ -32,7 +32,7 @@ class Session {
 
   /// What the device can do, or the best convolution rate, measured when first asked for; 0 when none is
   /// wanted.
-  double peak_gflops(DType precision) {
+  double peak_gflops(Precision precision) {
     if (device_.roofline) return 2e-9 * device_.roofline(precision).multiply_adds;
     if (peak_seconds_ <= 0) return 0;
     const auto [slot, first] = peaks_.try_emplace(precision);
@@ -43,11 +43,11 @@ class Session {
   /// The case, bound and verified. Google Benchmark calls a benchmark several times to find out how often to
   /// repeat it: all but the first call get what the first one made.
   template <class Op>
-  test::BoundCase* bind(const std::string& name, const ops::Case<Op>& c, DType precision) {
+  test::BoundCase* bind(const std::string& name, const ops::Case<Op>& c, Precision precision) {
     if (name != bound_name_) {
       bound_name_ = name;
       bound_.reset();
-      bound_.emplace(c, *backend_, precision);
+      bound_.emplace(c, *backend_, storage_type(precision));
       backend_->enter_thread();
       // As plans do, let the output share the memory of the input that the kernel names.
       if (bound_->kernel().in_place_input() >= 0) {
@@ -56,7 +56,7 @@ class Session {
         bound_->run();
       }
       deviation_ = deviation_from_reference(c, *bound_);
-      correct_ = deviation_ <= case_tolerance(precision);
+      correct_ = deviation_ <= case_tolerance(storage_type(precision));
       failed_ = failed_ || !correct_;
     }
     return correct_ ? &*bound_ : nullptr;
@@ -71,7 +71,7 @@ class Session {
   BenchmarkDevice device_;
   std::shared_ptr<const Backend> backend_;
   double peak_seconds_;
-  std::map<DType, double> peaks_;
+  std::map<Precision, double> peaks_;
   std::string bound_name_;
   std::optional<test::BoundCase> bound_;
   double deviation_ = 0;
@@ -81,7 +81,7 @@ class Session {
 
 template <class Op>
 void time_case(::benchmark::State& state, Session& session, const std::string& name, const ops::Case<Op>& c,
-               DType precision) {
+               Precision precision) {
   test::BoundCase* bound = nullptr;
   double peak = 0;
   const std::vector<TensorSpec> outputs = c.op.infer(c.inputs);
@@ -106,7 +106,7 @@ void time_case(::benchmark::State& state, Session& session, const std::string& n
   const double rate = gflop * static_cast<double>(state.iterations()) / seconds;
   if (gflop > 0) state.counters["GFLOP/s"] = rate;
   if (peak > 0) state.counters["% of peak"] = 100 * rate / peak;
-  state.SetBytesProcessed(state.iterations() * bytes_moved(c.inputs, outputs, precision));
+  state.SetBytesProcessed(state.iterations() * bytes_moved(c.inputs, outputs, storage_type(precision)));
   state.SetLabel(bound->kernel().implementation());
 }
 
@@ -114,8 +114,8 @@ void register_cases(Session& session) {
   for_each_op([&]<class Op>(std::type_identity<Op>) {
     for (const ops::Case<Op>& c : Op::cases()) {
       if (!session.backend().supports(AnyOp(c.op))) continue;
-      for (const DType precision : {DType::f32, DType::f16, DType::bf16}) {
-        if (!session.backend().supports(precision)) continue;
+      for (const Precision precision : {Precision::f32, Precision::f16, Precision::bf16}) {
+        if (!supports(session.backend(), precision)) continue;
         const std::string name = std::string(c.full_size ? "layer/" : "small/") + std::string(Op::name) +
                                  "/" + c.label + "/" + std::string(name_of(precision));
         ::benchmark::RegisterBenchmark(name.c_str(),

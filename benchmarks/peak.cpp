@@ -29,11 +29,11 @@ std::vector<PlainCase> large_convolutions() {
   return cases;
 }
 
-ConvolutionRate measure(const PlainCase& c, const Backend& backend, DType precision, double seconds) {
-  test::BoundCase bound(c, backend, precision);
+ConvolutionRate measure(const PlainCase& c, const Backend& backend, Precision precision, double seconds) {
+  test::BoundCase bound(c, backend, storage_type(precision));
   bound.run();
   const double deviation = deviation_from_reference(c, bound);
-  if (!(deviation <= case_tolerance(precision))) {
+  if (!(deviation <= case_tolerance(storage_type(precision)))) {
     throw Error("The convolution '" + c.label + "' in " + std::string(name_of(precision)) + " by " +
                 bound.kernel().implementation() + " deviates by " + std::to_string(deviation) +
                 " from the reference.");
@@ -50,7 +50,7 @@ const ConvolutionRate& Peak::best() const {
                            [](const auto& a, const auto& b) { return a.best_gflops < b.best_gflops; });
 }
 
-Peak measure_peak(const Backend& backend, DType precision, int threads, double seconds) {
+Peak measure_peak(const Backend& backend, Precision precision, int threads, double seconds) {
   backend.enter_thread();
   Peak peak{precision, threads, {}};
   for (const PlainCase& c : large_convolutions()) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "kernels/precision_info.h"
 
 namespace tpn::benchmarks {
 
@@ -18,7 +19,7 @@ struct ConvolutionRate {
 
 /// The rates at one precision and number of threads.
 struct Peak {
-  DType precision = DType::f32;
+  Precision precision = Precision::f32;
   int threads = 0;
   std::vector<ConvolutionRate> convolutions;
 
@@ -28,7 +29,7 @@ struct Peak {
 
 /// Runs a few large convolutions, the full-size cases of the operation list and matrix products, each for
 /// `seconds` and at least 5 times. Throws Error when one of them computes something wrong.
-Peak measure_peak(const Backend& backend, DType precision, int threads, double seconds);
+Peak measure_peak(const Backend& backend, Precision precision, int threads, double seconds);
 
 /// The better of two measurements for each convolution, since timings on a shared machine drift.
 Peak better_of(const Peak& a, const Peak& b);

@@ -53,8 +53,8 @@ std::string latency_table(const ModelReport& report) {
     const std::string deviation = t.verification ? fmt::format("{:.1e}{}", t.verification->deviation,
                                                                t.verification->passed() ? "" : " WRONG")
                                                  : "-";
-    std::vector<std::string> row{t.precision.name(), std::to_string(t.threads), std::to_string(t.views),
-                                 fmt::format("{:.0f}", t.plan_seconds * 1e3)};
+    std::vector<std::string> row{std::string(name_of(t.precision)), std::to_string(t.threads),
+                                 std::to_string(t.views), fmt::format("{:.0f}", t.plan_seconds * 1e3)};
     if (t.seconds.count == 0) {
       row.resize(15);
     } else {
@@ -160,7 +160,7 @@ std::string mebibytes(std::size_t bytes) {
 
 std::string training_text(const ModelTiming& timing) {
   const TrainingFigures& training = timing.training.value();
-  std::string text = fmt::format("\nTraining in {}, {} views\n", timing.precision.name(), timing.views);
+  std::string text = fmt::format("\nTraining in {}, {} views\n", name_of(timing.precision), timing.views);
   for (std::size_t i = 0; i < training.first_steps.size(); ++i) {
     text += fmt::format("Step {}: loss {:.6f}, gradient norm {:.6f}\n", i + 1, training.first_steps[i].loss,
                         training.first_steps[i].gradient_norm);
@@ -287,7 +287,7 @@ ordered_json json_of(const TrainingSetup& setup) {
 }
 
 ordered_json json_of(const ModelTiming& t, const Peak* peak) {
-  ordered_json json{{"precision", t.precision.name()},
+  ordered_json json{{"precision", name_of(t.precision)},
                     {"threads", t.threads},
                     {"views", t.views},
                     {"plan_seconds", t.plan_seconds},
@@ -347,7 +347,7 @@ std::string to_text(const ModelReport& report, bool operations) {
     if (timing.seconds.count == 0) continue;
     const double peak = peak_gflops(timing, report.peak_of(timing));
     text += fmt::format("\n{}, {} threads, {} views: median of each step, by operation\n",
-                        timing.precision.name(), timing.threads, timing.views) +
+                        name_of(timing.precision), timing.threads, timing.views) +
             operation_table(timing, peak) + "\n" + step_table(timing, peak);
   }
   return text;

@@ -1,20 +1,20 @@
 // Timing, by the wall clock and by the processors' clocks.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <ctime>
 #include <vector>
+
+#include "kernels/stopwatch.h"
 
 namespace tpn::benchmarks {
 
 /// Wall-clock seconds that a call takes.
 template <class Call>
 double time_of(const Call& call) {
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point start = Clock::now();
+  const Stopwatch stopwatch;
   call();
-  return std::chrono::duration<double>(Clock::now() - start).count();
+  return stopwatch.seconds();
 }
 
 /// Processor seconds that the process has used so far, all threads together.

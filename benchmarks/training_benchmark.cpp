@@ -20,10 +20,6 @@ constexpr int first_steps = 3;
 /// What the momentum of every parameter is, by the parameters' names.
 using Momentum = std::map<std::string, std::vector<float>>;
 
-PlanOptions plan_options(const Numerics& numerics) {
-  return {.precision = numerics.dtype, .tf32 = numerics.tf32};
-}
-
 /// Trains on the same batch again and again.
 class BatchTrainer {
  public:
@@ -96,17 +92,17 @@ std::vector<float> joined(const Momentum& momentum) {
 
 /// The first step's loss, gradient norm and momentum, against those of an unfused plan in f32 on the host.
 Verification verify_step(const Weights& weights, const TrainingSetup& setup, const InputSize& size,
-                         const Numerics& numerics, const std::shared_ptr<const Backend>& backend) {
+                         Precision precision, const std::shared_ptr<const Backend>& backend) {
   const auto first = [&](const std::shared_ptr<const Backend>& device, const PlanOptions& plan) {
     BatchTrainer trainer(weights, setup, size, device, plan);
     const TrainedStep step = trainer.steps(1).front();
     return std::pair(step, trainer.momentum());
   };
   const auto [expected, expected_momentum] = first(cpu_device().backend(0), {.fuse = false});
-  const auto [found, found_momentum] = first(backend, plan_options(numerics));
+  const auto [found, found_momentum] = first(backend, {.precision = precision});
   double deviation = worse(relative_difference(found.loss, expected.loss),
                            relative_difference(found.gradient_norm, expected.gradient_norm));
-  if (numerics == Numerics(DType::f32)) {
+  if (precision == Precision::f32) {
     for (const auto& [name, values] : expected_momentum) {
       deviation = worse(deviation, test::relative_l2(found_momentum.at(name), values));
     }
@@ -170,7 +166,7 @@ std::vector<std::int64_t> labels_of(std::int64_t views, std::int64_t classes) {
   return labels;
 }
 
-ModelTiming time_training(const ModelBenchmark& benchmark, const InputSize& size, const Numerics& precision,
+ModelTiming time_training(const ModelBenchmark& benchmark, const InputSize& size, Precision precision,
                           const std::shared_ptr<const Backend>& backend) {
   const TrainingSetup& setup = benchmark.training.value();
   ModelTiming timing;
@@ -188,10 +184,10 @@ ModelTiming time_training(const ModelBenchmark& benchmark, const InputSize& size
     std::unique_ptr<Plan> plan;
     timing.plan_seconds = time_of([&] {
       plan = std::make_unique<Plan>(build_training_graph(weights->config(), size, setup.options), backend,
-                                    plan_options(precision));
+                                    PlanOptions{.precision = precision});
     });
     describe(*plan);
-    timing.steps = step_times(*plan, precision.dtype, {});
+    timing.steps = step_times(*plan, storage_type(precision), {});
     return timing;
   }
   if (benchmark.verify) {
@@ -203,7 +199,8 @@ ModelTiming time_training(const ModelBenchmark& benchmark, const InputSize& size
   const std::size_t device_free = backend->free_memory();
   std::unique_ptr<BatchTrainer> trainer;
   timing.plan_seconds = time_of([&] {
-    trainer = std::make_unique<BatchTrainer>(*weights, setup, size, backend, plan_options(precision));
+    trainer =
+        std::make_unique<BatchTrainer>(*weights, setup, size, backend, PlanOptions{.precision = precision});
   });
   describe(trainer->plan());
   const std::size_t device_left = backend->free_memory();
@@ -223,7 +220,7 @@ ModelTiming time_training(const ModelBenchmark& benchmark, const InputSize& size
 
   const std::vector<std::vector<double>> series = time_steps(benchmark, *backend, *trainer, timing);
   if (memory_known) timing.peak_memory = peak_memory();
-  timing.steps = step_times(trainer->plan(), precision.dtype, series);
+  timing.steps = step_times(trainer->plan(), storage_type(precision), series);
   return timing;
 }
 

@@ -45,12 +45,12 @@ std::vector<float> reference_logits(const std::filesystem::path& model, const In
   return logits;
 }
 
-Verification verify_logits(std::span<const float> found, const Numerics& precision,
+Verification verify_logits(std::span<const float> found, Precision precision,
                            std::span<const float> reference) {
   double tolerance = test::network_f32_relative_l2;
-  if (precision.dtype == DType::bf16) tolerance = test::unfused_bf16_relative_l2;
+  if (precision == Precision::bf16) tolerance = test::unfused_bf16_relative_l2;
   // tf32 has as many bits of mantissa as f16.
-  if (precision.dtype == DType::f16 || precision.tf32) tolerance = test::unfused_f16_relative_l2;
+  if (precision == Precision::f16 || precision == Precision::tf32) tolerance = test::unfused_f16_relative_l2;
   return {.deviation = test::relative_l2(found, reference.first(found.size())), .tolerance = tolerance};
 }
 

@@ -32,7 +32,7 @@ struct Verification {
 };
 
 /// Compares logits (views, K) computed in `precision` with the reference of those views or of more.
-Verification verify_logits(std::span<const float> found, const Numerics& precision,
+Verification verify_logits(std::span<const float> found, Precision precision,
                            std::span<const float> reference);
 
 }  // namespace tpn::benchmarks

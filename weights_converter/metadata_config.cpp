@@ -125,10 +125,10 @@ std::optional<std::vector<int>> integers(const json* value) {
   return numbers;
 }
 
-std::optional<Triple> triple(const json* value) {
+std::optional<ops::Extent3> extents(const json* value) {
   const auto numbers = integers(value);
   if (!numbers || numbers->size() != 3) return std::nullopt;
-  return Triple{(*numbers)[0], (*numbers)[1], (*numbers)[2]};
+  return ops::Extent3{(*numbers)[0], (*numbers)[1], (*numbers)[2]};
 }
 
 std::string text(const json* value) {
@@ -154,19 +154,19 @@ void set(std::array<double, 3>& target, const json* value) {
 bool apply_neck(const json* neck, NeckConfig& config) {
   const auto scales = integers(member(member(neck, "temporal_modulation_cfg"), "downsample_scales"));
   if (scales) config.temporal_downsample_scales = *scales;
-  if (const auto scale = triple(member(member(neck, "upsample_cfg"), "scale_factor")))
+  if (const auto scale = extents(member(member(neck, "upsample_cfg"), "scale_factor")))
     config.upsample_scale = scale;
   const json* down = member(neck, "downsample_cfg");
-  if (const auto scale = triple(member(down, "downsample_scale"))) config.downsample_scale = scale;
+  if (const auto scale = extents(member(down, "downsample_scale"))) config.downsample_scale = scale;
   if (text(member(down, "downsample_position")) == "before") config.downsample_before = true;
   const json* fusion_scales = member(member(neck, "level_fusion_cfg"), "downsample_scales");
   if (fusion_scales != nullptr && fusion_scales->is_array()) {
-    std::vector<Triple> triples;
+    std::vector<ops::Extent3> found;
     for (const json& element : *fusion_scales) {
-      if (const auto scale = triple(&element)) triples.push_back(*scale);
+      if (const auto scale = extents(&element)) found.push_back(*scale);
     }
-    if (triples.size() == config.level_fusion.downsample_scales.size()) {
-      config.level_fusion.downsample_scales = triples;
+    if (found.size() == config.level_fusion.downsample_scales.size()) {
+      config.level_fusion.downsample_scales = found;
     }
   }
   if (config.aux_head) set(config.aux_head->loss_weight, member(member(neck, "aux_head_cfg"), "loss_weight"));

@@ -1,7 +1,5 @@
 // Times a model with random weights on this machine's GPU: see help.
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -16,15 +14,15 @@
 #include "benchmarks/gpu/gpu_report.h"
 #include "benchmarks/temporary_model.h"
 #include "benchmarks/time.h"
+#include "engine/devices/cuda_device.h"
 #include "engine/exec/executor.h"
-#include "engine/exec/selection_file.h"
 #include "engine/model/output_file.h"
 #include "engine/model/weights.h"
 #include "kernels/convert.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/libraries/libraries.h"
-#include "tests/support/tolerance.h"
+#include "kernels/stopwatch.h"
 
 namespace tpn::benchmarks {
 namespace {
@@ -36,14 +34,6 @@ plan in f32 before and after it is timed, and --json is written anew after each,
 program is interrupted. What trials of kernels find out is kept where tpn_infer keeps it (TPN_CACHE_DIR).
 
 Exit status: 0; 1 when logits are wrong, the model cannot be run, or the command line is wrong.)";
-
-const std::array<Precision, 4>& precisions() {
-  static const std::array<Precision, 4> all{{{"f32", DType::f32, false, test::network_f32_relative_l2},
-                                             {"tf32", DType::f32, true, test::unfused_f16_relative_l2},
-                                             {"f16", DType::f16, false, test::unfused_f16_relative_l2},
-                                             {"bf16", DType::bf16, false, test::unfused_bf16_relative_l2}}};
-  return all;
-}
 
 struct Options {
   std::string config = "tpn-slowonly-r50-8x8";
@@ -61,13 +51,11 @@ struct Options {
 };
 
 void declare(CLI::App& app, Options& o) {
-  std::vector<std::string> names;
-  for (const Precision& p : precisions()) names.emplace_back(p.name);
   app.add_option("--config", o.config, "The configuration")->capture_default_str();
   app.add_option("--precision", o.precisions,
                  "f32, tf32, f16, bf16, or a list, in the order of the runs (default: bf16)")
       ->delimiter(',')
-      ->check(CLI::IsMember(names));
+      ->check(CLI::IsMember(precision_names()));
   app.add_option("--batch", o.batches, "Views per run, a list, in the order of the runs (default: 30,1)")
       ->delimiter(',')
       ->check(CLI::Range(1, 1024));
@@ -95,18 +83,10 @@ void declare(CLI::App& app, Options& o) {
   other->require_option(0, 1);
 }
 
-Precision precision_named(std::string_view name) {
-  return *std::ranges::find(precisions(), name, &Precision::name);
-}
-
 /// trial_seconds: 0 for none.
 std::shared_ptr<const CudaBackend> make_backend(CudaLibraries libraries, double trial_seconds) {
-  CudaOptions options{.libraries = libraries, .trials = trial_seconds > 0, .trial_seconds = trial_seconds};
-  if (const auto file = selection_file(); file && options.trials) {
-    options.selections = std::make_shared<SelectionStore>(load_selections(*file));
-    options.on_compiled = [file = *file](SelectionStore& store) { save_selections(file, store); };
-  }
-  auto backend = std::make_shared<const CudaBackend>(std::move(options));
+  auto backend = make_cuda_backend(
+      {.libraries = libraries, .trials = trial_seconds > 0, .trial_seconds = trial_seconds});
   backend->enter_thread();
   return backend;
 }
@@ -118,11 +98,10 @@ std::shared_ptr<const CudaBackend> make_backend(const Options& o) {
 }
 
 std::shared_ptr<const Plan> make_plan(const std::filesystem::path& model, const InputSize& size,
-                                      const Precision& precision,
-                                      std::shared_ptr<const CudaBackend> backend) {
+                                      Precision precision, std::shared_ptr<const CudaBackend> backend) {
   const std::shared_ptr<const Weights> weights = Weights::load(model);
   return std::make_shared<Plan>(build_network(weights->config(), size), std::move(backend), *weights,
-                                PlanOptions{.precision = precision.dtype, .tf32 = precision.tf32});
+                                PlanOptions{.precision = precision});
 }
 
 InputSize size_of(const std::filesystem::path& model, std::int64_t side) {
@@ -161,33 +140,29 @@ void time_runs(Executor& executor, std::int64_t runs, GpuTiming& timing) {
   std::vector<double> device_seconds, wall_seconds;
   constexpr std::int64_t warmup = 3;
   for (std::int64_t run = 0; run < runs + warmup; ++run) {
-    std::unique_ptr<Mark> begin;
-    std::chrono::steady_clock::time_point start;
-    executor.enqueue([&](const TensorView& to, Stream& stream) {
-      stream.upload(to.data, input.data(), input.bytes());
-      stream.synchronize();
-      start = std::chrono::steady_clock::now();
-      begin = stream.mark();
-    });
+    executor.stream().upload(executor.device_input().data, input.data(), input.bytes());
+    executor.stream().synchronize();
+    const Stopwatch wall;
+    const std::unique_ptr<Mark> begin = executor.stream().mark();
+    executor.enqueue();
     const std::unique_ptr<Mark> end = executor.stream().mark();
     executor.stream().synchronize();
-    const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+    const double seconds = wall.seconds();
     if (run < warmup) continue;
-    wall_seconds.push_back(wall.count());
+    wall_seconds.push_back(seconds);
     device_seconds.push_back(end->seconds_since(*begin));
   }
   timing.device_seconds = summarize(std::move(device_seconds));
   timing.wall_seconds = summarize(std::move(wall_seconds));
 }
 
-Verification verify(const Executor& executor, const Precision& precision, std::span<const float> reference) {
+Verification verify(const Executor& executor, Precision precision, std::span<const float> reference) {
   const std::vector<float> logits = to_floats(executor.result("logits"));
   const std::size_t compared = std::min(logits.size(), reference.size());
-  return {.deviation = test::relative_l2(std::span(logits).first(compared), reference),
-          .tolerance = precision.tolerance};
+  return verify_logits(std::span(logits).first(compared), precision, reference);
 }
 
-GpuTiming time_model(const std::filesystem::path& model, const InputSize& size, const Precision& precision,
+GpuTiming time_model(const std::filesystem::path& model, const InputSize& size, Precision precision,
                      const std::shared_ptr<const CudaBackend>& backend, std::span<const float> reference,
                      std::int64_t runs) {
   GpuTiming timing;

@@ -41,7 +41,7 @@ json to_json(const GpuStep& s) {
 json to_json(const GpuTiming& t, const cuda::DeviceInfo& device) {
   json steps = json::array();
   for (const GpuStep& step : t.steps) steps.push_back(to_json(step));
-  return {{"precision", t.precision.name},
+  return {{"precision", name_of(t.precision)},
           {"views", t.views},
           {"deviation", t.verification.deviation},
           {"tolerance", t.verification.tolerance},
@@ -57,8 +57,7 @@ json to_json(const GpuTiming& t, const cuda::DeviceInfo& device) {
           {"steps", steps}};
 }
 
-double percent(const cuda::DeviceInfo& device, const Precision& precision, std::int64_t work,
-               double seconds) {
+double percent(const cuda::DeviceInfo& device, Precision precision, std::int64_t work, double seconds) {
   return 100 * share_of_peak(device, precision, work, seconds);
 }
 
@@ -78,11 +77,11 @@ bool GpuReport::correct() const {
                      [](const GpuTiming& t) { return t.verification.passed(); });
 }
 
-double share_of_peak(const cuda::DeviceInfo& device, const Precision& precision, std::int64_t multiply_adds,
+double share_of_peak(const cuda::DeviceInfo& device, Precision precision, std::int64_t multiply_adds,
                      double seconds) {
-  const double peak = precision.dtype != DType::f32 ? device.peak_half_multiply_adds
-                      : precision.tf32              ? device.peak_tf32_multiply_adds
-                                                    : device.peak_f32_multiply_adds;
+  const double peak = storage_type(precision) != DType::f32 ? device.peak_half_multiply_adds
+                      : precision == Precision::tf32        ? device.peak_tf32_multiply_adds
+                                                            : device.peak_f32_multiply_adds;
   return static_cast<double>(multiply_adds) / seconds / peak;
 }
 
@@ -103,7 +102,7 @@ void print_heading(const GpuReport& report, std::ostream& out) {
 }
 
 void print(const GpuReport& report, const GpuTiming& t, bool steps, std::ostream& out) {
-  out << std::setw(5) << t.precision.name << std::setw(4) << t.views << " views";
+  out << std::setw(5) << name_of(t.precision) << std::setw(4) << t.views << " views";
   if (!t.verification.passed()) {
     out << ": WRONG, the logits deviate by " << std::scientific << t.verification.deviation << std::fixed
         << '\n';

@@ -4,23 +4,14 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "benchmarks/statistics.h"
 #include "benchmarks/verification.h"
 #include "kernels/cuda/device_info.h"
-#include "kernels/tensor.h"
+#include "kernels/precision_info.h"
 
 namespace tpn::benchmarks {
-
-/// Of activations, and of what their products are rounded to.
-struct Precision {
-  std::string_view name;
-  DType dtype = DType::f32;
-  bool tf32 = false;
-  double tolerance = 0;  ///< of the logits, relative L2, against an unfused f32 plan
-};
 
 /// One operation of a plan.
 struct GpuStep {
@@ -35,7 +26,7 @@ struct GpuStep {
 
 /// One combination of precision and views per run.
 struct GpuTiming {
-  Precision precision;
+  Precision precision = Precision::f32;
   std::int64_t views = 1;
   Verification verification;
   double plan_seconds = 0;         ///< from opening the file to the plan
@@ -57,7 +48,7 @@ struct GpuReport {
 };
 
 /// The share of the device's peak at which a run of the timing, or a step of it, multiplies.
-double share_of_peak(const cuda::DeviceInfo& device, const Precision& precision, std::int64_t multiply_adds,
+double share_of_peak(const cuda::DeviceInfo& device, Precision precision, std::int64_t multiply_adds,
                      double seconds);
 
 std::string to_json(const GpuReport& report);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/channel_order.h"
 #include "kernels/convert.h"
 
 namespace tpn {
@@ -99,14 +100,8 @@ void Executor::run() {
   stream_->synchronize();
 }
 
-void Executor::run(const WriteInput& write) {
-  enqueue(write);
-  stream_->synchronize();
-}
-
-void Executor::enqueue(const WriteInput& write) {
+void Executor::enqueue() {
   plan_->backend().enter_thread();
-  write(view(plan_->input()), *stream_);
   run_steps();
 }
 
@@ -152,14 +147,7 @@ Feature Executor::feature(std::string_view name) const {
   std::vector<float> values = to_floats(source);
   const Shape& s = source.shape;
   if (plan_->result(name).kind != Kind::activation) return {s, std::move(values)};
-  const std::int64_t cells = s[1] * s[2] * s[3], channels = s[4];
-  Feature feature{{s[0], channels, s[1], s[2], s[3]}, std::vector<float>(values.size())};
-  for (std::int64_t n = 0; n < s[0]; ++n)
-    for (std::int64_t cell = 0; cell < cells; ++cell)
-      for (std::int64_t c = 0; c < channels; ++c)
-        feature.values[static_cast<std::size_t>((n * channels + c) * cells + cell)] =
-            values[static_cast<std::size_t>((n * cells + cell) * channels + c)];
-  return feature;
+  return {{s[0], s[4], s[1], s[2], s[3]}, channels_first(values, s)};
 }
 
 }  // namespace tpn

@@ -1,7 +1,6 @@
 // Runs a plan.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -42,13 +41,12 @@ class Executor {
   /// Runs the plan on its inputs and waits for it.
   void run();
 
-  /// Enqueues work that writes the views, the plan's only input, to `input`, in the device's memory:
-  /// (views, T, H, W, C), pixels plan().input().stride() elements apart.
-  using WriteInput = std::function<void(const TensorView& input, Stream& stream)>;
-  /// Runs the plan on what `write` brings, and waits for it.
-  void run(const WriteInput& write);
-  /// The same without waiting; the caller synchronizes stream() before looking at results.
-  void enqueue(const WriteInput& write);
+  /// Where the views, the plan's only input, may be written instead, by work on stream(): in the device's
+  /// memory, (views, T, H, W, C), pixels plan().input().stride() elements apart.
+  [[nodiscard]] TensorView device_input() const { return view(plan_->input()); }
+  /// Enqueues a run on what device_input() holds by then. The caller synchronizes stream() before looking at
+  /// results.
+  void enqueue();
 
   /// Runs the plan on input() step by step and returns the seconds of each.
   std::vector<double> run_timed();

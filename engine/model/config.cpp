@@ -30,7 +30,7 @@ std::string text_of(const std::vector<int>& values) {
   throw Error(path + " must be " + expected + ", but is " + found + ".");
 }
 
-void check_range(const std::string& path, int value, int low, int high) {
+void check_range(const std::string& path, std::int64_t value, std::int64_t low, std::int64_t high) {
   if (value >= low && value <= high) return;
   fail(path, "from " + std::to_string(low) + " to " + std::to_string(high), std::to_string(value));
 }
@@ -52,8 +52,8 @@ void check_groups(const std::string& path, int channels) {
        std::to_string(channels));
 }
 
-void check_triple(const std::string& path, const Triple& scale) {
-  for (const int extent : scale) check_range(path, extent, 1, max_frames);
+void check_extents(const std::string& path, const ops::Extent3& scale) {
+  for (const std::int64_t extent : scale) check_range(path, extent, 1, max_frames);
 }
 
 void check_sampling(const SamplingConfig& sampling) {
@@ -151,14 +151,15 @@ void check_fusion(const NeckConfig& neck, std::size_t levels) {
     check_groups(path + ".mid_channels", channels);
   }
   check_range(path + ".out_channels", fusion.out_channels, 1, max_channels);
-  for (const Triple& scale : fusion.downsample_scales) check_triple(path + ".downsample_scales", scale);
+  for (const ops::Extent3& scale : fusion.downsample_scales)
+    check_extents(path + ".downsample_scales", scale);
 }
 
 /// All levels have the same height and width once spatially modulated, so between levels only T may be
 /// scaled.
-void check_temporal_only(const std::string& path, const std::optional<Triple>& scale) {
+void check_temporal_only(const std::string& path, const std::optional<ops::Extent3>& scale) {
   if (!scale) return;
-  check_triple(path, *scale);
+  check_extents(path, *scale);
   if ((*scale)[1] != 1 || (*scale)[2] != 1) {
     fail(path, "1 in height and width", text_of({scale->begin(), scale->end()}));
   }
@@ -181,13 +182,13 @@ void check_neck(const NeckConfig& neck, const BackboneConfig& backbone) {
   check_range("model.neck.pyramid_channels", neck.pyramid_channels, 1, max_channels);
 }
 
-int pooled(int frames, int scale) {
+std::int64_t pooled(std::int64_t frames, std::int64_t scale) {
   return (frames + scale - 1) / scale;
 }
 
 /// The sum of a level and what flows into it from its neighbour: equal T, or one frame that is added to each
 /// of them.
-void check_addition(const std::string& path, int frames, int addend) {
+void check_addition(const std::string& path, std::int64_t frames, std::int64_t addend) {
   if (addend == frames || addend == 1) return;
   throw Error(path + " brings " + std::to_string(addend) + " frames to a level that has " +
               std::to_string(frames) + "; it must bring as many, or one.");
@@ -196,7 +197,7 @@ void check_addition(const std::string& path, int frames, int addend) {
 /// Follows T through the neck for a view of the test protocol.
 void check_temporal_sizes(const Config& config) {
   const NeckConfig& neck = config.neck;
-  std::vector<int> frames;  // T of each level after temporal modulation; the flows keep it
+  std::vector<std::int64_t> frames;  // T of each level after temporal modulation; the flows keep it
   frames.reserve(neck.temporal_downsample_scales.size());
   for (const int scale : neck.temporal_downsample_scales)
     frames.push_back(pooled(config.view_frames(), scale));
@@ -210,7 +211,7 @@ void check_temporal_sizes(const Config& config) {
                      pooled(frames[i], (*neck.downsample_scale)[0]));
     }
   }
-  const std::vector<Triple>& scales = neck.level_fusion.downsample_scales;
+  const std::vector<ops::Extent3>& scales = neck.level_fusion.downsample_scales;
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const bool same_size = scales[i][1] == scales[0][1] && scales[i][2] == scales[0][2];
     if (!same_size || pooled(frames[i], scales[i][0]) != pooled(frames[0], scales[0][0])) {

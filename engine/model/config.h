@@ -7,10 +7,9 @@
 #include <string_view>
 #include <vector>
 
-namespace tpn {
+#include "kernels/ops/op.h"
 
-/// (t, h, w).
-using Triple = std::array<int, 3>;
+namespace tpn {
 
 /// Where TSM's shifted tensor goes: into conv1 only (mmaction2), or into the projection shortcut too
 /// (decisionforce).
@@ -37,7 +36,7 @@ struct LevelFusionConfig {
   std::vector<int> in_channels;
   std::vector<int> mid_channels;
   int out_channels = 2048;
-  std::vector<Triple> downsample_scales;
+  std::vector<ops::Extent3> downsample_scales;
 
   bool operator==(const LevelFusionConfig&) const = default;
 };
@@ -57,9 +56,9 @@ struct NeckConfig {
   std::vector<int> spatial_in_channels;
   int spatial_out_channels = 2048;
   std::vector<int> temporal_downsample_scales;
-  std::optional<Triple> upsample_scale;    ///< absent: no top-down flow
-  std::optional<Triple> downsample_scale;  ///< absent: no bottom-up flow
-  bool downsample_before = false;          ///< the bottom-up flow pools before its convolution
+  std::optional<ops::Extent3> upsample_scale;    ///< absent: no top-down flow
+  std::optional<ops::Extent3> downsample_scale;  ///< absent: no bottom-up flow
+  bool downsample_before = false;                ///< the bottom-up flow pools before its convolution
   LevelFusionConfig level_fusion;
   std::optional<AuxHeadConfig> aux_head;
   FlowType flow_type = FlowType::cascade;

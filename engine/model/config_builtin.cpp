@@ -9,9 +9,9 @@
 namespace tpn {
 namespace {
 
-constexpr Triple one{1, 1, 1};
-constexpr Triple two{2, 1, 1};
-constexpr Triple four{4, 1, 1};
+constexpr ops::Extent3 one{1, 1, 1};
+constexpr ops::Extent3 two{2, 1, 1};
+constexpr ops::Extent3 four{4, 1, 1};
 
 /// What distinguishes the configurations from one another.
 struct Variant {
@@ -21,8 +21,8 @@ struct Variant {
   int clip_len;
   int frame_interval;
   std::vector<int> temporal_scales;  // one per level
-  Triple downsample_scale;
-  std::vector<Triple> fusion_scales;
+  ops::Extent3 downsample_scale;
+  std::vector<ops::Extent3> fusion_scales;
   FlowType flow_type = FlowType::cascade;
 };
 

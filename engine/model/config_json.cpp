@@ -79,9 +79,9 @@ LevelFusionConfig parse_fusion(const JsonField& object) {
   fusion.mid_channels = object.at("mid_channels").integers();
   fusion.out_channels = object.at("out_channels").integer();
   if (const auto scales = object.find("downsample_scales")) {
-    for (const JsonField& scale : scales->elements()) fusion.downsample_scales.push_back(scale.triple());
+    for (const JsonField& scale : scales->elements()) fusion.downsample_scales.push_back(scale.extents());
   } else {
-    fusion.downsample_scales.assign(fusion.in_channels.size(), Triple{1, 1, 1});
+    fusion.downsample_scales.assign(fusion.in_channels.size(), ops::Extent3{1, 1, 1});
   }
   return fusion;
 }
@@ -105,11 +105,11 @@ NeckConfig parse_neck(const JsonField& object) {
 
   if (const auto up = object.find("upsample_cfg")) {
     up->allow_only({"scale_factor"});
-    neck.upsample_scale = up->at("scale_factor").triple();
+    neck.upsample_scale = up->at("scale_factor").extents();
   }
   if (const auto down = object.find("downsample_cfg")) {
     down->allow_only({"downsample_scale", "downsample_position"});
-    neck.downsample_scale = down->at("downsample_scale").triple();
+    neck.downsample_scale = down->at("downsample_scale").extents();
     read(*down, "downsample_position", "after", "before", neck.downsample_before);
   }
   neck.level_fusion = parse_fusion(object.at("level_fusion_cfg"));

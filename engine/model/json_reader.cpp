@@ -163,16 +163,16 @@ std::vector<double> JsonField::numbers() const {
   return values;
 }
 
-Triple JsonField::triple() const {
+ops::Extent3 JsonField::extents() const {
   if (!value_->is_array() || value_->size() != 3) fail("a list of three integers (t, h, w)");
-  Triple triple{};
+  ops::Extent3 extents{};
   for (std::size_t i = 0; i < 3; ++i) {
     const double value = elements()[i].number();
     constexpr double limit = std::numeric_limits<int>::max();
     if (value != std::floor(value) || std::abs(value) > limit) fail("a list of three integers (t, h, w)");
-    triple[i] = static_cast<int>(value);
+    extents[i] = static_cast<std::int64_t>(value);
   }
-  return triple;
+  return extents;
 }
 
 }  // namespace tpn

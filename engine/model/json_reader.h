@@ -43,7 +43,7 @@ class JsonField {
   [[nodiscard]] std::vector<int> integers() const;
   [[nodiscard]] std::vector<double> numbers() const;
   /// (t, h, w) as integers, or as numbers with integral values.
-  [[nodiscard]] Triple triple() const;
+  [[nodiscard]] ops::Extent3 extents() const;
   [[nodiscard]] std::vector<JsonField> elements() const;
   [[nodiscard]] const std::string& path() const { return path_; }
 

@@ -65,6 +65,15 @@ Graph build_training_network(const Config& config, const InputSize& size, const 
   return build_graph(config, size, true, form);
 }
 
+std::vector<std::string> feature_names(const Config& config) {
+  std::vector<std::string> names;
+  const Graph graph = build_network(config, {1, config.view_frames(), 64, 64});
+  for (const auto& [name, value] : graph.features()) {
+    if (name != "logits") names.push_back(name);
+  }
+  return names;
+}
+
 std::vector<ParameterSpec> parameter_specs(const Config& config) {
   // Parameters do not depend on the size of a view; this one is large enough for every stride.
   std::vector<ParameterSpec> specs = build(config, {1, config.view_frames(), 64, 64}, true).parameters;

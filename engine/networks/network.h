@@ -71,6 +71,10 @@ struct TrainingForm {
 /// Error when the size is too small for the network.
 Graph build_network(const Config& config, const InputSize& size);
 
+/// The names of the inference graph's intermediate features, in the order in which they are computed;
+/// "logits" is not among them.
+std::vector<std::string> feature_names(const Config& config);
+
 /// The forward pass of training: batch norm with the statistics of the batch, dropout, and the auxiliary
 /// head. Inputs: "input" as above and, with dropout, TrainingForm::random_state. Features: those
 /// above and "aux_logits" (views, K), where the model has that head. Throws Error as build_network does, and

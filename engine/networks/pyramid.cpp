@@ -8,14 +8,10 @@ namespace {
 constexpr std::int64_t groups = 32;  // of temporal modulation and level fusion
 constexpr double auxiliary_dropout = 0.5;
 
-ops::Extent3 extent(const Triple& t) {
-  return {t[0], t[1], t[2]};
-}
-
 /// Kernel = stride = scale, ceil_mode; nothing where the scale is 1.
-ValueId pool(NetworkBuilder& b, const Triple& scale, ValueId x, const std::string& name) {
-  if (scale == Triple{1, 1, 1}) return x;
-  return b.max_pool({.kernel = extent(scale), .stride = extent(scale), .ceil_mode = true}, x, name);
+ValueId pool(NetworkBuilder& b, const ops::Extent3& scale, ValueId x, const std::string& name) {
+  if (scale == ops::Extent3{1, 1, 1}) return x;
+  return b.max_pool({.kernel = scale, .stride = scale, .ceil_mode = true}, x, name);
 }
 
 void name_levels(NetworkBuilder& b, const std::string& feature, const std::vector<ValueId>& levels) {
@@ -119,8 +115,8 @@ ValueId build_pyramid(NetworkBuilder& b, const NeckConfig& config, const std::ve
     for (std::size_t i = count - 1; i > 0; --i) {
       const std::string name = "neck.top_down." + std::to_string(i - 1);
       ValueId above = top_down[i];
-      if (*config.upsample_scale != Triple{1, 1, 1}) {
-        above = b.graph.apply(ops::Upsample{extent(*config.upsample_scale)}, {above}, name + ".upsample");
+      if (*config.upsample_scale != ops::Extent3{1, 1, 1}) {
+        above = b.graph.apply(ops::Upsample{*config.upsample_scale}, {above}, name + ".upsample");
       }
       top_down[i - 1] = b.graph.apply(ops::Add{}, {top_down[i - 1], above}, name);
     }

@@ -13,7 +13,7 @@ std::int64_t round_up(std::int64_t count, std::int64_t multiple) {
   return (count + multiple - 1) / multiple * multiple;
 }
 
-ValueLayout own_layout(const Value& value, const Backend& backend, DType precision) {
+ValueLayout own_layout(const Value& value, const Backend& backend, DType storage) {
   const auto& [shape, kind, dtype] = value.spec;
   if (value.is_persistent() || value.updates >= 0) return {.dtype = dtype};
   if (kind != Kind::activation) {
@@ -21,9 +21,9 @@ ValueLayout own_layout(const Value& value, const Backend& backend, DType precisi
   }
   const std::int64_t channels = shape[4];
   const std::int64_t stride = round_up(channels, backend.channel_alignment());
-  return {.dtype = precision,
+  return {.dtype = storage,
           .pixel_stride = stride,
-          .bytes = static_cast<std::size_t>(shape.count() / channels * stride) * size_of(precision)};
+          .bytes = static_cast<std::size_t>(shape.count() / channels * stride) * size_of(storage)};
 }
 
 /// Makes the inputs of concatenations slices of their outputs.
@@ -70,11 +70,11 @@ class ConcatSlicer {
 
 }  // namespace
 
-Layout lay_out(const Graph& graph, const Backend& backend, DType precision, bool slices,
+Layout lay_out(const Graph& graph, const Backend& backend, DType storage, bool slices,
                std::span<const ValueId> keep) {
   std::vector<ValueLayout> values;
   values.reserve(graph.values().size());
-  for (const Value& value : graph.values()) values.push_back(own_layout(value, backend, precision));
+  for (const Value& value : graph.values()) values.push_back(own_layout(value, backend, storage));
   if (!slices) return {graph, std::move(values)};
   const ConcatSlicer slicer(graph, backend, keep);
   std::vector<Node> nodes;

@@ -23,11 +23,11 @@ struct Layout {
   std::vector<ValueLayout> values;  ///< by ValueId
 };
 
-/// Lays out the values of a graph for a backend: activations in `precision`, their channels padded to the
+/// Lays out the values of a graph for a backend: activations in `storage`, their channels padded to the
 /// backend's alignment, all else dense and in its own type. With `slices`, what is only concatenated is
 /// written into its place in the concatenation, where the backend's kernels can do that; values of `keep`
 /// stay whole.
-Layout lay_out(const Graph& graph, const Backend& backend, DType precision, bool slices,
+Layout lay_out(const Graph& graph, const Backend& backend, DType storage, bool slices,
                std::span<const ValueId> keep);
 
 }  // namespace tpn

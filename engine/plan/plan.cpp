@@ -160,13 +160,9 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Pla
 Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Weights* weights,
            const PlanOptions& options)
     : backend_(std::move(backend)) {
-  if (!backend_->supports(options.precision)) {
+  if (!supports(*backend_, options.precision) || !backend_->supports(options.storage())) {
     throw Error("The device '" + std::string(backend_->name()) + "' of this machine does not compute in " +
-                std::string(name_of(options.precision)) + "; use f32.");
-  }
-  if (options.tf32 && (options.precision != DType::f32 || !backend_->supports_tf32())) {
-    throw Error("The device '" + std::string(backend_->name()) +
-                "' of this machine does not compute in tf32; use f32.");
+                std::string(options.exact ? name_of(DType::f64) : name_of(options.precision)) + "; use f32.");
   }
   const auto wanted = wanted_results(graph, options);
   std::vector<ValueId> keep;
@@ -174,10 +170,11 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
   for (const auto& [name, id] : wanted) keep.push_back(id);
   const Graph used = drop_unused(graph, keep);
   const Layout layout = lay_out(options.fuse ? fuse(used, *backend_, keep) : used, *backend_,
-                                options.precision, options.fuse, keep);
+                                options.storage(), options.fuse, keep);
   const Graph& planned = layout.graph;
 
-  std::vector<std::unique_ptr<Kernel>> kernels = compile_nodes(layout, *backend_, options.tf32);
+  std::vector<std::unique_ptr<Kernel>> kernels =
+      compile_nodes(layout, *backend_, options.precision == Precision::tf32);
   backend_->finish_compiling();
   const bool trains = weights == nullptr;
   PackedParameters parameters;

@@ -12,14 +12,21 @@
 #include "engine/model/weights.h"
 #include "kernels/backend.h"
 #include "kernels/packed_weights.h"
+#include "kernels/precision_info.h"
 
 namespace tpn {
 
 struct PlanOptions {
-  DType precision = DType::f32;  ///< of activations and packed weights; the classifier always runs in f32
-  bool tf32 = false;  ///< products of f32 operands may be rounded to tf32; the classifier's never are
-  bool fuse = true;   ///< false: one kernel per node of the graph
+  /// Of activations and packed weights; the classifier always runs in f32, and is never rounded to tf32.
+  Precision precision = Precision::f32;
+  bool fuse = true;                        ///< false: one kernel per node of the graph
   std::vector<std::string> features = {};  ///< features to keep readable besides the graph's outputs
+  /// Activations are stored in f64 whatever the precision, so that nothing is rounded: on the reference
+  /// backend.
+  bool exact = false;
+
+  /// The type of activations.
+  [[nodiscard]] DType storage() const { return exact ? DType::f64 : storage_type(precision); }
 
   auto operator<=>(const PlanOptions&) const = default;
 };

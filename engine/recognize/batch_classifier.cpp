@@ -2,116 +2,106 @@
 
 #include <algorithm>
 #include <iterator>
-#include <numeric>
 
-#include "engine/recognize/view_layout.h"
-#include "engine/video/stopwatch.h"
+#include "kernels/convert.h"
+#include "kernels/stopwatch.h"
 
 namespace tpn {
 namespace {
 
-/// The rows of a tensor (n, K) of floats into rows `views` of the logits.
-void take_logits(const Executor& executor, std::span<const int> views, std::vector<float>& logits) {
-  const ConstTensorView rows = executor.result("logits");
-  const auto classes = static_cast<std::size_t>(rows.shape[1]);
-  for (std::size_t i = 0; i < views.size(); ++i) {
-    std::copy_n(elements<float>(rows) + i * classes, classes,
-                logits.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(views[i]) * classes));
-  }
-}
-
-/// Views [first, first + the executor's) of the batch.
-void fill_input(const ViewBatch& batch, int first, const Executor& network) {
+/// Views [first, ...) of the batch, as many as the executor takes.
+void fill_input(const ConstTensorView& batch, std::int64_t first, const Executor& network) {
   const TensorView input = network.input();
   const std::size_t view_bytes = input.bytes() / static_cast<std::size_t>(input.shape[0]);
-  std::copy_n(batch.data.data() + static_cast<std::size_t>(first) * view_bytes, input.bytes(), input.data);
+  std::copy_n(batch.data + static_cast<std::size_t>(first) * view_bytes, input.bytes(), input.data);
+}
+
+void add_shortage(DeviceExecutors& device, std::int64_t views, BatchResult& result) {
+  if (std::optional<std::string> warning = device.shortage(views)) {
+    result.warnings.push_back(*std::move(warning));
+  }
 }
 
 }  // namespace
 
-std::vector<std::string> features_of(const TensorDumpWriter* dump) {
-  return dump != nullptr ? dump->features() : std::vector<std::string>();
-}
-
-InputSize BatchClassifier::input_size(int views) const {
+InputSize BatchClassifier::input_size(std::size_t views) const {
   const std::int64_t side = config_.sampling.crop_size;
-  return {views, config_.view_frames(), side, side};
+  return {static_cast<std::int64_t>(views), config_.view_frames(), side, side};
 }
 
-BatchReport BatchClassifier::classify(NetworkRunner& runner, const ViewBatch& batch, TensorDumpWriter* dump,
-                                      std::vector<float>& logits) {
-  std::vector<std::string> warnings;
-  const auto fill = [&](Executor& network, int first) -> Executor::WriteInput {
-    if (batch.uploads) return fill_on_device(runner, batch, first, network, warnings);
-    fill_input(batch, first, network);
-    return {};
-  };
-  BatchReport report =
-      run(runner, input_size(static_cast<int>(batch.views.size())), batch.views, fill, dump, logits);
-  std::ranges::move(warnings, std::back_inserter(report.warnings));
-  return report;
+void BatchClassifier::prepare(DeviceExecutors& device, int views) const {
+  (void)device.largest_fitting(input_size(static_cast<std::size_t>(views)), options_);
 }
 
-BatchReport BatchClassifier::classify(NetworkRunner& runner, const ViewReader& input, int first, int count,
-                                      TensorDumpWriter* dump, std::vector<float>& logits) {
-  std::vector<int> views(static_cast<std::size_t>(count));
-  std::iota(views.begin(), views.end(), first);
-  const auto fill = [&](Executor& network, int offset) -> Executor::WriteInput {
-    std::vector<float> values;
-    for (int view = 0; view < network.input().shape[0]; ++view) {
-      const std::vector<float> one = input.read(first + offset + view);
-      values.insert(values.end(), one.begin(), one.end());
+BatchResult BatchClassifier::classify(DeviceExecutors& device, const ViewBatch& batch) const {
+  if (batch.uploads) return classify_uploaded(device, batch);
+  const InputSize s = input_size(batch.views.size());
+  return classify(device, {batch.data.data(), options_.storage(), {s.views, s.frames, s.height, s.width, 3}});
+}
+
+BatchResult BatchClassifier::classify(DeviceExecutors& device, const ConstTensorView& views) const {
+  BatchResult result;
+  const Shape& s = views.shape;
+  for (std::int64_t first = 0; first < s[0];) {
+    Executor& network = device.largest_fitting({s[0] - first, s[1], s[2], s[3]}, options_);
+    fill_input(views, first, network);
+    const Stopwatch inference;
+    network.run();
+    result.inference_ms += inference.ms();
+    add_run(network, result);
+    first += network.input().shape[0];
+  }
+  add_shortage(device, s[0], result);
+  return result;
+}
+
+BatchResult BatchClassifier::classify_uploaded(DeviceExecutors& device, const ViewBatch& batch) const {
+  BatchResult result;
+  ViewMaker& maker = *device.view_maker();
+  for (std::span<const int> left(batch.views); !left.empty();) {
+    Executor& network = device.largest_fitting(input_size(left.size()), options_);
+    const TensorView input = network.input();
+    const auto views = left.first(static_cast<std::size_t>(input.shape[0]));
+    const bool uploaded = batch.uploads->upload_views(maker, views);
+    if (!uploaded) {
+      result.warnings.push_back("The memory of the device '" + std::string(device.backend().name()) +
+                                "' is not enough for the frames of a video, whose views the CPU made.");
+      TensorView view{input.data, input.dtype, Shape(input.shape.extents().subspan(1))};
+      for (const int number : views) {
+        fill_view(*batch.clips, number, config_.sampling, view);
+        view.data += view.bytes();
+      }
     }
-    to_network_layout(values, network.input());
-    return {};
-  };
-  const Shape& s = input.shape;
-  return run(runner, {count, s[1], s[2], s[3]}, views, fill, dump, logits);
+    const Stopwatch inference;
+    if (uploaded) {
+      batch.uploads->make_views(maker, views, config_.sampling, network.device_input(),
+                                network.plan().input().stride(), network.stream());
+      network.enqueue();
+      network.stream().synchronize();
+    } else {
+      network.run();
+    }
+    result.inference_ms += inference.ms();
+    add_run(network, result);
+    left = left.subspan(views.size());
+  }
+  add_shortage(device, static_cast<std::int64_t>(batch.views.size()), result);
+  return result;
 }
 
-BatchReport BatchClassifier::run(NetworkRunner& runner, const InputSize& size, std::span<const int> views,
-                                 const Fill& fill, TensorDumpWriter* dump, std::vector<float>& logits) {
-  BatchReport report;
-  const std::string warning =
-      runner.run(size, features_of(dump), [&](Executor& network, int first, int count) {
-        const Executor::WriteInput write = fill(network, first);
-        const Stopwatch inference;
-        write ? network.run(write) : network.run();
-        report.inference_ms += inference.ms();
-        const std::span<const int> numbers =
-            views.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
-        take_logits(network, numbers, logits);
-        if (dump == nullptr) return;
-        const std::lock_guard lock(dump_mutex_);
-        dump->record(network, numbers);
-      });
-  if (!warning.empty()) report.warnings.push_back(warning);
-  return report;
-}
-
-/// Where the device has no room for the frames of the views, they are made here.
-Executor::WriteInput BatchClassifier::fill_on_device(const NetworkRunner& runner, const ViewBatch& batch,
-                                                     int first, const Executor& network,
-                                                     std::vector<std::string>& warnings) const {
-  ViewMaker& maker = *runner.view_maker();
-  const Slot& slot = network.plan().input();
-  const std::span<const int> views =
-      std::span(batch.views)
-          .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(slot.shape[0]));
-  if (batch.uploads->upload_views(maker, views)) {
-    return [this, &batch, &maker, views, stride = slot.stride()](const TensorView& out, Stream& stream) {
-      batch.uploads->make_views(maker, views, config_.sampling, out, stride, stream);
-    };
+void BatchClassifier::add_run(const Executor& network, BatchResult& result) const {
+  std::ranges::copy(to_floats(network.result("logits")), std::back_inserter(result.logits));
+  result.features.resize(options_.features.size());
+  for (std::size_t i = 0; i < options_.features.size(); ++i) {
+    Feature part = network.feature(options_.features[i]);
+    Feature& whole = result.features[i];
+    if (whole.values.empty()) {
+      whole = std::move(part);
+    } else {
+      whole.shape[0] += part.shape[0];
+      std::ranges::copy(part.values, std::back_inserter(whole.values));
+    }
   }
-  warnings.push_back("The memory of the device '" + std::string(runner.backend().name()) +
-                     "' is not enough for the frames of a video, whose views the CPU made.");
-  TensorView view = network.input();
-  view.shape = Shape(view.shape.extents().subspan(1));
-  for (const int number : views) {
-    fill_view(*batch.clips, number, config_.sampling, view);
-    view.data += view.bytes();
-  }
-  return {};
 }
 
 }  // namespace tpn

@@ -1,53 +1,51 @@
 // Puts batches of views through the network.
 #pragma once
 
-#include <functional>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "engine/devices/device_executors.h"
 #include "engine/model/config.h"
-#include "engine/recognize/network_runner.h"
-#include "engine/recognize/network_workers.h"
-#include "engine/recognize/tensor_dump.h"
+#include "engine/plan/plan.h"
 #include "engine/recognize/view_pipeline.h"
 
 namespace tpn {
 
-/// What the plan has to keep for a dump, which may be null.
-std::vector<std::string> features_of(const TensorDumpWriter* dump);
+/// What a batch gave. Rows, and elements along the first axes of features, are views of the batch.
+struct BatchResult {
+  std::vector<float> logits;      ///< (views, K)
+  std::vector<Feature> features;  ///< those of the plan's options, in their order
+  double inference_ms = 0;
+  std::vector<std::string> warnings;  ///< whole sentences
+};
 
-/// Thread-safe: batches of a video may go through several runners at once. Rows of the logits are views.
+/// Thread-safe: batches may go through several devices at once. A batch that a device's memory does not
+/// suffice for goes through it in parts.
 class BatchClassifier {
  public:
-  /// config: of the model whose runners are given; stays where it is.
-  explicit BatchClassifier(const Config& config) : config_(config) {}
+  /// config: of the model whose executors are given; stays where it is. options: which features are kept, and
+  /// in which precision the network computes.
+  BatchClassifier(const Config& config, PlanOptions options)
+      : config_(config), options_(std::move(options)) {}
 
-  /// Of views of the model's own size.
-  [[nodiscard]] InputSize input_size(int views) const;
+  /// Makes what a batch of so many views of the model's own size needs, so that it is there when the first
+  /// batch is.
+  void prepare(DeviceExecutors& device, int views) const;
 
-  /// Runs the network on a batch of a video's views and writes their rows of the logits; the dump, which may
-  /// be null, gets their features.
-  BatchReport classify(NetworkRunner& runner, const ViewBatch& batch, TensorDumpWriter* dump,
-                       std::vector<float>& logits);
-  /// The same for the views [first, first + count) of an input.
-  BatchReport classify(NetworkRunner& runner, const ViewReader& input, int first, int count,
-                       TensorDumpWriter* dump, std::vector<float>& logits);
+  [[nodiscard]] BatchResult classify(DeviceExecutors& device, const ViewBatch& batch) const;
+  /// views: (views, T, H, W, 3) in the type that the precision is stored as, in the host's memory.
+  [[nodiscard]] BatchResult classify(DeviceExecutors& device, const ConstTensorView& views) const;
 
  private:
-  /// Writes as many views to the executor's input as it takes, from the batch's view `first` on, or returns
-  /// what does so on the device.
-  using Fill = std::function<Executor::WriteInput(Executor& network, int first)>;
-
-  BatchReport run(NetworkRunner& runner, const InputSize& size, std::span<const int> views, const Fill& fill,
-                  TensorDumpWriter* dump, std::vector<float>& logits);
-  [[nodiscard]] Executor::WriteInput fill_on_device(const NetworkRunner& runner, const ViewBatch& batch,
-                                                    int first, const Executor& network,
-                                                    std::vector<std::string>& warnings) const;
+  [[nodiscard]] InputSize input_size(std::size_t views) const;
+  /// Runs the network on views that a device makes of uploaded frames.
+  [[nodiscard]] BatchResult classify_uploaded(DeviceExecutors& device, const ViewBatch& batch) const;
+  /// Adds what the executor's last run gave.
+  void add_run(const Executor& network, BatchResult& result) const;
 
   const Config& config_;
-  std::mutex dump_mutex_;  // one batch is recorded at a time
+  PlanOptions options_;
 };
 
 }  // namespace tpn

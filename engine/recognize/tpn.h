@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "export.h"
+#include "kernels/precision.h"
 
 namespace tpn {
 
@@ -56,10 +57,6 @@ enum class Device {
   cpu,
   cuda
 };
-
-/// Of activations and weights; sums are always f32. f16 and tf32 (f32 in memory, factors rounded to 10 bits
-/// of mantissa) are for GPUs; bf16 needs AVX-512 on a CPU.
-enum class Precision { f32, bf16, f16, tf32 };
 
 /// Whether NVIDIA's cuDNN and cuBLASLt may compute a layer where they are faster than TPN's own kernels.
 enum class Libraries { automatic, none };

@@ -6,15 +6,12 @@
 #include <system_error>
 #include <utility>
 
-#include "kernels/error.h"
+#include "engine/recognize/caught.h"
 
 namespace tpn {
 namespace {
 
 constexpr std::size_t most_buffers = 2;  // one is filled while the other waits to be read
-
-/// Thrown through load_clips() to end it.
-struct Stopped {};
 
 }  // namespace
 
@@ -25,7 +22,7 @@ class ViewPipeline::Job {
     std::shared_ptr<const LoadedClips> clips;
     std::vector<int> ready;  ///< clips that nobody has looked at
     bool finished = false;
-    std::exception_ptr error;
+    std::optional<Failure> failure;  ///< of a video that is finished
     Stopwatch age;
   };
 
@@ -49,6 +46,29 @@ class ViewPipeline::Job {
     return now;
   }
 
+  /// Loads the video, telling the viewing thread what is there.
+  void load(const ClipSource& source, const std::stop_token& stop) {
+    ClipEvents events;
+    events.planned = [this](const std::shared_ptr<const LoadedClips>& clips) {
+      update([&](State& state) {
+        state.clips = clips;
+        state.ready.clear();
+      });
+    };
+    events.clip_ready = [this](int clip) { update([&](State& state) { state.ready.push_back(clip); }); };
+    events.stop = stop;
+    update([](State& state) { state.age = Stopwatch(); });
+    Result<std::shared_ptr<const LoadedClips>> loaded = caught([&] { return source(events); });
+    update([&](State& state) {
+      state.finished = true;
+      if (loaded) {
+        state.clips = *std::move(loaded);
+      } else {
+        state.failure = loaded.failure();
+      }
+    });
+  }
+
  private:
   const std::size_t video_;
   std::mutex mutex_;
@@ -59,12 +79,11 @@ class ViewPipeline::Job {
 ViewPipeline::ViewPipeline(std::vector<ClipSource> sources, Options options)
     : sources_(std::move(sources)),
       options_(std::move(options)),
+      buffers_(most_buffers),
       jobs_(1),
-      free_(most_buffers),
       ready_(most_buffers + 1) {
-  for (std::size_t i = 0; i < most_buffers; ++i) free_.push({});
   try {
-    loader_ = std::jthread([this] { load_all(); });
+    loader_ = std::jthread([this](const std::stop_token& stop) { load_all(stop); });
     viewer_ = std::jthread([this] { view_all(); });
   } catch (const std::system_error&) {
     stop();  // the loading thread would wait for ever for the other one
@@ -77,64 +96,34 @@ ViewPipeline::~ViewPipeline() {
 }
 
 void ViewPipeline::stop() noexcept {
-  stopping_ = true;
+  loader_.request_stop();
   jobs_.cancel();
-  free_.cancel();
+  buffers_.cancel();
   ready_.cancel();
 }
 
-std::optional<ViewBatch> ViewPipeline::next() {
+std::optional<PipelineEvent> ViewPipeline::next() {
   return ready_.pop();
 }
 
-void ViewPipeline::recycle(ViewBatch&& batch) {
-  free_.push(std::move(batch.data));
-}
-
-void ViewPipeline::load_all() {
+void ViewPipeline::load_all(const std::stop_token& stop) {
   for (std::size_t video = 0; video < sources_.size(); ++video) {
     const auto job = std::make_shared<Job>(video);
     // The queue has one place, so that this waits while the video before has not been taken up.
     if (!jobs_.push(job)) return;
-    load(*job);
+    job->load(sources_[video], stop);
   }
   jobs_.finish();
 }
 
-void ViewPipeline::load(Job& job) {
-  const auto check = [this] {
-    if (stopping_) throw Stopped{};
-  };
-  ClipEvents events;
-  events.planned = [&](const std::shared_ptr<const LoadedClips>& clips) {
-    check();
-    job.update([&](Job::State& state) {
-      state.clips = clips;
-      state.ready.clear();
-    });
-  };
-  events.clip_ready = [&](int clip) {
-    check();
-    job.update([&](Job::State& state) { state.ready.push_back(clip); });
-  };
-  job.update([](Job::State& state) { state.age = Stopwatch(); });
-  try {
-    const std::shared_ptr<const LoadedClips> clips = sources_[job.video()](events);
-    job.update([&](Job::State& state) {
-      state.clips = clips;
-      state.finished = true;
-    });
-  } catch (...) {
-    job.update([error = std::current_exception()](Job::State& state) {
-      state.error = error;
-      state.finished = true;
-    });
-  }
-}
-
 void ViewPipeline::view_all() {
   while (const std::optional<std::shared_ptr<Job>> job = jobs_.pop()) {
-    if (!view(**job)) return;
+    const Result<bool> goes_on = caught([&] { return view(**job); });
+    if (!goes_on) {
+      if (!ready_.push(VideoFailure{(*job)->video(), goes_on.failure()})) return;
+    } else if (!*goes_on) {
+      return;
+    }
   }
   ready_.finish();
 }
@@ -146,59 +135,43 @@ bool ViewPipeline::view(Job& job) {
   double upload_ms = 0;      // since the last batch
   for (;;) {
     const Job::State now = job.wait();
+    if (now.failure) return ready_.push(VideoFailure{job.video(), *now.failure});
     if (now.clips != clips) {
       clips = now.clips;
-      if (options_.on_device && clips) uploads = std::make_shared<ClipUploads>(clips);
+      if (options_.on_device) uploads = std::make_shared<ClipUploads>(clips);
       waiting.clear();
     }
-    const auto batch_of = [&](std::vector<int> views) {
+    for (const int clip : now.ready) {
+      if (options_.upload_to != nullptr) {
+        const Stopwatch uploading;
+        uploads->upload(*options_.upload_to, clip);
+        upload_ms += uploading.ms();
+      }
+      for (std::size_t crop = 0; crop < clips->plan.crops.size(); ++crop) {
+        waiting.push_back(clip + static_cast<int>(crop) * clips->plan.clips);
+      }
+    }
+    const auto full = static_cast<std::size_t>(options_.batch);
+    while (waiting.size() >= full || (now.finished && !waiting.empty())) {
+      const auto end = waiting.begin() + static_cast<std::ptrdiff_t>(std::min(full, waiting.size()));
       ViewBatch batch;
       batch.video = job.video();
       batch.clips = clips;
-      batch.views = std::move(views);
+      batch.views = {waiting.begin(), end};
       batch.uploads = uploads;
       batch.transform_ms = std::exchange(upload_ms, 0);
-      batch.age = now.age;
-      return batch;
-    };
-    try {
-      if (now.error) std::rethrow_exception(now.error);
-      for (const int clip : now.ready) {
-        if (options_.upload_to != nullptr) {
-          const Stopwatch uploading;
-          uploads->upload(*options_.upload_to, clip);
-          upload_ms += uploading.ms();
-        }
-        for (std::size_t crop = 0; crop < clips->plan.crops.size(); ++crop) {
-          waiting.push_back(clip + static_cast<int>(crop) * clips->plan.clips);
-        }
-      }
-      const auto full = static_cast<std::size_t>(options_.batch);
-      while (waiting.size() >= full || (now.finished && !waiting.empty())) {
-        const auto end = waiting.begin() + static_cast<std::ptrdiff_t>(std::min(full, waiting.size()));
-        if (!emit(batch_of({waiting.begin(), end}))) return false;
-        waiting.erase(waiting.begin(), end);
-      }
-      if (now.finished) return ready_.push(batch_of({}));
-    } catch (...) {
-      ViewBatch failed = batch_of({});
-      failed.clips = nullptr;
-      failed.error = std::current_exception();
-      return ready_.push(std::move(failed));
+      if (!emit(std::move(batch))) return false;
+      waiting.erase(waiting.begin(), end);
     }
+    if (now.finished) return ready_.push(VideoEnd{job.video(), clips, now.age});
   }
 }
 
 bool ViewPipeline::emit(ViewBatch batch) {
-  std::optional<HostBuffer> buffer = free_.pop();
+  std::optional<ViewBuffers::Loan> buffer = buffers_.borrow();
   if (!buffer) return false;
   batch.data = std::move(*buffer);
-  try {
-    if (!options_.on_device) fill_views(batch);
-  } catch (...) {
-    recycle(std::move(batch));
-    throw;
-  }
+  if (!options_.on_device) fill_views(batch);
   return ready_.push(std::move(batch));
 }
 
@@ -206,10 +179,10 @@ void ViewPipeline::fill_views(ViewBatch& batch) const {
   const Stopwatch transforming;
   const ViewPlan& plan = batch.clips->plan;
   const Shape shape{plan.view_frames, plan.crop_size, plan.crop_size, 3};
-  const std::size_t bytes = static_cast<std::size_t>(shape.count()) * size_of(options_.precision);
-  if (batch.data.bytes() < batch.views.size() * bytes) batch.data = HostBuffer(batch.views.size() * bytes);
+  const std::size_t bytes = static_cast<std::size_t>(shape.count()) * size_of(options_.dtype);
+  batch.data.reserve(batch.views.size() * bytes);
   for (std::size_t i = 0; i < batch.views.size(); ++i) {
-    const TensorView out{batch.data.data() + i * bytes, options_.precision, shape};
+    const TensorView out{batch.data.data() + i * bytes, options_.dtype, shape};
     fill_view(*batch.clips, batch.views[i], options_.sampling, out);
   }
   batch.transform_ms = transforming.ms();

@@ -4,10 +4,10 @@
 #include <deque>
 #include <utility>
 
-#include "engine/video/stopwatch.h"
 #include "kernels/cpu/normalize_crop.h"
 #include "kernels/cpu/resize_linear.h"
 #include "kernels/error.h"
+#include "kernels/stopwatch.h"
 
 namespace tpn {
 namespace {
@@ -18,15 +18,19 @@ struct FrameSource {
   FrameFormat format = FrameFormat::rgb;
   /// As VideoSource::read().
   using Receiver = std::function<void(std::size_t position, const FrameView& frame)>;
-  std::function<DecodeReport(std::span<const std::int64_t> indices, const Receiver& receive)> read;
+  std::function<DecodeReport(std::span<const std::int64_t> indices, const Receiver& receive,
+                             const std::stop_token& stop)>
+      read;
 };
 
 FrameSource source_of(VideoSource& video) {
   FrameSource source;
   source.info = video.info();
-  source.read = [&video](std::span<const std::int64_t> indices, const FrameSource::Receiver& receive) {
+  source.read = [&video](std::span<const std::int64_t> indices, const FrameSource::Receiver& receive,
+                         const std::stop_token& stop) {
     return video.read(
-        indices, [&](std::size_t position, const ImageView& frame) { receive(position, frame_of(frame)); });
+        indices, [&](std::size_t position, const ImageView& frame) { receive(position, frame_of(frame)); },
+        stop);
   };
   return source;
 }
@@ -43,8 +47,9 @@ FrameSource source_of(std::span<const FrameView> frames) {
     if (frame.size != source.info.size) throw Error("The frames of a video differ in size.");
     if (frame.format != source.format) throw Error("The frames of a video differ in format.");
   }
-  source.read = [frames](std::span<const std::int64_t> indices, const FrameSource::Receiver& receive) {
-    for (std::size_t i = 0; i < indices.size(); ++i) {
+  source.read = [frames](std::span<const std::int64_t> indices, const FrameSource::Receiver& receive,
+                         const std::stop_token& stop) {
+    for (std::size_t i = 0; i < indices.size() && !stop.stop_requested(); ++i) {
       receive(i, frames[static_cast<std::size_t>(indices[i])]);
     }
     DecodeReport report;
@@ -90,7 +95,7 @@ DecodeReport read_frames(const FrameSource& source, LoadedClips& clips, const Cl
   const bool as_decoded = clips.frames.layout() == FrameLayout{source.format, source.info.size};
   FrameResizer resizer(source.info.size, clips.plan.resized);
   const std::vector<std::vector<int>> ready = clips_by_last_slot(clips.plan);
-  return source.read(clips.plan.selected, [&](std::size_t position, const FrameView& frame) {
+  const auto keep = [&](std::size_t position, const FrameView& frame) {
     const Stopwatch resizing;
     if (as_decoded) {
       clips.frames.set(position, frame);
@@ -100,7 +105,8 @@ DecodeReport read_frames(const FrameSource& source, LoadedClips& clips, const Cl
     clips.resize_ms += resizing.ms();
     if (!events.clip_ready) return;
     for (const int clip : ready[position]) events.clip_ready(clip);
-  });
+  };
+  return source.read(clips.plan.selected, keep, events.stop);
 }
 
 /// As plan_views(); an Error names the video.
@@ -136,7 +142,7 @@ std::shared_ptr<const LoadedClips> load(const FrameSource& source, const std::st
     decode_ms += report.decode_ms;
     convert_ms += report.convert_ms;
     resize_ms += clips->resize_ms;
-    if (report.frames == frames) {
+    if (report.frames == frames || events.stop.stop_requested()) {
       clips->warnings = std::move(report.warnings);
       clips->decode_ms = decode_ms;
       clips->convert_ms = convert_ms;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ struct ClipEvents {
   /// order in which they become ready. Until loading returns, only `plan`, `info` and the frames of ready
   /// clips may be read.
   std::function<void(int clip)> clip_ready;
+  /// Ends loading with the frame at hand, when it is asked to; then what was loaded means nothing.
+  std::stop_token stop = {};
 };
 
 /// Loads the clips of the model's test protocol, or of `counts` instead. Throws Error as open_video() and

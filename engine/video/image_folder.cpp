@@ -8,8 +8,8 @@
 #include "engine/video/frame_converter.h"
 #include "engine/video/image_series.h"
 #include "engine/video/media_names.h"
-#include "engine/video/stopwatch.h"
 #include "kernels/error.h"
+#include "kernels/stopwatch.h"
 
 namespace tpn {
 namespace {
@@ -98,14 +98,15 @@ void ImageFolder::examine(const Look& look) {
   info_.frames = static_cast<std::int64_t>(frames_.size());
 }
 
-DecodeReport ImageFolder::read(std::span<const std::int64_t> indices, const Receiver& receive) {
+DecodeReport ImageFolder::read(std::span<const std::int64_t> indices, const Receiver& receive,
+                               const std::stop_token& stop) {
   const Stopwatch whole;
   DecodeReport report;
   double outside_ms = 0;
   FrameConverter converter(info_.size, options_.accurate_color);
   bool lost = false;
   for (std::size_t position = 0; position < indices.size() && !lost; ++position) {
-    if (indices[position] >= info_.frames) break;
+    if (indices[position] >= info_.frames || stop.stop_requested()) break;
     Frame& frame = frames_[static_cast<std::size_t>(indices[position])];
     const Result<DecodedImage> image = decoder_.decode(frame.path);
     if (!image) {

@@ -20,7 +20,9 @@ class ImageFolder : public VideoSource {
 
   /// Decodes the wanted images only. If one cannot be decoded though its check went well, all are decoded,
   /// those that cannot be leave the sequence for good, and the report's `frames` is the number of those left.
-  DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive) override;
+  using VideoSource::read;
+  DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive,
+                    const std::stop_token& stop) override;
 
  private:
   struct Frame {

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "engine/video/quantity.h"
-#include "engine/video/stopwatch.h"
 #include "kernels/error.h"
+#include "kernels/stopwatch.h"
 
 namespace tpn {
 namespace {
@@ -70,7 +70,8 @@ ImageView VideoFile::convert(FrameConverter& converter, const AVFrame& frame,
   }
 }
 
-DecodeReport VideoFile::read(std::span<const std::int64_t> indices, const Receiver& receive) {
+DecodeReport VideoFile::read(std::span<const std::int64_t> indices, const Receiver& receive,
+                             const std::stop_token& stop) {
   const ffmpeg::LogCapture log;
   const Stopwatch whole;
   DecodeReport report;
@@ -79,6 +80,7 @@ DecodeReport VideoFile::read(std::span<const std::int64_t> indices, const Receiv
   FrameConverter converter(info_.size, options_.accurate_color);
   std::size_t position = 0;
   while (const AVFrame* frame = pass.next_frame()) {
+    if (stop.stop_requested()) break;
     const std::int64_t index = pass.frames() - 1;
     if (position == indices.size() || index != indices[position]) continue;
     const Stopwatch outside;

@@ -14,7 +14,9 @@ class VideoFile : public VideoSource {
   VideoFile(std::string path, const DecodeOptions& options);
 
   [[nodiscard]] const VideoInfo& info() const override { return info_; }
-  DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive) override;
+  using VideoSource::read;
+  DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive,
+                    const std::stop_token& stop) override;
 
  private:
   void check_duration() const;

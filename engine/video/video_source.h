@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -62,9 +63,14 @@ class VideoSource {
 
   /// Decodes from the start and hands over the frames of the given numbers (ascending, without repetition),
   /// all of info().size, as soon as each is there, then goes on to the end: how many frames there are is only
-  /// known when they have been decoded. May be called again. Throws Error when the file cannot be read any
-  /// more or exceeds a limit, and what `receive` throws.
-  virtual DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive) = 0;
+  /// known when they have been decoded. Ends with the frame at hand when it is asked to stop; then the report
+  /// means nothing. May be called again. Throws Error when the file cannot be read any more or exceeds a
+  /// limit, and what `receive` throws.
+  virtual DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive,
+                            const std::stop_token& stop) = 0;
+  DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive) {
+    return read(indices, receive, {});
+  }
 };
 
 /// Opens a file, a folder of images (jpg, jpeg, png, bmp, webp; those that choose_frames() takes for its

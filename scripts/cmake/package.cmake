@@ -3,7 +3,8 @@
 
 include(CMakePackageConfigHelpers)
 
-set(TPN_PUBLIC_HEADERS engine/recognize/export.h engine/recognize/tpn.h)
+# Installed as <tpn/export.h>, <tpn/tpn.h> and what that includes, <tpn/kernels/precision.h>.
+set(TPN_PUBLIC_HEADERS engine/recognize/export.h engine/recognize/tpn.h kernels/precision.h)
 
 add_library(tpn SHARED $<TARGET_OBJECTS:tpn_recognize>)
 add_library(tpn::tpn ALIAS tpn)
@@ -16,7 +17,7 @@ set_target_properties(tpn PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSI
 
 # <tpn/tpn.h> is the same line for those who use the installed package and those who add this folder to their build.
 foreach(header IN LISTS TPN_PUBLIC_HEADERS)
-  get_filename_component(name ${header} NAME)
+  string(REPLACE engine/recognize/ "" name ${header})
   configure_file(${header} include/tpn/${name} COPYONLY)
 endforeach()
 target_include_directories(tpn INTERFACE $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
@@ -31,6 +32,6 @@ install(TARGETS tpn EXPORT tpn LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT tpn FILE tpn-config.cmake NAMESPACE tpn:: DESTINATION ${package_dir})
 install(FILES ${PROJECT_BINARY_DIR}/tpn-config-version.cmake DESTINATION ${package_dir})
 install(FILES ${PROJECT_BINARY_DIR}/tpn.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-install(FILES ${TPN_PUBLIC_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tpn)
+install(DIRECTORY ${PROJECT_BINARY_DIR}/include/tpn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")

@@ -35,7 +35,7 @@ TEST(Explain, SaysWhatRanAndWhatElseCouldHave) {
   benchmark.model = directory / "model.safetensors";
   write_random_model(test::tiny_config("tpn-slowonly-r50-8x8"), Initialization::varied, 1, {},
                      benchmark.model);
-  benchmark.precisions = {DType::bf16};
+  benchmark.precisions = {Precision::bf16};
   benchmark.side = 32;
   benchmark.warmup = 1;
   benchmark.repetitions = {.runs = 1, .seconds = 0};

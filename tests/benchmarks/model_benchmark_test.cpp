@@ -30,7 +30,7 @@ class ModelBenchmarkTest : public ::testing::Test {
 };
 
 TEST_F(ModelBenchmarkTest, TimesEveryCombination) {
-  if (CpuBackend(1).supports(DType::bf16)) benchmark_.precisions = {DType::f32, DType::bf16};
+  if (supports(CpuBackend(1), Precision::bf16)) benchmark_.precisions.push_back(Precision::bf16);
   benchmark_.threads = {1, 2};
   benchmark_.batches = {1, 2};
   const ModelReport report = run(benchmark_);
@@ -74,8 +74,8 @@ TEST_F(ModelBenchmarkTest, SaysWhenOutputsAreWrong) {
 }
 
 TEST(Peak, TakesTheBetterOfTwoMeasurements) {
-  const Peak first{DType::f32, 1, {{"a", "x", 10, 8}, {"b", "x", 30, 20}}};
-  const Peak second{DType::f32, 1, {{"a", "x", 40, 9}, {"b", "x", 20, 15}}};
+  const Peak first{Precision::f32, 1, {{"a", "x", 10, 8}, {"b", "x", 30, 20}}};
+  const Peak second{Precision::f32, 1, {{"a", "x", 40, 9}, {"b", "x", 20, 15}}};
   const Peak better = better_of(first, second);
   EXPECT_EQ(better.best().label, "a");
   EXPECT_EQ(better.best().best_gflops, 40);

@@ -43,7 +43,7 @@ class TrainingBenchmarkTest : public ::testing::Test {
 };
 
 TEST_F(TrainingBenchmarkTest, TimesEveryPartOfAStep) {
-  if (CpuBackend(1).supports(DType::bf16)) benchmark_.precisions = {DType::f32, DType::bf16};
+  if (supports(CpuBackend(1), Precision::bf16)) benchmark_.precisions.push_back(Precision::bf16);
   benchmark_.side = 64;  // with batch norms over fewer pixels, nothing is left in bf16
   const ModelReport report = run(benchmark_);
   EXPECT_TRUE(report.correct()) << to_text(report, false);

@@ -39,21 +39,21 @@ TEST(FillViews, HasMeanZeroAndVarianceOne) {
 
 TEST(VerifyLogits, PassesWhatIsRight) {
   const std::vector<float> reference{1, -2, 3, 4, 5, 6};
-  EXPECT_TRUE(verify_logits(reference, DType::f32, reference).passed());
+  EXPECT_TRUE(verify_logits(reference, Precision::f32, reference).passed());
   const std::vector<float> first_view{1, -2, 3};
-  EXPECT_TRUE(verify_logits(first_view, DType::f32, reference).passed());
+  EXPECT_TRUE(verify_logits(first_view, Precision::f32, reference).passed());
 }
 
 TEST(VerifyLogits, RefusesWhatIsWrong) {
   const std::vector<float> reference{1, -2, 3};
-  for (const DType precision : {DType::f32, DType::bf16}) {
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
     const std::vector<float> swapped{-2, 1, 3}, broken{1, -2, std::numeric_limits<float>::quiet_NaN()};
     EXPECT_FALSE(verify_logits(swapped, precision, reference).passed());
     EXPECT_FALSE(verify_logits(broken, precision, reference).passed());
   }
   const std::vector<float> rounded{1.004F, -2, 3};
-  EXPECT_FALSE(verify_logits(rounded, DType::f32, reference).passed());
-  EXPECT_TRUE(verify_logits(rounded, DType::bf16, reference).passed());
+  EXPECT_FALSE(verify_logits(rounded, Precision::f32, reference).passed());
+  EXPECT_TRUE(verify_logits(rounded, Precision::bf16, reference).passed());
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ TEST(Config, EveryFieldSurvivesTheWayThroughJson) {
   config.neck.spatial_out_channels = 256;
   config.neck.temporal_downsample_scales = {4, 8, 16};
   config.neck.upsample_scale.reset();
-  config.neck.downsample_scale = Triple{2, 1, 1};
+  config.neck.downsample_scale = ops::Extent3{2, 1, 1};
   config.neck.downsample_before = true;
   config.neck.level_fusion = {{96, 96, 96}, {32, 64, 32}, 7, {{4, 2, 2}, {2, 2, 2}, {1, 2, 2}}};
   config.neck.aux_head = AuxHeadConfig{12, 0.25};

@@ -56,7 +56,7 @@ TEST_F(CudaFullSize, SlowOnlyAgreesWithTheCpu) {
   std::mt19937 generator(1);
   const ops::Tensor64 view = test::random_tensor({1, 8, 256, 256, 3}, ops::Range::symmetric, generator, true);
   const std::vector<float> expected = logits(graph(1), weights(), std::make_shared<CpuBackend>(2), view, {});
-  const std::vector<float> found = logits(graph(1), weights(), cuda(), view, {.precision = DType::f16});
+  const std::vector<float> found = logits(graph(1), weights(), cuda(), view, {.precision = Precision::f16});
   EXPECT_EQ(found.size(), 400U);
   EXPECT_LE(test::relative_l2(found, expected), test::full_size_f16_relative_l2);
 }
@@ -64,7 +64,7 @@ TEST_F(CudaFullSize, SlowOnlyAgreesWithTheCpu) {
 TEST_F(CudaFullSize, AVideoOf30ViewsTakesLessThan1500MegabytesInBf16) {
   const auto backend = cuda();
   const std::size_t before = backend->free_memory();
-  const Plan plan(graph(30), backend, weights(), {.precision = DType::bf16});
+  const Plan plan(graph(30), backend, weights(), {.precision = Precision::bf16});
   const std::size_t prepared = before - backend->free_memory();
   // The classifier's weights stay f32, the auxiliary head's are not there; each of the others is there once.
   EXPECT_GT(prepared, 2 * std::size_t{70'000'000});

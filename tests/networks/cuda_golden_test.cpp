@@ -22,8 +22,8 @@ std::vector<GoldenName> goldens() {
 class CudaGoldenTest : public ::testing::TestWithParam<GoldenName> {
  protected:
   /// Compares with the golden, and where that is no stricter with what rounding to `storage` alone costs.
-  void expect_agreement(const PlanOptions& options, DType storage, double tolerance) const {
-    const auto features = network_.run(backend_, options);
+  void expect_agreement(Precision precision, Precision storage, double tolerance) const {
+    const auto features = network_.run(backend_, {.precision = precision});
     const auto rounded = network_.run(std::make_shared<ReferenceBackend>(), {.precision = storage});
     EXPECT_EQ(test::first_deviation(features,
                                     [&](const std::string& name, std::span<const float> values) {
@@ -43,15 +43,15 @@ TEST_P(CudaGoldenTest, AgreesInF32) {
 
 TEST_P(CudaGoldenTest, AgreesInTf32) {
   // tf32 keeps as many bits of a product's operands as f16.
-  expect_agreement({.precision = DType::f32, .tf32 = true}, DType::f16, test::golden_f16_relative_l2);
+  expect_agreement(Precision::tf32, Precision::f16, test::golden_f16_relative_l2);
 }
 
 TEST_P(CudaGoldenTest, AgreesInF16) {
-  expect_agreement({.precision = DType::f16}, DType::f16, test::golden_f16_relative_l2);
+  expect_agreement(Precision::f16, Precision::f16, test::golden_f16_relative_l2);
 }
 
 TEST_P(CudaGoldenTest, AgreesInBf16) {
-  expect_agreement({.precision = DType::bf16}, DType::bf16, test::golden_bf16_relative_l2);
+  expect_agreement(Precision::bf16, Precision::bf16, test::golden_bf16_relative_l2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Forward, CudaGoldenTest, ::testing::ValuesIn(goldens()),

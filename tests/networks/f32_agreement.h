@@ -14,7 +14,7 @@ namespace tpn::test {
 inline void expect_f32_agreement(const GoldenNetwork& network,
                                  const std::shared_ptr<const Backend>& backend) {
   for (const bool fuse : {true, false}) {
-    const auto features = network.run(backend, {.precision = DType::f32, .fuse = fuse});
+    const auto features = network.run(backend, {.fuse = fuse});
     EXPECT_GE(features.size(), 16U);
     EXPECT_EQ(first_deviation(features,
                               [&](const std::string& name, std::span<const float> values) {

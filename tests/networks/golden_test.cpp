@@ -52,8 +52,8 @@ TEST_P(GoldenTest, AgreesInBf16AsFarAsItsStorageAllows) {
   if (!backend->supports(DType::bf16)) GTEST_SKIP() << "This processor does not compute in bf16.";
   if (network_.graph().multiply_adds() > 300'000'000)
     GTEST_SKIP() << "Too large for the reference in double.";
-  const auto features = network_.run(backend, {.precision = DType::bf16});
-  const auto rounded = network_.run(std::make_shared<ReferenceBackend>(), {.precision = DType::bf16});
+  const auto features = network_.run(backend, {.precision = Precision::bf16});
+  const auto rounded = network_.run(std::make_shared<ReferenceBackend>(), {.precision = Precision::bf16});
   EXPECT_EQ(test::first_deviation(features,
                                   [&](const std::string& name, std::span<const float> values) {
                                     return network_.storage_deviation(name, values, rounded,
@@ -67,8 +67,7 @@ TEST_P(GoldenTest, AgreesExactlyInF64) {
     GTEST_SKIP() << "Too large for the reference in double.";
   constexpr std::int64_t dense = 1, padded_to_8 = 8;
   for (const std::int64_t alignment : {dense, padded_to_8}) {
-    const auto features =
-        network_.run(std::make_shared<ReferenceBackend>(alignment), {.precision = DType::f64});
+    const auto features = network_.run(std::make_shared<ReferenceBackend>(alignment), {.exact = true});
     EXPECT_EQ(test::first_deviation(features,
                                     [&](const std::string& name, std::span<const float> values) {
                                       return test::Deviation{

@@ -57,9 +57,9 @@ class PlanTest : public ::testing::Test {
 };
 
 TEST_F(PlanTest, FusedEqualsUnfused) {
-  for (const DType precision : {DType::f32, DType::bf16}) {
-    if (!CpuBackend(1).supports(precision)) continue;
-    const bool half = precision == DType::bf16;
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    if (!supports(CpuBackend(1), precision)) continue;
+    const bool half = precision == Precision::bf16;
     Executor fused(plan({.precision = precision})), unfused(plan({.precision = precision, .fuse = false}));
     EXPECT_LT(fused.plan().steps().size() * 2, unfused.plan().steps().size());
     run(fused);
@@ -86,7 +86,7 @@ TEST_F(PlanTest, KeepingFeaturesChangesNoResult) {
 TEST_F(PlanTest, AgreesWithTheReferenceBackend) {
   Executor cpu(plan({}));
   Executor reference(
-      plan({.precision = DType::f64, .fuse = false}, {2, 8, 32, 40}, std::make_shared<ReferenceBackend>()));
+      plan({.fuse = false, .exact = true}, {2, 8, 32, 40}, std::make_shared<ReferenceBackend>()));
   run(cpu);
   run(reference);
   EXPECT_LE(relative_l2(cpu.feature("logits").values, reference.feature("logits").values),
@@ -213,7 +213,7 @@ TEST_F(PlanTest, DoesNotOverwriteAResidualThatIsReadElsewhere) {
 }
 
 TEST_F(PlanTest, RefusesWhatItCannotDo) {
-  EXPECT_THROW((void)plan({.precision = DType::f16}), Error);
+  EXPECT_THROW((void)plan({.precision = Precision::f16}), Error);
   EXPECT_THROW((void)plan({.features = {"stage9"}}), Error);
   EXPECT_THROW(build_network(config_, {1, 8, 0, 40}), Error);
   Executor executor(plan({}));

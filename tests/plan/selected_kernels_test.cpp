@@ -20,8 +20,8 @@ TEST_P(SelectedKernels, AreNoReferenceLoops) {
   const Config config = builtin_config(GetParam());
   write_random_model(config, Initialization::varied, 1, {}, directory / "model.safetensors");
   const auto backend = std::make_shared<CpuBackend>(2);
-  for (const DType precision : {DType::f32, DType::bf16}) {
-    if (!backend->supports(precision)) continue;
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    if (!supports(*backend, precision)) continue;
     const auto weights = Weights::load(directory / "model.safetensors");
     const Plan plan(build_network(config, {1, config.view_frames(), 256, 256}), backend, *weights,
                     {.precision = precision});

@@ -63,9 +63,10 @@ std::vector<std::map<int, std::string>> collect(ViewPipeline& pipeline, const De
   std::vector<std::map<int, std::string>> videos;
   std::shared_ptr<const LoadedClips> clips;
   videos.emplace_back();
-  while (std::optional<ViewBatch> batch = pipeline.next()) {
-    if (batch->views.empty()) {
-      EXPECT_FALSE(batch->error);
+  while (std::optional<PipelineEvent> event = pipeline.next()) {
+    EXPECT_FALSE(std::holds_alternative<VideoFailure>(*event));
+    const auto* batch = std::get_if<ViewBatch>(&*event);
+    if (batch == nullptr) {
       videos.emplace_back();
       continue;
     }
@@ -76,7 +77,6 @@ std::vector<std::map<int, std::string>> collect(ViewPipeline& pipeline, const De
     EXPECT_EQ(batch->data.bytes(), 0U);
     const std::vector<std::string> made = device.make(*batch->uploads, clips->plan, batch->views);
     for (std::size_t i = 0; i < made.size(); ++i) videos.back()[batch->views[i]] = made[i];
-    pipeline.recycle(std::move(*batch));
   }
   videos.pop_back();
   return videos;
@@ -156,9 +156,10 @@ TEST(ClipUploads, FeedTheNetwork) {
   executor.run();
   const std::vector<float> expected = executor.feature("logits").values;
   EXPECT_TRUE(uploads.upload_views(*maker, views));
-  executor.run([&](const TensorView& to, Stream& stream) {
-    uploads.make_views(*maker, views, sampling(), to, executor.plan().input().stride(), stream);
-  });
+  uploads.make_views(*maker, views, sampling(), executor.device_input(), executor.plan().input().stride(),
+                     executor.stream());
+  executor.enqueue();
+  executor.stream().synchronize();
   EXPECT_EQ(executor.feature("logits").values, expected);
 }
 

@@ -146,6 +146,22 @@ TEST_F(CudaRecognizer, MakesSmallerBatchesWhereMemoryRunsOut) {
   EXPECT_TRUE(refused);
 }
 
+TEST_F(CudaRecognizer, MakesSmallerBatchesOfGivenViews) {
+  std::vector<float> values(std::size_t{7} * 3 * 4 * 32 * 32);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i * 7 % 101) / 50 - 1;
+  const ViewTensor views{values, {7, 3, 4, 32, 32}};
+  const std::vector<float> expected = Recognizer(model_, on_cuda()).classify(views).logits;
+  bool warned = false;
+  for (std::size_t memory = std::size_t{8} << 20; memory >= 1024 && !warned; memory = memory * 7 / 8) {
+    const Model fresh = Model::load(file_.path());
+    cuda_on_cpu::set_device_memory(memory);
+    const Recognition found = Recognizer(fresh, on_cuda()).classify(views);
+    EXPECT_LE(test::relative_l2(found.logits, expected), test::network_f32_relative_l2);
+    warned = !found.warnings.empty();
+  }
+  EXPECT_TRUE(warned);
+}
+
 TEST_F(CudaRecognizer, EndsWhereEveryBatchFails) {
   cuda_on_cpu::set_device_count(2);
   cuda_on_cpu::set_device_memory(4096);

@@ -1,4 +1,5 @@
 // The files that TensorDump asks for.
+#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -6,11 +7,10 @@
 
 #include "engine/exec/executor.h"
 #include "engine/model/safetensors.h"
-#include "engine/recognize/network_runner.h"
-#include "engine/recognize/spill_file.h"
+#include "engine/networks/network.h"
 #include "engine/recognize/tpn.h"
-#include "engine/recognize/view_layout.h"
 #include "engine/video/clip_loader.h"
+#include "kernels/channel_order.h"
 #include "kernels/convert.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "tests/recognize/tiny_model.h"
@@ -101,7 +101,9 @@ void expect_features(const std::string& name, int batch) {
   const std::vector<float> input = values_of<float>(dump, "input", {r.clips, 3, frames, 32, 32});
   const std::size_t view_values = input.size() / static_cast<std::size_t>(r.clips);
   for (std::size_t view = 0; view < static_cast<std::size_t>(r.clips); ++view) {
-    to_network_layout(std::span(input).subspan(view * view_values, view_values), executor.input());
+    const TensorView to = executor.input();
+    std::ranges::copy(channels_last(std::span(input).subspan(view * view_values, view_values), to.shape),
+                      elements<float>(to));
     executor.run();
     for (const std::string& feature_name : names) {
       const Feature feature = executor.feature(feature_name);
@@ -193,18 +195,6 @@ TEST(TensorDump, TakesViewsOfEveryFloatingType) {
   for (const DType dtype : {DType::f64, DType::f16, DType::bf16}) {
     EXPECT_EQ(logits(dtype), expected) << name_of(dtype);
   }
-}
-
-TEST(SpillFile, GivesBackWhatItTook) {
-  const test::TemporaryDirectory directory;
-  SpillFile spill(directory.path());
-  EXPECT_EQ(directory.entry_count(), 0);
-  const std::string text = "twelve bytes";
-  spill.write(100, std::as_bytes(std::span(text)));
-  std::string found(text.size(), ' ');
-  spill.read(100, std::as_writable_bytes(std::span(found)));
-  EXPECT_EQ(found, text);
-  EXPECT_THROW(spill.read(101, std::as_writable_bytes(std::span(found))), Error);
 }
 
 }  // namespace

@@ -45,19 +45,21 @@ struct Collected {
 std::map<std::size_t, Collected> collect(ViewPipeline& pipeline, DType dtype) {
   std::map<std::size_t, Collected> videos;
   std::map<std::size_t, std::shared_ptr<const LoadedClips>> clips;
-  while (std::optional<ViewBatch> batch = pipeline.next()) {
-    Collected& video = videos[batch->video];
+  while (std::optional<PipelineEvent> event = pipeline.next()) {
+    Collected& video = videos[std::visit([](const auto& e) { return e.video; }, *event)];
     EXPECT_FALSE(video.ended);
-    if (batch->views.empty()) {
+    if (const auto* end = std::get_if<VideoEnd>(&*event)) {
       video.ended = true;
-      try {
-        if (batch->error) std::rethrow_exception(batch->error);
-        EXPECT_EQ(batch->clips, clips[batch->video]);
-      } catch (const std::exception& e) {
-        video.error = e.what();
-      }
+      EXPECT_EQ(end->clips, clips[end->video]);
       continue;
     }
+    if (const auto* end = std::get_if<VideoFailure>(&*event)) {
+      video.ended = true;
+      video.error = end->failure.message;
+      continue;
+    }
+    const auto* batch = std::get_if<ViewBatch>(&*event);
+    EXPECT_FALSE(batch->views.empty());
     if (clips[batch->video] != batch->clips) {
       clips[batch->video] = batch->clips;
       video = {};
@@ -68,7 +70,6 @@ std::map<std::size_t, Collected> collect(ViewPipeline& pipeline, DType dtype) {
       EXPECT_TRUE(video.views.emplace(batch->views[i], std::string(data, bytes)).second);
       video.order.push_back(batch->views[i]);
     }
-    pipeline.recycle(std::move(*batch));
   }
   return videos;
 }
@@ -172,12 +173,13 @@ TEST(ViewPipeline, ForgetsViewsOfAVoidPlanThatWaitForABatch) {
     return source_of(found)(events);
   };
   ViewPipeline pipeline({corrects}, {sampling(), DType::f32, 2});
-  std::optional<ViewBatch> batch = pipeline.next();
-  one_waits = true;
-  one_waits.notify_one();
-  ASSERT_TRUE(batch);
-  ASSERT_EQ(batch->clips->plan.crops.size(), 3U);  // two of them are in the batch
-  pipeline.recycle(*std::move(batch));
+  {
+    const std::optional<PipelineEvent> event = pipeline.next();
+    one_waits = true;
+    one_waits.notify_one();
+    ASSERT_TRUE(event);
+    ASSERT_EQ(std::get<ViewBatch>(*event).clips->plan.crops.size(), 3U);  // two of them are in the batch
+  }
   expect_all_views(collect(pipeline, DType::f32).at(0), found, DType::f32);
 }
 
@@ -187,11 +189,26 @@ TEST(ViewPipeline, CanBeGivenUpAtAnyTime) {
     ViewPipeline pipeline({source_of(frames), source_of(frames), source_of(frames)},
                           {sampling(), DType::f32, 1});
     for (int i = 0; i < taken; ++i) {
-      std::optional<ViewBatch> batch = pipeline.next();
-      ASSERT_TRUE(batch);
-      if (!batch->views.empty()) pipeline.recycle(std::move(*batch));
+      ASSERT_TRUE(pipeline.next());
     }
   }
+}
+
+TEST(ViewPipeline, StopsDecodingWhenItIsGivenUp) {
+  std::atomic<bool> started = false, stopped = false;
+  const ClipSource endless = [&](const ClipEvents& events) -> std::shared_ptr<const LoadedClips> {
+    started = true;
+    started.notify_one();
+    const Stopwatch waiting;
+    while (!events.stop.stop_requested() && waiting.seconds() < 30) std::this_thread::yield();
+    stopped = events.stop.stop_requested();
+    throw Error("nothing was loaded");
+  };
+  {
+    const ViewPipeline pipeline({endless}, {sampling(), DType::f32, 1});
+    started.wait(false);
+  }
+  EXPECT_TRUE(stopped);
 }
 
 TEST(ViewPipeline, DecodesOneVideoAheadAndNoMore) {
@@ -202,7 +219,7 @@ TEST(ViewPipeline, DecodesOneVideoAheadAndNoMore) {
     return source_of(frames)(events);
   };
   ViewPipeline pipeline(std::vector<ClipSource>(6, counts), {sampling(), DType::f32, 1});
-  const std::optional<ViewBatch> batch = pipeline.next();  // and never gives its memory back
+  const std::optional<PipelineEvent> batch = pipeline.next();  // and never gives its memory back
   ASSERT_TRUE(batch);
   while (started < 2) std::this_thread::yield();
   std::this_thread::sleep_for(std::chrono::milliseconds(50));

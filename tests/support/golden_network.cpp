@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "kernels/channel_order.h"
 #include "kernels/convert.h"
 #include "tests/support/tolerance.h"
 
@@ -13,19 +14,6 @@ namespace tpn::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// (N,C,T,H,W) to (N*T,C,H,W): the 2D backbone's layout.
-std::vector<float> frames_outside(const Feature& feature) {
-  const Shape& s = feature.shape;
-  const std::int64_t pixels = s[3] * s[4];
-  std::vector<float> values(feature.values.size());
-  for (std::int64_t n = 0; n < s[0]; ++n)
-    for (std::int64_t c = 0; c < s[1]; ++c)
-      for (std::int64_t t = 0; t < s[2]; ++t)
-        std::copy_n(feature.values.begin() + ((n * s[1] + c) * s[2] + t) * pixels, pixels,
-                    values.begin() + ((n * s[2] + t) * s[1] + c) * pixels);
-  return values;
-}
 
 bool is_feature(const std::string& name) {
   return name != "input" && name != "prob" && name != "score" && name != "logits";
@@ -78,16 +66,9 @@ void fill_views(const Golden& golden, const Config& config, const TensorView& vi
   const std::span<const float> from = golden.values<float>("input", DType::f32);
   const InputSize size = input_size(golden, config);
   const bool frames_first = config.backbone.dims == 2;  // (N,T,3,H,W), not (N,3,T,H,W)
-  const std::int64_t pixels = size.height * size.width, frames = size.frames;
-  std::vector<float> to(from.size());
-  for (std::int64_t n = 0; n < size.views; ++n)
-    for (std::int64_t t = 0; t < frames; ++t)
-      for (std::int64_t c = 0; c < 3; ++c)
-        for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-          const std::int64_t plane = frames_first ? (n * frames + t) * 3 + c : (n * 3 + c) * frames + t;
-          to[static_cast<std::size_t>(((n * frames + t) * pixels + pixel) * 3 + c)] =
-              from[static_cast<std::size_t>(plane * pixels + pixel)];
-        }
+  const Shape shape = frames_first ? Shape{size.views * size.frames, 1, size.height, size.width, 3}
+                                   : Shape{size.views, size.frames, size.height, size.width, 3};
+  const std::vector<float> to = channels_last(from, shape);
   convert(reinterpret_cast<const std::byte*>(to.data()), DType::f32, views.data, views.dtype, to.size());
 }
 
@@ -134,7 +115,7 @@ Features GoldenNetwork::run(std::shared_ptr<const Backend> backend, PlanOptions 
   for (const std::string& name : options.features) {
     Feature feature = executor.feature(name);
     const bool by_frame = flat_ && (name == "stem" || name.starts_with("stage"));
-    features.add(name, by_frame ? frames_outside(feature) : std::move(feature.values));
+    features.add(name, by_frame ? swap_axes(feature.values, feature.shape, 1) : std::move(feature.values));
   }
   return features;
 }

@@ -15,9 +15,9 @@ std::vector<GoldenName> goldens() {
 
 class CudaTrainGolden : public ::testing::TestWithParam<GoldenName> {
  protected:
-  void expect_rounded_agreement(const PlanOptions& options, double tolerance) const {
-    test::expect_rounded_training_agreement(GetParam(), weights_, backend_, options, options.precision,
-                                            tolerance);
+  void expect_rounded_agreement(Precision precision, double tolerance) const {
+    const Precision storage = precision == Precision::tf32 ? Precision::f32 : precision;
+    test::expect_rounded_training_agreement(GetParam(), weights_, backend_, precision, storage, tolerance);
   }
 
   const std::shared_ptr<const Weights> weights_ = Weights::load(test::converted_weights(GetParam().name));
@@ -26,19 +26,19 @@ class CudaTrainGolden : public ::testing::TestWithParam<GoldenName> {
 };
 
 TEST_P(CudaTrainGolden, AgreesInF32) {
-  test::expect_training_agreement(GetParam(), weights_, backend_, DType::f32, test::golden_f32_factor);
+  test::expect_training_agreement(GetParam(), weights_, backend_, {}, test::golden_f32_factor);
 }
 
 TEST_P(CudaTrainGolden, AgreesInTf32) {
-  expect_rounded_agreement({.precision = DType::f32, .tf32 = true}, test::train_tf32_relative_l2);
+  expect_rounded_agreement(Precision::tf32, test::train_tf32_relative_l2);
 }
 
 TEST_P(CudaTrainGolden, AgreesInF16) {
-  expect_rounded_agreement({.precision = DType::f16}, test::train_bf16_relative_l2);
+  expect_rounded_agreement(Precision::f16, test::train_bf16_relative_l2);
 }
 
 TEST_P(CudaTrainGolden, AgreesInBf16) {
-  expect_rounded_agreement({.precision = DType::bf16}, test::train_bf16_relative_l2);
+  expect_rounded_agreement(Precision::bf16, test::train_bf16_relative_l2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Train, CudaTrainGolden, ::testing::ValuesIn(goldens()),

@@ -12,7 +12,7 @@ std::shared_ptr<const Backend> cuda() {
 }
 
 class CudaTrainer : public ::testing::Test, public test::TinyTraining {};
-class CudaTrainerOf : public ::testing::TestWithParam<DType>, public test::TinyTraining {};
+class CudaTrainerOf : public ::testing::TestWithParam<Precision>, public test::TinyTraining {};
 
 TEST_P(CudaTrainerOf, LearnsEightClipsByHeart) {
   Trainer trainer = this->trainer({.form = {.dropout = 0, .frozen = {}}}, cuda(), GetParam());
@@ -23,7 +23,7 @@ TEST_P(CudaTrainerOf, LearnsEightClipsByHeart) {
 /// have to come from the device's memory.
 TEST_F(CudaTrainer, ReplaysStepsWithWhatChangesBetweenThem) {
   const auto losses = [&](std::int64_t seed, double learning_rate) {
-    Trainer trainer = this->trainer({}, cuda(), DType::f32);
+    Trainer trainer = this->trainer({}, cuda(), Precision::f32);
     std::vector<double> found;
     for (int i = 0; i < 4; ++i) {
       if (i == 2) std::swap(labels_.front(), labels_.back());
@@ -40,7 +40,7 @@ TEST_F(CudaTrainer, ReplaysStepsWithWhatChangesBetweenThem) {
   EXPECT_NE(once[3], slower[3]);
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, CudaTrainerOf, ::testing::Values(DType::f32, DType::bf16),
+INSTANTIATE_TEST_SUITE_P(Precisions, CudaTrainerOf, ::testing::Values(Precision::f32, Precision::bf16),
                          [](const auto& param) { return std::string(name_of(param.param)); });
 
 }  // namespace

@@ -28,7 +28,7 @@ class TinyTraining {
   }
 
   [[nodiscard]] Trainer trainer(const TrainingOptions& options, std::shared_ptr<const Backend> backend,
-                                DType precision) const {
+                                Precision precision) const {
     return {config_, size, options, backend, PlanOptions{.precision = precision}, *weights_};
   }
   static void fill(const Trainer& trainer) {

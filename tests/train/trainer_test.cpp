@@ -11,10 +11,10 @@ namespace tpn {
 namespace {
 
 /// On the CPU, in that precision.
-class TrainerTest : public ::testing::TestWithParam<DType>, public test::TinyTraining {
+class TrainerTest : public ::testing::TestWithParam<Precision>, public test::TinyTraining {
  protected:
   void SetUp() override {
-    if (!CpuBackend(1).supports(GetParam())) GTEST_SKIP() << "This processor does not compute in that.";
+    if (!supports(CpuBackend(1), GetParam())) GTEST_SKIP() << "This processor does not compute in that.";
   }
 
   [[nodiscard]] Trainer trainer(const TrainingOptions& options, int threads = 2) const {
@@ -112,7 +112,7 @@ TEST_P(TrainerTest, RefusesLabelsThatAreNoClasses) {
   EXPECT_EQ(trainer.steps(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, TrainerTest, ::testing::Values(DType::f32, DType::bf16),
+INSTANTIATE_TEST_SUITE_P(Precisions, TrainerTest, ::testing::Values(Precision::f32, Precision::bf16),
                          [](const auto& param) { return std::string(name_of(param.param)); });
 
 }  // namespace

@@ -19,11 +19,11 @@ namespace tpn::test {
 /// and updated parameters are each within `factor` of the deviation that PyTorch's own f32 shows. weights:
 /// the golden's, converted.
 inline void expect_training_agreement(const GoldenName& golden, const std::shared_ptr<const Weights>& weights,
-                                      const std::shared_ptr<const Backend>& backend, DType precision,
-                                      double factor) {
+                                      const std::shared_ptr<const Backend>& backend,
+                                      const PlanOptions& options, double factor) {
   for (const char* variant : {"clip40", "clip0.5"}) {
     SCOPED_TRACE(variant);
-    GoldenTraining training(golden, weights, variant, backend, {.precision = precision});
+    GoldenTraining training(golden, weights, variant, backend, options);
     const nlohmann::json& record = training.golden().record();
     const nlohmann::json& errors = record.at("fp32_error");
     const double relative = factor * record.at("worst_relative_l2").get<double>();
@@ -58,7 +58,7 @@ inline void expect_training_agreement(const GoldenName& golden, const std::share
 inline void expect_rounded_training_agreement(const GoldenName& golden,
                                               const std::shared_ptr<const Weights>& weights,
                                               const std::shared_ptr<const Backend>& backend,
-                                              const PlanOptions& options, DType storage, double tolerance) {
+                                              Precision precision, Precision storage, double tolerance) {
   std::map<std::string, double> nearest;
   const auto all_are_near = [&] {
     return !nearest.empty() &&
@@ -66,7 +66,7 @@ inline void expect_rounded_training_agreement(const GoldenName& golden,
   };
   constexpr std::uint32_t most = 40;
   for (std::uint32_t disturbance = 0; disturbance < most && !all_are_near(); ++disturbance) {
-    GoldenTraining found(golden, weights, "clip40", backend, options),
+    GoldenTraining found(golden, weights, "clip40", backend, {.precision = precision}),
         rounded(golden, weights, "clip40", std::make_shared<ReferenceBackend>(), {.precision = storage});
     found.step(0, disturbance);
     rounded.step(0, disturbance);

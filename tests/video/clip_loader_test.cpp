@@ -193,6 +193,28 @@ TEST(ClipLoader, ReportsEachClipWhenItsLastFrameIsThere) {
   EXPECT_EQ(ready.front().first, 0);
 }
 
+TEST(ClipLoader, StopsWhenItIsAskedTo) {
+  SamplingConfig sampling;
+  sampling.short_side = 24;
+  sampling.crop_size = 24;
+  sampling.clip_len = 2;
+  sampling.frame_interval = 1;
+  for (const char* name : {"h264_bframes.mp4", "frames/jpg"}) {
+    std::stop_source stop;
+    int plans = 0, clips = 0;
+    ClipEvents events;
+    events.planned = [&](const auto&) { ++plans; };
+    events.clip_ready = [&](int) {
+      ++clips;
+      stop.request_stop();
+    };
+    events.stop = stop.get_token();
+    load_clips(test::video_fixture(name), sampling, ViewCounts{3, 1}, {}, events);
+    EXPECT_EQ(plans, 1) << name;
+    EXPECT_EQ(clips, 1) << name;
+  }
+}
+
 /// Gives other numbers of frames than it announces, one after the other and the last for ever; each frame
 /// shows its number.
 class WaveringSource : public VideoSource {
@@ -204,7 +226,8 @@ class WaveringSource : public VideoSource {
 
   [[nodiscard]] const VideoInfo& info() const override { return info_; }
 
-  DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive) override {
+  DecodeReport read(std::span<const std::int64_t> indices, const Receiver& receive,
+                    const std::stop_token& /*stop*/) override {
     DecodeReport report;
     report.frames = frames_.front();
     if (frames_.size() > 1) frames_.erase(frames_.begin());

@@ -57,10 +57,10 @@ TEST(MetadataConfig, TakesEveryFieldOfTheText) {
       applied(before, std::string(model_text) + "test_pipeline = " + pipeline_steps + "\n", true);
   const NeckConfig& neck = config.neck;
   EXPECT_EQ(neck.temporal_downsample_scales, (std::vector<int>{4, 2}));
-  EXPECT_EQ(neck.upsample_scale, (Triple{1, 2, 2}));
-  EXPECT_EQ(neck.downsample_scale, (Triple{1, 2, 4}));
+  EXPECT_EQ(neck.upsample_scale, (ops::Extent3{1, 2, 2}));
+  EXPECT_EQ(neck.downsample_scale, (ops::Extent3{1, 2, 4}));
   EXPECT_TRUE(neck.downsample_before);
-  EXPECT_EQ(neck.level_fusion.downsample_scales, (std::vector<Triple>{{1, 2, 1}, {1, 1, 2}}));
+  EXPECT_EQ(neck.level_fusion.downsample_scales, (std::vector<ops::Extent3>{{1, 2, 1}, {1, 1, 2}}));
   ASSERT_TRUE(neck.aux_head.has_value());
   EXPECT_EQ(neck.aux_head->loss_weight, 0.25);
   EXPECT_EQ(neck.flow_type, FlowType::parallel);

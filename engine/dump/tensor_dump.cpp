@@ -1,12 +1,10 @@
-#include "engine/recognize/tensor_dump.h"
+#include "engine/dump/tensor_dump.h"
 
-#include <array>
-#include <cstdint>
 #include <utility>
 
 #include "engine/model/safetensors.h"
-#include "engine/recognize/network_runner.h"
-#include "engine/recognize/view_layout.h"
+#include "engine/networks/network.h"
+#include "kernels/channel_order.h"
 
 namespace tpn {
 namespace {
@@ -14,9 +12,8 @@ namespace {
 using Sink = std::function<void(std::span<const std::byte>)>;
 
 template <class T>
-SafetensorsOutput output_of(std::string name, DType dtype, const Shape& shape, const std::vector<T>& values) {
-  return {std::move(name), dtype, shape,
-          [&values](const Sink& sink) { sink(std::as_bytes(std::span(values))); }};
+SafetensorsOutput output_of(std::string name, DType dtype, const Shape& shape, std::span<const T> values) {
+  return {std::move(name), dtype, shape, [values](const Sink& sink) { sink(std::as_bytes(values)); }};
 }
 
 Shape batch_shape(std::int64_t views, const Shape& view) {
@@ -29,29 +26,34 @@ std::size_t bytes_of(const Shape& view) {
 
 }  // namespace
 
-TensorDumpWriter::TensorDumpWriter(const TensorDump& dump, const Config& config)
-    : dump_(dump), file_(dump.path), flat_backbone_(config.backbone.dims == 2) {
-  if (!dump_.features) return;
+TensorDumpWriter::TensorDumpWriter(const std::filesystem::path& path, bool with_features,
+                                   const Config& config)
+    : file_(path), flat_backbone_(config.backbone.dims == 2) {
+  if (!with_features) return;
   features_ = feature_names(config);
   spill_.emplace(file_.folder());
 }
 
-void TensorDumpWriter::lay_out(const Executor& executor) {
-  for (const std::string& name : features_) {
-    const Shape s = executor.result(name).shape;  // (n, T, H, W, C)
+void TensorDumpWriter::lay_out(std::span<const Feature> features) {
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    const std::string& name = features_[i];
+    const Shape& s = features[i].shape;  // (n, C, T, H, W)
     const bool per_frame = flat_backbone_ && (name == "stem" || name.starts_with("stage"));
-    const Shape view = per_frame ? Shape{s[1], s[4], s[2], s[3]} : Shape{s[4], s[1], s[2], s[3]};
+    const Shape view = per_frame ? Shape{s[2], s[1], s[3], s[4]} : Shape{s[1], s[2], s[3], s[4]};
     recorded_.push_back({name, view, per_frame, record_bytes_});
     record_bytes_ += bytes_of(view);
   }
 }
 
-void TensorDumpWriter::record(const Executor& executor, std::span<const int> views) {
-  if (recorded_.empty()) lay_out(executor);
-  for (const Recorded& recorded : recorded_) {
-    Feature feature = executor.feature(recorded.name);
-    if (recorded.per_frame) feature = frames_as_batch(feature);
-    const std::span<const std::byte> bytes = std::as_bytes(std::span(feature.values));
+void TensorDumpWriter::record(std::span<const int> views, std::span<const Feature> features) {
+  if (recorded_.empty()) lay_out(features);
+  for (std::size_t f = 0; f < recorded_.size(); ++f) {
+    const Recorded& recorded = recorded_[f];
+    const Feature& feature = features[f];
+    std::vector<float> by_frame;
+    if (recorded.per_frame) by_frame = swap_axes(feature.values, feature.shape, 1);
+    const std::span<const std::byte> bytes =
+        std::as_bytes(std::span(recorded.per_frame ? by_frame : feature.values));
     const std::size_t size = bytes_of(recorded.view);
     for (std::size_t i = 0; i < views.size(); ++i) {
       spill_->write(static_cast<std::size_t>(views[i]) * record_bytes_ + recorded.offset,
@@ -60,14 +62,14 @@ void TensorDumpWriter::record(const Executor& executor, std::span<const int> vie
   }
 }
 
-void TensorDumpWriter::write(const Recognition& recognition, const ViewReader& input) {
-  const int views = recognition.views();
-  const auto classes = static_cast<std::int64_t>(recognition.scores.size());
+void TensorDumpWriter::write(const DumpedResults& results, const ViewReader& input) {
+  const int views = results.views;
+  const auto classes = static_cast<std::int64_t>(results.scores.size());
   std::vector<SafetensorsOutput> tensors;
-  if (!recognition.frame_indices.empty()) {
-    const std::int64_t clips = recognition.clips;
-    const Shape shape{clips, static_cast<std::int64_t>(recognition.frame_indices.size()) / clips};
-    tensors.push_back(output_of("frame_indices", DType::i64, shape, recognition.frame_indices));
+  if (!results.frame_indices.empty()) {
+    const std::int64_t clips = results.clips;
+    const Shape shape{clips, static_cast<std::int64_t>(results.frame_indices.size()) / clips};
+    tensors.push_back(output_of("frame_indices", DType::i64, shape, results.frame_indices));
   }
   tensors.push_back({"input", DType::f32, batch_shape(views, input.shape), [&](const Sink& sink) {
                        for (int view = 0; view < views; ++view) {
@@ -87,8 +89,8 @@ void TensorDumpWriter::write(const Recognition& recognition, const ViewReader& i
                          }
                        }});
   }
-  tensors.push_back(output_of("logits", DType::f32, {views, classes}, recognition.logits));
-  tensors.push_back(output_of("scores", DType::f32, {classes}, recognition.scores));
+  tensors.push_back(output_of("logits", DType::f32, {views, classes}, results.logits));
+  tensors.push_back(output_of("scores", DType::f32, {classes}, results.scores));
   write_safetensors(file_, {}, tensors);
 }
 

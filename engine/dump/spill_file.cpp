@@ -1,4 +1,4 @@
-#include "engine/recognize/spill_file.h"
+#include "engine/dump/spill_file.h"
 
 #include <cerrno>
 #include <cstdlib>

@@ -1,0 +1,31 @@
+// The devices that plans can run on: the one place where a backend is chosen.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "kernels/backend.h"
+
+namespace tpn {
+
+enum class DeviceKind : std::uint8_t { cpu, cuda };
+
+/// One device and how it is to be used.
+struct DeviceOptions {
+  DeviceKind kind = DeviceKind::cpu;
+  int number = 0;         ///< CUDA's, of a GPU
+  int threads = 0;        ///< of a CPU; 0: all
+  bool libraries = true;  ///< of NVIDIA's, where they are faster than the project's own kernels
+  /// Whether kernels that trials have found are kept from one process to the next.
+  bool keep_selections = true;
+
+  bool operator==(const DeviceOptions&) const = default;
+};
+
+/// The fastest that this build and machine have.
+DeviceKind fastest_device();
+
+/// Throws Error when this build or machine does not have the device.
+std::shared_ptr<const Backend> make_backend(const DeviceOptions& options);
+
+}  // namespace tpn
