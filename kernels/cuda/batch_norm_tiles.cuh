@@ -99,7 +99,7 @@ struct ChannelFloats {
     }
   }
   __device__ __forceinline__ float operator[](int i) const {
-    return value[i];
+    return value[i];  // a register: i is known once loops are unrolled
   }
 };
 
@@ -125,7 +125,7 @@ struct Normalization {
 
 /// Room of a block for two numbers per thread and channel, as (rows, lanes * Count).
 template <int Count>
-inline constexpr int norm_room = norm_threads* Count;
+inline constexpr int norm_room{Count * norm_threads};
 
 /// Writes the sums of a block's section: first and second, of each of its channels c, are made by
 /// sum_rows(c), c counted in the tile, from what the rows left in shared memory. To be called by all threads,

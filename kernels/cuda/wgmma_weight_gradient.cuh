@@ -52,24 +52,23 @@ __global__ void __launch_bounds__(Tile::threads, Tile::resident)
     if (thread != 0) return;
     const ConvSizes& s = p.sizes;
     const int last_column = s.row_elements / 64 - 1;
-    fetch_steps(
-        ring, block.steps, boxes.rows * 128 * (row_boxes + column_boxes),
-        [&](int step, unsigned char* rows, unsigned char* columns, PhaseBarrier& full) {
-          const BoxOrigin at = box_origin(boxes, block.first_step + step);
-          const int w = at.w * s.stride.w - s.padding.w;
-          const int h = at.h * s.stride.h - s.padding.h;
-          const int t = at.t * s.stride.t - s.padding.t;
+    const auto fetch = [&](int step, unsigned char* rows, unsigned char* columns, PhaseBarrier& full) {
+      const BoxOrigin at = box_origin(boxes, block.first_step + step);
+      const int w = at.w * s.stride.w - s.padding.w;
+      const int h = at.h * s.stride.h - s.padding.h;
+      const int t = at.t * s.stride.t - s.padding.t;
 #pragma unroll 1
-          for (int i = 0; i < row_boxes; ++i) {
-            copy_box(rows + i * channel_box_bytes, dy, full, {block.row + i * 64, at.w, at.h, at.t, at.n});
-          }
+      for (int i = 0; i < row_boxes; ++i) {
+        copy_box(rows + i * channel_box_bytes, dy, full, {block.row + i * 64, at.w, at.h, at.t, at.n});
+      }
 #pragma unroll 1
-          for (int i = 0; i < column_boxes; ++i) {
-            const ConvStep from = boxes.steps[min(block.column / 64 + i, last_column)];
-            copy_box(columns + i * channel_box_bytes, x, full,
-                     {from.channel, w + from.w, h + from.h, t + from.t, at.n});
-          }
-        });
+      for (int i = 0; i < column_boxes; ++i) {
+        const ConvStep from = boxes.steps[min(block.column / 64 + i, last_column)];
+        copy_box(columns + i * channel_box_bytes, x, full,
+                 {from.channel, w + from.w, h + from.h, t + from.t, at.n});
+      }
+    };
+    fetch_steps(ring, block.steps, boxes.rows * 128 * (row_boxes + column_boxes), fetch);
     return;
   }
 
