@@ -31,6 +31,7 @@ std::string_view name_of(Precision precision) {
 
 std::vector<std::string> precision_names() {
   std::vector<std::string> names;
+  names.reserve(table.size());
   for (const Row& row : table) names.emplace_back(row.name);
   return names;
 }
