@@ -216,6 +216,32 @@ TEST_F(CudaTraining, SumsTheGradientsOfOverlappingWindows) {
   }
 }
 
+TEST_F(CudaTraining, PassesGradientsWhereTheOutputIsPositiveOrNan) {
+  const ops::Case<ops::ReluGradient> c("", {}, std::vector<TensorSpec>(2, activation({1, 2, 3, 3, 13})));
+  for (const DType precision : {DType::f32, DType::f16, DType::bf16}) {
+    const BindOptions options{.precision = precision, .adjust = [](std::span<ops::Tensor64> inputs) {
+                                for (double& y : inputs[1].data) y = y < -1 ? nan : y < 0 ? 0 : y;
+                              }};
+    BoundCase bound(c, backend_, options);
+    bound.run();
+    EXPECT_EQ(bound.output(), test::reference_output(c, bound));
+    EXPECT_EQ(bound.stray_channels(), 0);
+  }
+}
+
+/// What lies behind a slice in x is no zero, unlike what has to lie behind it in y.
+TEST_F(CudaTraining, CutsSlicesOutOfTheMiddle) {
+  for (const ops::ChannelSlice& op : {ops::ChannelSlice{0, 5}, {8, 10}, {3, 7}, {1, 16}}) {
+    const ops::Case<ops::ChannelSlice> c("", op, {activation({1, 2, 3, 3, 21})});
+    for (const DType precision : {DType::f32, DType::bf16}) {
+      BoundCase bound(c, backend_, precision);
+      bound.run();
+      expect_agreement(c, bound, 0);
+      EXPECT_EQ(bound.stray_channels(), 0) << op.begin;
+    }
+  }
+}
+
 /// x is exact in f32 and of a mean that is 2000 times its deviation: what is squared must be distances.
 TEST_F(CudaTraining, FindsStatisticsFarFromZero) {
   const ops::Case<ops::BatchNormTraining> c = norm_case({2, 3, 23, 31, 19}, {});

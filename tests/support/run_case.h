@@ -253,6 +253,7 @@ std::vector<std::vector<float>> reference_outputs(const ops::Case<Op>& c, const 
   for (const TensorSpec& spec : c.op.infer(c.inputs)) outputs.emplace_back(spec.shape);
   c.op.forward(bound.reference_inputs(), outputs);
   std::vector<std::vector<float>> floats;
+  floats.reserve(outputs.size());
   for (const ops::Tensor64& output : outputs) floats.emplace_back(output.data.begin(), output.data.end());
   return floats;
 }
