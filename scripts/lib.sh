@@ -26,5 +26,19 @@ quietly() {
   return "$status"
 }
 
+# The files of this tree, without results and history, each name ended by a NUL.
+tree_files() { (cd "$root" && find . \( -path ./build -o -path ./.git \) -prune -o -type f -print0); }
+
+# sample N: N of the lines on standard input, chosen by the commit: the same for everyone who tests it, others for the
+# next one.
+sample() {
+  local commit line
+  commit=$(git -C "$root" rev-parse --verify --quiet 'HEAD^{tree}' 2>/dev/null) ||
+    commit=$(cd "$root" && tree_files | sort -z | xargs -0 sha256sum | sha256sum)
+  while IFS= read -r line; do
+    printf '%s %s\n' "$(sha256sum <<<"$commit $line" | cut -c 1-16)" "$line"
+  done | sort | sed -n "1,${1}p" | cut -d ' ' -f 2-
+}
+
 source "$root/scripts/packages.sh"
 source "$root/scripts/build_tree.sh"

@@ -143,11 +143,12 @@ template <class T>
 class Application {
  public:
   Application(std::string_view name, const ops::NormEpilogue& epilogue, const Signature& s)
-      : epilogue_(epilogue),
+      : tiles_(activation_layout(name, s.outputs[0]), vector_size<T>),
+        epilogue_(epilogue),
         x_(activation_layout(name, s.inputs[0])),
-        residual_(epilogue.residual ? activation_layout(name, s.inputs.back()) : ActivationLayout{}),
-        y_(activation_layout(name, s.outputs[0])),
-        tiles_(y_, vector_size<T>) {}
+        y_(activation_layout(name, s.outputs[0])) {
+    if (epilogue.residual) residual_ = activation_layout(name, s.inputs.back());
+  }
 
   void operator()(std::span<const ConstTensorView> in, const NormConstants& constants, const TensorView& y,
                   cudaStream_t stream) const {
@@ -159,15 +160,15 @@ class Application {
 
   [[nodiscard]] std::int64_t bytes() const {
     return x_.bytes(sizeof(T)) + y_.bytes(sizeof(T)) + (epilogue_.residual ? residual_.bytes(sizeof(T)) : 0) +
-           4 * 4 * std::int64_t{y_.c};
+           std::int64_t{4} * 4 * y_.c;
   }
   [[nodiscard]] const ActivationLayout& x() const { return x_; }
   [[nodiscard]] const NormTiles& tiles() const { return tiles_; }
 
  private:
+  NormTiles tiles_;
   ops::NormEpilogue epilogue_;
   ActivationLayout x_, residual_, y_;
-  NormTiles tiles_;
 };
 
 }  // namespace

@@ -39,9 +39,10 @@ __global__ void __launch_bounds__(256)
 
 template <class T, int Count>
 std::unique_ptr<Kernel> compile_units(const ops::Dropout& op, const DropoutShape& shape) {
-  const KernelDescription description{.implementation = Count > 1 ? "vectors" : "elements",
-                                      .work = {.bytes = std::int64_t{2 * Count * sizeof(T)} * shape.count},
-                                      .in_place_input = shape.x_stride == shape.y_stride ? 0 : -1};
+  const KernelDescription description{
+      .implementation = Count > 1 ? "vectors" : "elements",
+      .work = {.bytes = 2 * static_cast<std::int64_t>(Count * sizeof(T)) * shape.count},
+      .in_place_input = shape.x_stride == shape.y_stride ? 0 : -1};
   const auto factor = static_cast<float>(1 / (1 - op.rate));
   return launch_kernel(description, [=](auto in, auto out, cudaStream_t stream) {
     launch("dropout", dropout<T, Count>, one_thread_each(shape.count), stream, aligned_elements<T>(in[0]),
@@ -60,8 +61,8 @@ std::unique_ptr<Kernel> compile(const ops::Dropout& op, const Signature& s) {
       return DropoutShape{divisor(units), units, elements, elements, elements};
     };
     constexpr int size = vector_size<float>;
-    return elements % size == 0 ? compile_units<float, size>(op, shape(size))
-                                : compile_units<float, 1>(op, shape(1));
+    if (elements % size != 0) return compile_units<float, 1>(op, shape(1));
+    return compile_units<float, size>(op, shape(size));
   }
   const ActivationLayout x = activation_layout(op.name, s.inputs[0]),
                          y = activation_layout(op.name, s.outputs[0]);

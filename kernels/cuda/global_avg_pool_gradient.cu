@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(256)
 std::unique_ptr<Kernel> compile(const ops::GlobalAvgPoolGradient& op, const Signature& s) {
   const MatrixLayout dy = matrix_layout(op.name, s.inputs[0]);
   const ActivationLayout dx = activation_layout(op.name, s.outputs[0]);
-  const Divisor cells = divisor(dx.t * dx.frame_pixels());
+  const Divisor cells = divisor(std::int64_t{dx.t} * dx.frame_pixels());
   return with_element_type(s.outputs[0].dtype, [&]<class T>(T) {
     const KernelDescription description{.implementation = "vectors",
                                         .work = {.bytes = dy.bytes() + dx.bytes(sizeof(T))}};

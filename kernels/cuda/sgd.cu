@@ -49,7 +49,8 @@ __global__ void __launch_bounds__(list_threads)
   const float* gradient = part.tensor.gradient;
   double sum = 0;
 #pragma unroll 4
-  for (std::int64_t i = part.begin + threadIdx.x * 4; i + 4 <= part.end; i += list_threads * 4) {
+  for (std::int64_t i = part.begin + std::int64_t{threadIdx.x} * 4; i + 4 <= part.end;
+       i += std::int64_t{list_threads} * 4) {
     const auto value = load_vector<4>(gradient + i);
     sum += square(value[0]) + square(value[1]) + square(value[2]) + square(value[3]);
   }
@@ -123,7 +124,8 @@ __global__ void __launch_bounds__(list_threads)
   const Update update(numbers, hyper);
   const auto part = list.part(blockIdx.x, update_part);
 #pragma unroll 2
-  for (std::int64_t i = part.begin + threadIdx.x * 4; i + 4 <= part.end; i += list_threads * 4) {
+  for (std::int64_t i = part.begin + std::int64_t{threadIdx.x} * 4; i + 4 <= part.end;
+       i += std::int64_t{list_threads} * 4) {
     update_at<4>(update, part.tensor, i);
   }
   const std::int64_t tail = part.end / 4 * 4 + threadIdx.x;  // parts begin on vectors

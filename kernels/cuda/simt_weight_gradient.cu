@@ -39,7 +39,7 @@ __device__ __forceinline__ void read_fours(float (&to)[Count], const unsigned ch
                                            int position) {
 #pragma unroll
   for (int i = 0; i < Count; i += 4) {
-    const int chunk = (four + i * 4) ^ position_swizzle<float>(position);
+    const std::ptrdiff_t chunk = (four + i * 4) ^ position_swizzle<float>(position);
     const Vector<float, 4> part = load_vector<4>(reinterpret_cast<const float*>(row + chunk * 16));
 #pragma unroll
     for (int j = 0; j < 4; ++j) to[i + j] = part[j];
