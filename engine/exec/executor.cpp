@@ -130,16 +130,40 @@ std::vector<std::vector<LaunchReport>> Executor::observe_launches() {
 }
 
 ConstTensorView Executor::result(std::string_view name) const {
-  const Slot& slot = plan_->result(name);
+  return on_host(plan_->result(name));
+}
+
+ConstTensorView Executor::on_host(const Slot& slot) const {
   const TensorView device = view(slot);
-  if (plan_->backend().uses_host_memory()) return read_only(device);
-  if (staging_.bytes() < slot.bytes()) staging_ = plan_->backend().allocate_staging(slot.bytes());
-  stream_->download(staging_.data(), device.data, slot.bytes());
-  stream_->synchronize();
+  const bool host = plan_->backend().uses_host_memory();
+  if (host && slot.stride() == slot.channels()) return read_only(device);
+  const std::byte* pixels = device.data;
+  if (!host) {
+    if (staging_.bytes() < slot.bytes()) staging_ = plan_->backend().allocate_staging(slot.bytes());
+    stream_->download(staging_.data(), device.data, slot.bytes());
+    stream_->synchronize();
+    pixels = staging_.data();
+  }
   if (result_.bytes() < dense_bytes(slot)) result_ = HostBuffer(dense_bytes(slot));
   const TensorView dense{result_.data(), slot.dtype, slot.shape};
-  gather_pixels(staging_.data(), slot.stride(), dense);
+  gather_pixels(pixels, slot.stride(), dense);
   return read_only(dense);
+}
+
+std::optional<std::string> Executor::first_not_finite() {
+  plan_->backend().enter_thread();
+  upload_inputs();
+  const auto is_wrong = [&](const Slot& slot) {
+    return slot.kind != Kind::index && tpn::first_not_finite(on_host(slot)).has_value();
+  };
+  for (const auto& [name, slot] : plan_->inputs()) {
+    if (is_wrong(slot)) return name;
+  }
+  for (const Step& step : plan_->steps()) {
+    run_step(step);
+    if (std::ranges::any_of(step.outputs, is_wrong)) return step.name;
+  }
+  return std::nullopt;
 }
 
 Feature Executor::feature(std::string_view name) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,11 @@ class Executor {
   /// Runs the plan on input() step by step and returns the seconds of each.
   std::vector<double> run_timed();
 
+  /// Runs the plan on its inputs step by step until an input or a result is not finite somewhere,
+  /// and returns its name; none when all are finite. Indices and what is no result of a step are not looked
+  /// at.
+  std::optional<std::string> first_not_finite();
+
   /// Runs the plan step by step on whatever its input holds, and tells which of the backend's kernels each
   /// step starts.
   std::vector<std::vector<LaunchReport>> observe_launches();
@@ -66,6 +72,8 @@ class Executor {
 
  private:
   [[nodiscard]] TensorView view(const Slot& slot) const;
+  /// A dense copy in the host's memory, valid until the next call; the value itself where that is its memory.
+  [[nodiscard]] ConstTensorView on_host(const Slot& slot) const;
   [[nodiscard]] TensorView input_view(std::size_t index) const;
   void upload_inputs();
   void run_step(const Step& step) const;

@@ -35,7 +35,8 @@ ValueId NetworkBuilder::norm(const std::string& prefix, std::int64_t channels, V
   const ValueId batches =
       constant(prefix + ".num_batches_tracked", {{}, Kind::index, DType::i64}, ParameterKind::bn_batches);
   // A frozen norm keeps its statistics, as in mmaction2's frozen stages.
-  if (!learns(prefix)) return graph.apply(ops::BatchNorm{}, {y, scale, shift, mean, variance}, prefix);
+  if (!uses_batch_statistics(prefix))
+    return graph.apply(ops::BatchNorm{}, {y, scale, shift, mean, variance}, prefix);
   return graph.apply(ops::BatchNormTraining{}, {y, scale, shift, mean, variance, batches}, prefix);
 }
 

@@ -55,6 +55,10 @@ class NetworkBuilder {
   [[nodiscard]] bool learns(const std::string& parameter) const {
     return form_ && !form_->freezes(parameter);
   }
+  /// Whether a batch norm uses the statistics of the batch.
+  [[nodiscard]] bool uses_batch_statistics(const std::string& prefix) const {
+    return learns(prefix) && form_->batch_statistics;
+  }
 
   std::optional<TrainingForm> form_;
   std::vector<ValueId> learned_;

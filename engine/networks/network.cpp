@@ -10,29 +10,43 @@
 namespace tpn {
 namespace {
 
-NetworkBuilder build(const Config& config, const InputSize& size, bool auxiliary,
-                     std::optional<TrainingForm> form = {}) {
-  NetworkBuilder b(std::move(form));
+/// The network up to what the classifier reads, (views, C).
+ValueId build_to_pooled(NetworkBuilder& b, const Config& config, const InputSize& size, bool auxiliary) {
   const ValueId input =
       b.graph.add_input("input", activation({size.views, size.frames, size.height, size.width, 3}));
   const std::vector<ValueId> levels = build_resnet(b, config.backbone, input);
   const ValueId neck = build_pyramid(b, config.neck, levels, auxiliary);
-  const ValueId pooled = b.graph.apply(ops::GlobalAvgPool{}, {neck}, "cls_head.avg_pool");
+  return b.graph.apply(ops::GlobalAvgPool{}, {neck}, "cls_head.avg_pool");
+}
+
+/// Makes a result of a value.
+void put_out(Graph& graph, ValueId value, std::string name) {
+  graph.add_feature(std::move(name), value);
+  graph.set_role(value, Role::output);
+}
+
+NetworkBuilder build(const Config& config, const InputSize& size, bool auxiliary,
+                     std::optional<TrainingForm> form = {}) {
+  const bool from_pooled = form && form->from_pooled;
+  NetworkBuilder b(std::move(form));
+  const ValueId pooled = from_pooled
+                             ? b.graph.add_input("input", matrix({size.views, config.head.in_channels}))
+                             : build_to_pooled(b, config, size, auxiliary);
   const ValueId logits = b.linear("cls_head.fc_cls", config.head.in_channels, config.head.num_classes,
                                   b.dropout(config.head.dropout_ratio, pooled, "cls_head.dropout"));
-  b.graph.add_feature("logits", logits);
-  b.graph.set_role(logits, Role::output);
+  put_out(b.graph, logits, "logits");
   return b;
 }
 
-Graph build_graph(const Config& config, const InputSize& size, bool auxiliary,
-                  std::optional<TrainingForm> form = {}) {
+/// What `build` returns, for a size that the network can take; a sentence of this function's for any other.
+template <class Build>
+auto for_size(const Config& config, const InputSize& size, const Build& build) {
   if (config.backbone.dims == 2 && size.frames != config.backbone.num_segments) {
     throw Error("A view of this model has " + std::to_string(config.backbone.num_segments) +
                 " segments; the input has " + std::to_string(size.frames) + " frames.");
   }
   try {
-    return build(config, size, auxiliary, std::move(form)).graph;
+    return build();
   } catch (const Error& e) {
     throw Error("The network '" + config.name + "' cannot take views of " + std::to_string(size.frames) +
                 " frames of " + std::to_string(size.width) + "x" + std::to_string(size.height) +
@@ -52,7 +66,15 @@ bool TrainingForm::freezes(std::string_view name) const {
 }
 
 Graph build_network(const Config& config, const InputSize& size) {
-  return build_graph(config, size, false);
+  return for_size(config, size, [&] { return build(config, size, false).graph; });
+}
+
+Graph build_pooled_network(const Config& config, const InputSize& size) {
+  return for_size(config, size, [&] {
+    NetworkBuilder b;
+    put_out(b.graph, build_to_pooled(b, config, size, false), "pooled");
+    return b.graph;
+  });
 }
 
 Graph build_training_network(const Config& config, const InputSize& size, const TrainingForm& form) {
@@ -62,7 +84,7 @@ Graph build_training_network(const Config& config, const InputSize& size, const 
       throw Error("The model has no module or parameter named '" + module + "' that could be frozen.");
     }
   }
-  return build_graph(config, size, true, form);
+  return for_size(config, size, [&] { return build(config, size, true, form).graph; });
 }
 
 std::vector<std::string> feature_names(const Config& config) {

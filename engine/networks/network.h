@@ -61,6 +61,12 @@ struct TrainingForm {
   /// Names of modules, such as "backbone" or "backbone.layer1.0", whose parameters are not learned and whose
   /// batch norms use and keep their running statistics.
   std::vector<std::string> frozen;
+  /// Whether batch norms that are learned use the statistics of the batch, and keep them; else they use their
+  /// running statistics and only scale and shift are learned (mmaction2's norm_eval).
+  bool batch_statistics = true;
+  /// The graph begins behind the neck: its input "input" is what build_pooled_network gives, (views, C) in
+  /// f32, and only the classifier is there. For training with backbone and neck frozen.
+  bool from_pooled = false;
 
   /// Whether a parameter of that name, or module, is or lies in a frozen module.
   [[nodiscard]] bool freezes(std::string_view name) const;
@@ -70,6 +76,10 @@ struct TrainingForm {
 /// intermediate feature that the reference names ("stem", "stage1", ..., "neck") is a named value. Throws
 /// Error when the size is too small for the network.
 Graph build_network(const Config& config, const InputSize& size);
+
+/// The inference graph up to the classifier: output "pooled" (views, C), the neck's output averaged over
+/// positions. Throws as build_network does.
+Graph build_pooled_network(const Config& config, const InputSize& size);
 
 /// The names of the inference graph's intermediate features, in the order in which they are computed;
 /// "logits" is not among them.

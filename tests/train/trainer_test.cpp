@@ -1,6 +1,8 @@
 #include "engine/train/trainer.h"
 
 #include <cmath>
+#include <cstring>
+#include <limits>
 
 #include <gtest/gtest.h>
 
@@ -66,6 +68,94 @@ TEST_P(TrainerTest, ComputesAgainWhatItDoesNotKeep) {
   // Without the workspace, which is most of what so small a network takes.
   EXPECT_LT(static_cast<double>(lean.plan().scratch_offset()),
             0.8 * static_cast<double>(keeping.plan().scratch_offset()));
+}
+
+/// The last batch of an epoch is smaller; it goes on from where the others left the parameters.
+TEST_P(TrainerTest, TakesBatchesOfOtherSizes) {
+  Trainer trainer = this->trainer({.form = {.dropout = 0, .frozen = {}}});
+  const std::span labels(labels_);
+  EXPECT_THROW((void)trainer.step(labels.first(3), {}), Error);
+  const StepResult whole = step(trainer);
+  const TensorView rows = trainer.views(3);
+  EXPECT_EQ(rows.shape[0], 3);
+  fill(trainer);
+  std::memcpy(rows.data, trainer.views().data,
+              static_cast<std::size_t>(rows.shape.count()) * size_of(rows.dtype));
+  const StepResult part = trainer.step(labels.first(3), {.learning_rate = 0.05});
+  EXPECT_EQ(part.logits.size(), 3 * static_cast<std::size_t>(config_.head.num_classes));
+  EXPECT_EQ(trainer.steps(), 2);
+  EXPECT_NE(part.loss, whole.loss);
+  EXPECT_LT(step(trainer).loss, whole.loss)
+      << "what the smaller batch updated is not what the usual one reads";
+}
+
+TEST_P(TrainerTest, NamesWhatIsNotFiniteFirst) {
+  Trainer trainer = this->trainer({});
+  fill(trainer);
+  EXPECT_EQ(trainer.first_not_finite(labels_, {}), std::nullopt);
+  fill(trainer);
+  const float infinite = std::numeric_limits<float>::infinity();
+  const TensorView views = trainer.views();
+  convert(reinterpret_cast<const std::byte*>(&infinite), DType::f32, views.data, views.dtype, 1);
+  EXPECT_EQ(trainer.first_not_finite(labels_, {}), "input");
+
+  const std::string scale = "backbone.layer2.0.conv1.bn.weight";
+  std::vector<float> values(static_cast<std::size_t>(weights_->tensors().find(scale)->shape.count()),
+                            infinite);
+  trainer.store().write(scale, {reinterpret_cast<const std::byte*>(values.data()), DType::f32,
+                                weights_->tensors().find(scale)->shape});
+  fill(trainer);
+  EXPECT_EQ(trainer.first_not_finite(labels_, {}),
+            "backbone.layer2.0.conv1.activate");  // the norm with its ReLU
+}
+
+/// With backbone and neck frozen, what they give is the same in every epoch; behind it the step is the same.
+TEST_P(TrainerTest, LearnsTheClassifierFromPooledFeatures) {
+  const TrainingForm form{.dropout = 0, .frozen = {"backbone", "neck"}};
+  TrainingForm head = form;
+  head.from_pooled = true;
+  Trainer whole = this->trainer({.form = form}), classifier = this->trainer({.form = head});
+  fill(whole);
+  const auto plan =
+      std::make_shared<const Plan>(build_pooled_network(config_, size), std::make_shared<const CpuBackend>(2),
+                                   *weights_, PlanOptions{.precision = GetParam()});
+  Executor network(plan);
+  std::memcpy(network.input().data, whole.views().data,
+              static_cast<std::size_t>(network.input().shape.count()) * size_of(network.input().dtype));
+  network.run();
+  const std::vector<float> pooled = network.feature("pooled").values;
+  const TensorView rows = classifier.views();
+  ASSERT_EQ(rows.dtype, DType::f32);
+  ASSERT_EQ(pooled.size(), static_cast<std::size_t>(rows.shape.count()));
+  std::memcpy(rows.data, pooled.data(), pooled.size() * sizeof(float));
+  const StepResult expected = whole.step(labels_, {}), found = classifier.step(labels_, {});
+  const double tolerance = GetParam() == Precision::f32 ? 1e-5 : 1e-2;
+  EXPECT_NEAR(found.loss, expected.loss, tolerance);
+  EXPECT_NEAR(found.gradient_norm / expected.gradient_norm, 1, tolerance);
+}
+
+/// With running statistics in place of the batch's, what a clip gives does not depend on the others.
+TEST_P(TrainerTest, KeepsRunningStatistics) {
+  const auto first_logit = [&](bool batch_statistics, std::int64_t views) {
+    Trainer trainer =
+        this->trainer({.form = {.dropout = 0, .frozen = {}, .batch_statistics = batch_statistics}});
+    const TensorView rows = trainer.views(views);
+    fill(trainer);
+    if (views < size.views) {
+      std::memcpy(rows.data, trainer.views().data,
+                  static_cast<std::size_t>(rows.shape.count()) * size_of(rows.dtype));
+    }
+    return trainer.step(std::span(labels_).first(static_cast<std::size_t>(views)), {}).logits.at(0);
+  };
+  EXPECT_NEAR(first_logit(false, 2), first_logit(false, 8), 1e-3);
+  EXPECT_GT(std::abs(first_logit(true, 2) - first_logit(true, 8)), 1e-3);
+  const std::string mean = "backbone.conv1.bn.running_mean";
+  const Shape shape = weights_->tensors().find(mean)->shape;
+  Trainer trainer = this->trainer({.form = {.dropout = 0, .frozen = {}, .batch_statistics = false}});
+  (void)step(trainer);
+  std::vector<float> kept(static_cast<std::size_t>(shape.count()));
+  trainer.store().read(mean, {reinterpret_cast<std::byte*>(kept.data()), DType::f32, shape});
+  EXPECT_EQ(kept, to_floats(weights_->tensors().view(*weights_->tensors().find(mean))));
 }
 
 TEST_P(TrainerTest, DropsOthersWithAnotherSeed) {
