@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
-#include "apps/video_folder.h"
 #include "engine/model/text_lines.h"
+#include "engine/video/find_videos.h"
 #include "kernels/error.h"
 
 namespace tpn::app {
@@ -52,7 +54,14 @@ class Expansion {
     if (!options.frames.empty()) pattern_.emplace(options.frames);
   }
 
-  void add(const std::string& name) { expand_folder(name, pattern_, result_); }
+  void add(const std::string& name) {
+    std::error_code ignored;
+    FoundVideos found;
+    if (std::filesystem::is_directory(name, ignored)) found = find_videos(name, pattern_);
+    if (found.names.empty()) found.names.push_back(name);  // what is wrong is said when it is opened
+    std::ranges::move(found.names, std::back_inserter(result_.names));
+    std::ranges::move(found.warnings, std::back_inserter(result_.warnings));
+  }
 
   void add_list(std::string_view text, const std::string& list) {
     const std::vector<std::string> names = names_in(text, list, options_.null_separated);

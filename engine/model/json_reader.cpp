@@ -12,7 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t max_json_bytes = std::size_t{8} << 20;
 constexpr std::size_t max_json_depth = 16;
 
 /// A bounded rendering of a value for messages.
@@ -70,10 +69,10 @@ class StructureCheck final : public nlohmann::json_sax<json> {
 
 }  // namespace
 
-Result<json> parse_json(std::string_view text) {
-  if (text.size() > max_json_bytes) {
+Result<json> parse_json(std::string_view text, std::size_t most_bytes) {
+  if (text.size() > most_bytes) {
     return Failure{"the JSON text has " + std::to_string(text.size()) + " bytes; at most " +
-                   std::to_string(max_json_bytes) + " are accepted"};
+                   std::to_string(most_bytes) + " are accepted"};
   }
   StructureCheck check;
   if (!json::sax_parse(text, &check)) return Failure{"the JSON text is refused: " + check.failure()};

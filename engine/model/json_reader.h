@@ -15,9 +15,9 @@
 
 namespace tpn {
 
-/// Parses one JSON text. Refused: text over 8 MiB, nesting deeper than 16, duplicate keys, anything after the
-/// value.
-Result<nlohmann::json> parse_json(std::string_view text);
+/// Parses one JSON text. Refused: text over `most_bytes`, nesting deeper than 16, duplicate keys, anything
+/// after the value.
+Result<nlohmann::json> parse_json(std::string_view text, std::size_t most_bytes = std::size_t{8} << 20);
 
 /// A value inside a JSON document that knows its path, so that whatever is wrong with it can be named. Every
 /// accessor throws Error saying what was expected there and what was found.

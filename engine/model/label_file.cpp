@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -20,20 +20,11 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-constexpr std::string_view space = " \t\r\n\v\f";
 constexpr std::string_view separators = " \t,;:";  // between a class's number and its name
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(space);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(space) - begin + 1);
-}
-
 std::optional<std::size_t> parse_number(std::string_view digits) {
-  std::size_t number = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, number);
-  return !digits.empty() && error == std::errc() && stop == end ? std::optional(number) : std::nullopt;
+  const std::optional<std::int64_t> number = parse_integer(digits);
+  return number && *number >= 0 ? std::optional(static_cast<std::size_t>(*number)) : std::nullopt;
 }
 
 /// "7,playing chess" as 7 and the name, which may stand in double quotes.

@@ -5,7 +5,7 @@
 #include <iterator>
 #include <utility>
 
-#include "engine/recognize/caught.h"
+#include "kernels/caught.h"
 
 namespace tpn {
 namespace {

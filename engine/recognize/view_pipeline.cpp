@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include "engine/recognize/caught.h"
+#include "kernels/caught.h"
 
 namespace tpn {
 namespace {

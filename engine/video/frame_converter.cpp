@@ -91,6 +91,15 @@ ImageView FrameConverter::convert(const AVFrame& frame, const Orientation& orien
   return finish(picture, orientation);
 }
 
+ImageView FrameConverter::convert(const AVFrame& frame, const Orientation& orientation,
+                                  const std::string& name) {
+  try {
+    return convert(frame, orientation);
+  } catch (const Error& error) {
+    throw Error(name + ": " + error.what());
+  }
+}
+
 ImageView FrameConverter::finish(const ImageView& picture, const Orientation& orientation) {
   if (orientation == Orientation{}) return picture;
   if (turned_.size() != size_) turned_ = Image(size_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "engine/video/ffmpeg.h"
 #include "engine/video/orientation.h"
@@ -24,6 +25,9 @@ class FrameConverter {
   /// The picture, turned; valid until the next call and, of a frame in RGB, as long as this is. Throws Error
   /// when the pixel format cannot be converted.
   ImageView convert(const AVFrame& frame, const Orientation& orientation);
+
+  /// The same; an Error begins with `name`.
+  ImageView convert(const AVFrame& frame, const Orientation& orientation, const std::string& name);
 
   /// Whether any frame had another size.
   [[nodiscard]] bool rescaled() const { return rescaled_; }

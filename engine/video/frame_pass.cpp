@@ -153,6 +153,23 @@ void FramePass::skip_to_end() {
   }
 }
 
+PacketMark FramePass::mark() const {
+  return {packet_->pts, packet_->dts, (packet_->flags & AV_PKT_FLAG_KEY) != 0,
+          is_presentable(*packet_, codec_->codec_id)};
+}
+
+std::optional<PacketMark> FramePass::skip_packet() {
+  return read_packet() ? std::optional(mark()) : std::nullopt;
+}
+
+std::optional<PacketMark> FramePass::seek(std::int64_t time) {
+  if (av_seek_frame(format_.get(), stream_index_, time, AVSEEK_FLAG_BACKWARD) < 0) return std::nullopt;
+  avcodec_flush_buffers(codec_.get());
+  draining_ = false;
+  has_packet_ = read_packet();
+  return has_packet_ ? std::optional(mark()) : std::nullopt;
+}
+
 std::string FramePass::missing() const {
   if (!read_error_.empty()) return "reading ended early (" + read_error_ + ")";
   return check_.missing(*format_, stream_index_);
@@ -169,22 +186,27 @@ const AVFrame* FramePass::next_frame() {
     const int code = avcodec_receive_frame(codec_.get(), frame_.get());
     if (code >= 0) {
       if (++frames_ > options_.max_frames) refuse_length();
-      if ((frame_->flags & AV_FRAME_FLAG_CORRUPT) != 0 || frame_->decode_error_flags != 0) ++damaged_frames_;
+      if (is_damaged()) ++damaged_frames_;
       note_orientation();
       return frame_.get();
     }
     if (code == AVERROR_EOF) return nullptr;
     if (code != AVERROR(EAGAIN)) {
       note_refusal(code);
-    } else if (read_packet()) {
-      const int sent = avcodec_send_packet(codec_.get(), packet_.get());
-      if (sent < 0) note_refusal(sent);
+    } else if (std::exchange(has_packet_, false) || read_packet()) {
+      send_packet();
     } else {
       if (draining_) return nullptr;
       draining_ = true;
       avcodec_send_packet(codec_.get(), nullptr);
     }
   }
+}
+
+void FramePass::send_packet() {
+  if (is_wanted_) codec_->skip_frame = is_wanted_(packet_->pts) ? AVDISCARD_DEFAULT : AVDISCARD_NONREF;
+  const int sent = avcodec_send_packet(codec_.get(), packet_.get());
+  if (sent < 0) note_refusal(sent);
 }
 
 void FramePass::note_refusal(int code) {

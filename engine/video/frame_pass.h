@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "engine/video/container.h"
 #include "engine/video/ffmpeg.h"
 #include "engine/video/frame_converter.h"
+#include "engine/video/frame_index.h"
 #include "engine/video/video_source.h"
 
 namespace tpn {
@@ -57,12 +60,27 @@ class FramePass {
 
   /// Reads on to the end of the file without decoding.
   void skip_to_end();
+  /// Reads one packet of pictures without decoding it; nothing at the end of the file.
+  std::optional<PacketMark> skip_packet();
+
+  /// Goes on where reading a key frame of that time finds it, forgetting frames that are under way. Tells the
+  /// packet that is decoded next; nothing where that is not possible.
+  std::optional<PacketMark> seek(std::int64_t time);
+  /// From now on, packets that no other frame needs are decoded only where their time of presentation is
+  /// wanted.
+  void decode_only(std::function<bool(std::int64_t pts)> is_wanted) { is_wanted_ = std::move(is_wanted); }
 
   /// Read so far: those that a frame is to be expected of. Fields and data of codecs that prepare later
   /// frames make them more than frames, what the decoder must leave out does too, and what it shows again
   /// makes them fewer.
   [[nodiscard]] std::int64_t presentable_packets() const { return presentable_packets_; }
+  /// Read so far, of pictures.
+  [[nodiscard]] std::int64_t packets() const { return packets_; }
   [[nodiscard]] std::int64_t damaged_packets() const { return damaged_packets_; }
+  /// Whether the frame that next_frame() gave has visible errors.
+  [[nodiscard]] bool is_damaged() const {
+    return (frame_->flags & AV_FRAME_FLAG_CORRUPT) != 0 || frame_->decode_error_flags != 0;
+  }
   /// Given out with visible errors.
   [[nodiscard]] std::int64_t damaged_frames() const { return damaged_frames_; }
   /// Given out so far.
@@ -80,6 +98,8 @@ class FramePass {
   void open_decoder(const AVCodecParameters& parameters);
   bool read_packet();
   void count_packet();
+  [[nodiscard]] PacketMark mark() const;
+  void send_packet();
   void note_orientation();
   void note_refusal(int code);
   [[noreturn]] void refuse_length() const;
@@ -94,7 +114,9 @@ class FramePass {
   ffmpeg::Packet packet_ = ffmpeg::make_packet();
   ffmpeg::Frame frame_ = ffmpeg::make_frame();
   DisplayMatrix stream_display_;
-  DisplayMatrix display_;  // of the last frame
+  DisplayMatrix display_;                            // of the last frame
+  std::function<bool(std::int64_t pts)> is_wanted_;  // empty: all are
+  bool has_packet_ = false;                          // that is not yet decoded
   bool draining_ = false;
   bool checking_ = false;  // not decoding, but looking at all streams
   bool starts_midway_ = false;

@@ -87,4 +87,10 @@ std::optional<std::string_view> FramePattern::match(std::string_view name) const
   return digits;
 }
 
+std::string FramePattern::name(std::int64_t number) const {
+  const std::string digits = std::to_string(number);
+  const std::string zeros(width_ > digits.size() ? width_ - digits.size() : 0, '0');
+  return before_ + zeros + digits + after_;
+}
+
 }  // namespace tpn

@@ -1,6 +1,7 @@
 // What the frames of a video are called, as people write it: img_%05d.jpg, img_{:05}.jpg, or img_*.jpg.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ class FramePattern {
 
   /// The digits of the number in a name that fits, empty for one of the shell's patterns.
   [[nodiscard]] std::optional<std::string_view> match(std::string_view name) const;
+
+  /// The name with that number, which is not negative, of a pattern that has one.
+  [[nodiscard]] std::string name(std::int64_t number) const;
 
   [[nodiscard]] const std::string& text() const { return text_; }
   /// Whether its names are numbered.

@@ -2,32 +2,15 @@
 
 #include <algorithm>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "engine/video/frame_converter.h"
 #include "engine/video/image_series.h"
-#include "engine/video/media_names.h"
 #include "kernels/error.h"
 #include "kernels/stopwatch.h"
 
 namespace tpn {
 namespace {
-
-/// Names of the files that may be frames.
-std::vector<std::string> images_in(const std::filesystem::path& folder, bool by_pattern) {
-  std::vector<std::string> names;
-  std::error_code error;
-  std::filesystem::directory_iterator entries(folder, error);
-  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-    std::string name = entries->path().filename().string();
-    if (is_clutter(name) || (!by_pattern && !has_image_ending(name))) continue;
-    std::error_code ignored;
-    if (entries->is_regular_file(ignored)) names.push_back(std::move(name));
-  }
-  if (error) throw Error(folder.string() + ": the folder cannot be read (" + error.message() + ").");
-  return names;
-}
 
 /// How many warnings of a kind are given one by one.
 constexpr std::int64_t most_warnings = 5;
@@ -38,9 +21,7 @@ ImageFolder::ImageFolder(const std::filesystem::path& folder, const DecodeOption
     : name_(folder.string()), options_(options), decoder_(options.max_pixels) {
   std::optional<FramePattern> pattern;
   if (!options.frames.empty()) pattern.emplace(options.frames);
-  std::vector<std::string> names = images_in(folder, pattern.has_value());
-  if (names.empty()) throw Error(name_ + ": the folder holds no images (jpg, jpeg, png, bmp, webp).");
-  FrameNames chosen = choose_frames(std::move(names), name_, pattern);
+  FrameNames chosen = find_frames(folder, pattern);
   if (static_cast<std::int64_t>(chosen.names.size()) > options.max_frames) {
     throw Error(name_ + ": it has more frames than the limit of " + std::to_string(options.max_frames) + ".");
   }

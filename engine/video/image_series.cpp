@@ -306,6 +306,21 @@ FrameNames choose_by_pattern(const std::vector<Name>& names, const std::string& 
   return take(series, folder);
 }
 
+/// Names of the files that may be frames.
+std::vector<std::string> images_in(const std::filesystem::path& folder, bool by_pattern) {
+  std::vector<std::string> names;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(folder, error);
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+    std::string name = entries->path().filename().string();
+    if (is_clutter(name) || (!by_pattern && !has_image_ending(name))) continue;
+    std::error_code ignored;
+    if (entries->is_regular_file(ignored)) names.push_back(std::move(name));
+  }
+  if (error) throw Error(folder.string() + ": the folder cannot be read (" + error.message() + ").");
+  return names;
+}
+
 }  // namespace
 
 FrameNames choose_frames(std::vector<std::string> names, const std::string& folder,
@@ -367,6 +382,14 @@ FrameNames choose_frames(std::vector<std::string> names, const std::string& fold
                               long_ones.front()->pattern() + ".");
   }
   return result;
+}
+
+FrameNames find_frames(const std::filesystem::path& folder, const std::optional<FramePattern>& pattern) {
+  std::vector<std::string> names = images_in(folder, pattern.has_value());
+  if (names.empty()) {
+    throw Error(folder.string() + ": the folder holds no images (jpg, jpeg, png, bmp, webp).");
+  }
+  return choose_frames(std::move(names), folder.string(), pattern);
 }
 
 }  // namespace tpn

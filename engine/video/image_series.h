@@ -2,6 +2,7 @@
 // too.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,5 +28,8 @@ struct FrameNames {
 /// pattern.
 FrameNames choose_frames(std::vector<std::string> names, const std::string& folder,
                          const std::optional<FramePattern>& pattern);
+
+/// The same for a folder. Throws Error, naming it, also when it cannot be read or holds no images.
+FrameNames find_frames(const std::filesystem::path& folder, const std::optional<FramePattern>& pattern);
 
 }  // namespace tpn

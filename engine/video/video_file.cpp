@@ -3,71 +3,21 @@
 #include <utility>
 
 #include "engine/video/quantity.h"
+#include "engine/video/video_description.h"
 #include "kernels/error.h"
 #include "kernels/stopwatch.h"
 
 namespace tpn {
-namespace {
-
-double to_double(AVRational ratio) {
-  return ratio.num > 0 && ratio.den > 0 ? av_q2d(ratio) : 0;
-}
-
-double frames_per_second(const AVStream& stream) {
-  const double average = to_double(stream.avg_frame_rate);
-  return average > 0 ? average : to_double(stream.r_frame_rate);
-}
-
-/// As the container states them; 0 when it does not, or when they would be no more than a guess from the size
-/// of the file.
-double stated_seconds(const AVFormatContext& format, const AVStream& stream) {
-  if (format.duration_estimation_method == AVFMT_DURATION_FROM_BITRATE) return 0;
-  if (stream.duration > 0) return static_cast<double>(stream.duration) * av_q2d(stream.time_base);
-  return format.duration > 0 ? static_cast<double>(format.duration) / AV_TIME_BASE : 0;
-}
-
-/// FFmpeg's own words, where it had any.
-std::string in_parentheses(const std::string& detail) {
-  return detail.empty() ? "" : " (" + detail + ")";
-}
-
-}  // namespace
 
 VideoFile::VideoFile(std::string path, const DecodeOptions& options)
     : path_(std::move(path)), options_(options) {
   const ffmpeg::LogCapture log;
   FramePass pass(path_, options_);
-  const AVFrame* first = pass.next_frame();
-  if (first == nullptr)
-    throw Error(path_ + ": none of its frames can be decoded" + in_parentheses(log.message()) + ".");
-  info_.size = turned_size(*first, pass.orientation());
-  info_.codec = avcodec_get_name(pass.stream().codecpar->codec_id);
-  info_.frames_per_second = frames_per_second(pass.stream());
-  info_.seconds = stated_seconds(pass.format(), pass.stream());
-  check_duration();
+  info_ = describe_video(pass, path_, options_, log);
   stream_ = pass.choice();
   pass.skip_to_end();
-  info_.frames = pass.presentable_packets();
+  set_frames(pass.presentable_packets(), path_, options_, info_);
   missing_ = pass.missing();
-  if (info_.seconds == 0 && info_.frames_per_second > 0) {
-    info_.seconds = static_cast<double>(info_.frames) / info_.frames_per_second;
-    check_duration();
-  }
-}
-
-void VideoFile::check_duration() const {
-  if (info_.seconds <= options_.max_seconds) return;
-  throw Error(path_ + ": it lasts " + seconds_text(info_.seconds) + ", more than the limit of " +
-              seconds_text(options_.max_seconds) + ".");
-}
-
-ImageView VideoFile::convert(FrameConverter& converter, const AVFrame& frame,
-                             const Orientation& orientation) const {
-  try {
-    return converter.convert(frame, orientation);
-  } catch (const Error& error) {
-    throw Error(path_ + ": " + error.what());
-  }
 }
 
 DecodeReport VideoFile::read(std::span<const std::int64_t> indices, const Receiver& receive,
@@ -84,7 +34,7 @@ DecodeReport VideoFile::read(std::span<const std::int64_t> indices, const Receiv
     const std::int64_t index = pass.frames() - 1;
     if (position == indices.size() || index != indices[position]) continue;
     const Stopwatch outside;
-    const ImageView picture = convert(converter, *frame, pass.orientation());
+    const ImageView picture = converter.convert(*frame, pass.orientation(), path_);
     report.convert_ms += outside.ms();
     receive(position++, picture);
     outside_ms += outside.ms();

@@ -19,9 +19,6 @@ class VideoFile : public VideoSource {
                     const std::stop_token& stop) override;
 
  private:
-  void check_duration() const;
-  ImageView convert(FrameConverter& converter, const AVFrame& frame, const Orientation& orientation) const;
-
   std::string path_;
   DecodeOptions options_;
   StreamChoice stream_;

@@ -73,6 +73,11 @@ class VideoSource {
   }
 };
 
+enum class VideoKind { file, folder };  ///< also what URLs name is a file
+
+/// Throws Error, naming it, when there is nothing that a video could be.
+VideoKind kind_of_video(const std::string& path);
+
 /// Opens a file, a folder of images (jpg, jpeg, png, bmp, webp; those that choose_frames() takes for its
 /// frames), or where allowed a URL. Counts the frames and decodes the first. Throws Error, naming the file,
 /// when it cannot be read, holds no video, has no frame that can be decoded, or exceeds a limit.

@@ -1,4 +1,4 @@
-#include "apps/video_folder.h"
+#include "engine/video/find_videos.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -13,7 +13,7 @@
 #include "engine/video/media_names.h"
 #include "engine/video/natural_order.h"
 
-namespace tpn::app {
+namespace tpn {
 namespace {
 
 namespace fs = std::filesystem;
@@ -127,21 +127,13 @@ class FolderWalk {
 
 }  // namespace
 
-void expand_folder(const std::string& name, const std::optional<FramePattern>& pattern, Inputs& inputs) {
-  std::error_code ignored;
-  if (!fs::is_directory(name, ignored)) {
-    inputs.names.push_back(name);
-    return;
-  }
+FoundVideos find_videos(const std::string& folder, const std::optional<FramePattern>& pattern) {
   FolderWalk walk(pattern);
-  std::vector<std::string> found = walk.visit(name).inputs;
-  if (found.empty()) found.push_back(name);  // that nothing is in it is said when it is opened
-  const bool is_itself = found.size() == 1 && fs::path(found.front()) == fs::path(name);
-  if (is_itself) found.front() = name;  // as it was named
-  const std::vector<std::string> warnings = walk.warnings(name, !is_itself);
-  inputs.warnings.insert(inputs.warnings.end(), warnings.begin(), warnings.end());
-  inputs.names.insert(inputs.names.end(), std::make_move_iterator(found.begin()),
-                      std::make_move_iterator(found.end()));
+  FoundVideos found{walk.visit(folder).inputs, {}};
+  const bool is_itself = found.names.size() == 1 && fs::path(found.names.front()) == fs::path(folder);
+  if (is_itself) found.names.front() = folder;  // as it was named
+  found.warnings = walk.warnings(folder, !found.names.empty() && !is_itself);
+  return found;
 }
 
-}  // namespace tpn::app
+}  // namespace tpn
