@@ -169,11 +169,12 @@ std::string training_text(const ModelTiming& timing) {
   const TrainingMemory& m = training.memory;
   if (m.arena == 0) return text;  // no plan was made, since the outputs were wrong
   text += fmt::format(
-      "Memory by the plan, MiB: {} in all. Parameters {}, statistics {}, momentum {}, a step's tensors and "
-      "workspace {},\nof that gradients {} and workspace {}. Most are needed at {}, {} MiB; the largest "
-      "there:\n",
-      mebibytes(m.total()), mebibytes(m.parameters), mebibytes(m.buffers), mebibytes(m.momentum),
-      mebibytes(m.arena), mebibytes(m.gradients), mebibytes(m.workspace), m.peak_step, mebibytes(m.peak));
+      "Memory by the plan, MiB: {} in all. Parameters {}, frozen ones packed {}, statistics {}, momentum {}, "
+      "a step's tensors and workspace {},\nof that gradients {} and workspace {}. Most are needed at {}, {} "
+      "MiB; the largest there:\n",
+      mebibytes(m.total()), mebibytes(m.parameters), mebibytes(m.packed), mebibytes(m.buffers),
+      mebibytes(m.momentum), mebibytes(m.arena), mebibytes(m.gradients), mebibytes(m.workspace), m.peak_step,
+      mebibytes(m.peak));
   Table table({"MiB", "<tensor", "<made by", "<shape"});
   for (const ArenaTensor& tensor : m.largest) {
     table.add_row({mebibytes(tensor.bytes), tensor.name, tensor.what, to_string(tensor.shape)});
@@ -250,10 +251,10 @@ ordered_json json_of(const TrainingMemory& m) {
                        {"shape", to_string(tensor.shape)},
                        {"bytes", tensor.bytes}});
   }
-  return {{"total", m.total()},           {"parameters", m.parameters}, {"buffers", m.buffers},
-          {"momentum", m.momentum},       {"arena", m.arena},           {"gradients", m.gradients},
-          {"workspace", m.workspace},     {"peak_step", m.peak_step},   {"peak", m.peak},
-          {"largest", std::move(largest)}};
+  return {{"total", m.total()},       {"parameters", m.parameters},   {"buffers", m.buffers},
+          {"packed", m.packed},       {"momentum", m.momentum},       {"arena", m.arena},
+          {"gradients", m.gradients}, {"workspace", m.workspace},     {"peak_step", m.peak_step},
+          {"peak", m.peak},           {"largest", std::move(largest)}};
 }
 
 ordered_json json_of(const TrainingFigures& training, const std::vector<StepTime>& steps) {

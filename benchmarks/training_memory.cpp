@@ -35,7 +35,9 @@ class Occupancy {
     for (const FormInArena& form : step.packs) {
       put(form.offset, {step.name, "packed weight", {}, form.packing->bytes()}, index);
     }
-    for (const std::size_t offset : step.packed_offsets) read(offset, 1, index);
+    for (const FormSlot& form : step.packed) {
+      if (form.residence == Residence::arena) read(form.offset, 1, index);
+    }
     for (const Slot& slot : step.outputs) {
       if (slot.residence != Residence::arena) continue;
       make(slot, {step.name, std::string(tpn::name_of(step.op)), slot.shape}, index);
@@ -84,6 +86,7 @@ TrainingMemory training_memory(const Plan& plan, std::size_t most) {
      : tensor.role == Role::state   ? memory.momentum
                                     : memory.buffers) += bytes;
   }
+  for (const KeptForm& form : plan.kept_forms()) memory.packed += form.packing->bytes();
   memory.arena = plan.arena_bytes();
   memory.workspace = plan.arena_bytes() - plan.scratch_offset();
   for (const Step& step : plan.steps()) {

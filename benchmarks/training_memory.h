@@ -22,6 +22,7 @@ struct TrainingMemory {
   std::size_t parameters = 0;  ///< in f32
   std::size_t buffers = 0;     ///< running statistics
   std::size_t momentum = 0;
+  std::size_t packed = 0;     ///< the forms of frozen parameters that kernels read
   std::size_t arena = 0;      ///< of a step: every tensor that it makes, and the kernels' workspace
   std::size_t workspace = 0;  ///< part of the arena
   std::size_t gradients = 0;  ///< part of the arena: of all parameters
@@ -29,7 +30,7 @@ struct TrainingMemory {
   std::size_t peak = 0;              ///< bytes of all tensors at that step
   std::vector<ArenaTensor> largest;  ///< there, large ones first
 
-  [[nodiscard]] std::size_t total() const { return parameters + buffers + momentum + arena; }
+  [[nodiscard]] std::size_t total() const { return parameters + buffers + momentum + packed + arena; }
 };
 
 /// most: how many of the largest tensors to name. plan: of training.

@@ -24,6 +24,9 @@ Executor::Executor(std::shared_ptr<const Plan> plan, std::shared_ptr<ParameterSt
     if (!store_) throw Error("A plan that updates parameters was given no store of them.");
     persistent_.push_back(store_->tensor(tensor.name, tensor.spec));
   }
+  for (const KeptForm& form : plan_->kept_forms()) {
+    kept_forms_.push_back(store_->form(form.packing, form.sources));
+  }
   if (plan_->backend().uses_host_memory()) return;
   for (const auto& [name, slot] : plan_->inputs()) inputs_.emplace_back(dense_bytes(slot));
 }
@@ -62,6 +65,11 @@ void Executor::upload_inputs() {
   }
 }
 
+const std::byte* Executor::place(const FormSlot& form) const {
+  if (form.residence == Residence::persistent) return kept_forms_[form.offset]->data();
+  return form.residence == Residence::constant ? form.bytes : arena_.data() + form.offset;
+}
+
 void Executor::run_step(const Step& step) const {
   std::vector<ConstTensorView> inputs;
   std::vector<TensorView> outputs;
@@ -75,15 +83,24 @@ void Executor::run_step(const Step& step) const {
     for (const Slot& slot : form.sources) sources.push_back(read_only(view(slot)));
     form.packing->pack(sources, arena_.data() + form.offset, *stream_);
   }
-  std::vector<const std::byte*> packed = step.packed;
-  for (const std::size_t offset : step.packed_offsets) packed.push_back(arena_.data() + offset);
+  std::vector<const std::byte*> packed;
+  packed.reserve(step.packed.size());
+  for (const FormSlot& form : step.packed) packed.push_back(place(form));
   step.kernel->run(inputs, outputs, packed, arena_.data() + plan_->scratch_offset(), *stream_);
+}
+
+void Executor::begin_run() {
+  for (const auto& form : kept_forms_) form->update(*stream_);
+  for (const PersistentTensor& tensor : plan_->persistent()) {
+    if (tensor.is_updated) store_->note_update(tensor.name);
+  }
 }
 
 void Executor::run_steps() {
   const auto all_steps = [this] {
     for (const Step& step : plan_->steps()) run_step(step);
   };
+  begin_run();
   if (!has_run_) {
     all_steps();  // what kernels and libraries do at their first launch cannot be recorded
     has_run_ = true;
@@ -108,6 +125,7 @@ void Executor::enqueue() {
 std::vector<double> Executor::run_timed() {
   plan_->backend().enter_thread();
   upload_inputs();
+  begin_run();
   std::vector<std::unique_ptr<Mark>> marks;
   marks.push_back(stream_->mark());
   for (const Step& step : plan_->steps()) {
@@ -122,6 +140,7 @@ std::vector<double> Executor::run_timed() {
 
 std::vector<std::vector<LaunchReport>> Executor::observe_launches() {
   std::vector<std::vector<LaunchReport>> launches;
+  begin_run();
   for (const Step& step : plan_->steps()) {
     launches.push_back(plan_->backend().observe([&] { run_step(step); }));
   }
@@ -159,6 +178,7 @@ std::optional<std::string> Executor::first_not_finite() {
   for (const auto& [name, slot] : plan_->inputs()) {
     if (is_wrong(slot)) return name;
   }
+  begin_run();
   for (const Step& step : plan_->steps()) {
     run_step(step);
     if (std::ranges::any_of(step.outputs, is_wrong)) return step.name;

@@ -75,13 +75,17 @@ class Executor {
   /// A dense copy in the host's memory, valid until the next call; the value itself where that is its memory.
   [[nodiscard]] ConstTensorView on_host(const Slot& slot) const;
   [[nodiscard]] TensorView input_view(std::size_t index) const;
+  [[nodiscard]] const std::byte* place(const FormSlot& form) const;
   void upload_inputs();
+  /// Enqueues what a run of the steps needs of the store, and tells it what they change.
+  void begin_run();
   void run_step(const Step& step) const;
   void run_steps();
 
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<ParameterStore> store_;
-  std::vector<TensorView> persistent_;  ///< as the plan counts them
+  std::vector<TensorView> persistent_;                   ///< as the plan counts them
+  std::vector<std::shared_ptr<StoredForm>> kept_forms_;  ///< likewise; where they lie never changes
   std::unique_ptr<Stream> stream_;
   Buffer arena_;
   bool has_run_ = false;

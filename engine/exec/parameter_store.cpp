@@ -14,6 +14,18 @@ std::size_t bytes_of(const TensorSpec& spec) {
 
 }  // namespace
 
+void StoredForm::update(Stream& stream) {
+  std::vector<std::uint64_t> generations;
+  std::vector<ConstTensorView> values;
+  for (const Source& source : sources_) {
+    generations.push_back(*source.generation);
+    values.push_back(source.values);
+  }
+  if (generations == packed_) return;
+  packing_->pack(values, memory_.data(), stream);
+  packed_ = std::move(generations);
+}
+
 ParameterStore::ParameterStore(std::shared_ptr<const Backend> backend,
                                std::span<const PersistentTensor> tensors)
     : backend_(std::move(backend)) {
@@ -51,7 +63,7 @@ void ParameterStore::clear(const PersistentTensor& tensor) {
 }
 
 void ParameterStore::write(std::string_view name, const ConstTensorView& values) {
-  const auto& [tensor, memory] = at(name, values.shape);
+  const auto& [tensor, memory, generation] = at(name, values.shape);
   const std::size_t bytes = bytes_of(tensor.spec);
   const Buffer staging = backend_->allocate_staging(bytes);
   convert(values.data, values.dtype, staging.data(), tensor.spec.dtype,
@@ -59,10 +71,11 @@ void ParameterStore::write(std::string_view name, const ConstTensorView& values)
   const std::unique_ptr<Stream> stream = backend_->make_stream();
   stream->upload(memory.data(), staging.data(), bytes);
   stream->synchronize();
+  note_update(name);
 }
 
 void ParameterStore::read(std::string_view name, const TensorView& values) const {
-  const auto& [tensor, memory] = at(name, values.shape);
+  const auto& [tensor, memory, generation] = at(name, values.shape);
   const std::size_t bytes = bytes_of(tensor.spec);
   const Buffer staging = backend_->allocate_staging(bytes);
   const std::unique_ptr<Stream> stream = backend_->make_stream();
@@ -79,6 +92,26 @@ TensorView ParameterStore::tensor(std::string_view name, const TensorSpec& spec)
                 "; the plan needs " + to_string(spec) + ".");
   }
   return {held.memory.data(), spec.dtype, spec.shape};
+}
+
+std::shared_ptr<StoredForm> ParameterStore::form(const std::shared_ptr<const Packing>& packing,
+                                                 std::span<const std::string> sources) {
+  std::weak_ptr<StoredForm>& slot = forms_[packing->key()];
+  if (auto form = slot.lock()) return form;
+  std::vector<StoredForm::Source> held;
+  for (const std::string& name : sources) {
+    const Held& source = at(name);
+    held.push_back(
+        {{source.memory.data(), source.tensor.spec.dtype, source.tensor.spec.shape}, &source.generation});
+  }
+  auto form = std::make_shared<StoredForm>(packing, std::move(held), backend_->allocate(packing->bytes()));
+  slot = form;
+  return form;
+}
+
+void ParameterStore::note_update(std::string_view name) {
+  const auto found = tensors_.find(name);
+  if (found != tensors_.end()) ++found->second.generation;
 }
 
 const ParameterStore::Held& ParameterStore::at(std::string_view name) const {

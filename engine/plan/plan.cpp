@@ -45,13 +45,23 @@ std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const B
   return kernels;
 }
 
-/// Places the values in memory: those that share it, in place or as slices, share a lifetime. With
-/// `forms_in_arena` there are also the forms of parameters that kernels read, from the first that reads one
-/// to the last.
+/// Of each value, whether a node gives it new content.
+std::vector<bool> updated_values(const Graph& graph) {
+  std::vector<bool> updated(graph.values().size());
+  for (const Node& node : graph.nodes()) {
+    for (const ValueId id : node.outputs) {
+      if (graph.value(id).updates >= 0) updated[at(graph.value(id).updates)] = true;
+    }
+  }
+  return updated;
+}
+
+/// Places the values in memory: those that share it, in place or as slices, share a lifetime. There are also
+/// the forms of parameters that the graph updates, from the first kernel that reads one to the last.
 class Storage {
  public:
   Storage(const Layout& layout, const std::vector<std::unique_ptr<Kernel>>& kernels,
-          std::span<const std::pair<std::string, ValueId>> results, bool forms_in_arena,
+          std::span<const std::pair<std::string, ValueId>> results, const std::vector<bool>& updated,
           std::size_t alignment)
       : values_(layout.values), lifetime_(layout.values.size(), -1) {
     const Graph& graph = layout.graph;
@@ -72,7 +82,8 @@ class Storage {
       if (shared >= 0) share(node, node.inputs[at(shared)], step);
       for (const ValueId id : node.outputs) begin(owner(id), step);
       for (const auto& packing : kernels[at(step)]->packings()) {
-        if (forms_in_arena) hold(*packing, step);
+        const auto changes = [&](std::size_t source) { return updated[at(node.inputs[source])]; };
+        if (std::ranges::any_of(packing->sources(), changes)) hold(*packing, step);
       }
     }
     layout_ = plan_arena(lifetimes_, alignment);
@@ -83,6 +94,8 @@ class Storage {
     const auto inside = static_cast<std::size_t>(value.channel) * size_of(value.dtype);
     return layout_.offsets[at(lifetime_[at(owner(id))])] + inside;
   }
+  /// Whether the form is in the arena.
+  [[nodiscard]] bool holds(const Packing& packing) const { return forms_.contains(packing.key()); }
   /// Of a form in the arena.
   [[nodiscard]] std::size_t offset(const Packing& packing) const {
     return layout_.offsets[forms_.at(packing.key())];
@@ -135,18 +148,49 @@ class Storage {
   ArenaLayout layout_;
 };
 
-/// What a kernel of a plan that trains reads packed, and what has to be packed for it first.
-void add_forms(Step& step, int index, const Storage& storage) {
-  for (const auto& packing : step.kernel->packings()) {
-    const std::size_t offset = storage.offset(*packing);
-    step.packed_offsets.push_back(offset);
-    if (!storage.first_reads(*packing, index)) continue;
-    std::vector<Slot> sources;
-    sources.reserve(packing->sources().size());
-    for (const std::size_t source : packing->sources()) sources.push_back(step.inputs[source]);
-    step.packs.push_back({packing, std::move(sources), offset});
+/// Tells the steps of a plan that trains where the forms are that their kernels read, and when to make them.
+class TrainedForms {
+ public:
+  /// kept: receives the forms that outlive a run.
+  TrainedForms(const Storage& storage, std::span<const PersistentTensor> persistent,
+               std::vector<KeptForm>& kept)
+      : storage_(storage), persistent_(persistent), kept_(kept) {}
+
+  void add_to(Step& step, int index) {
+    for (const auto& packing : step.kernel->packings()) {
+      if (!storage_.holds(*packing)) {
+        step.packed.push_back({Residence::persistent, nullptr, keep(packing, step)});
+        continue;
+      }
+      const std::size_t offset = storage_.offset(*packing);
+      step.packed.push_back({Residence::arena, nullptr, offset});
+      if (!storage_.first_reads(*packing, index)) continue;
+      std::vector<Slot> sources;
+      sources.reserve(packing->sources().size());
+      for (const std::size_t source : packing->sources()) sources.push_back(step.inputs[source]);
+      step.packs.push_back({packing, std::move(sources), offset});
+    }
   }
-}
+
+ private:
+  /// Its place among those that are kept.
+  std::size_t keep(const std::shared_ptr<const Packing>& packing, const Step& step) {
+    const auto [place, is_new] = places_.try_emplace(packing->key(), kept_.size());
+    if (!is_new) return place->second;
+    std::vector<std::string> sources;
+    sources.reserve(packing->sources().size());
+    for (const std::size_t source : packing->sources()) {
+      sources.push_back(persistent_[step.inputs[source].offset].name);
+    }
+    kept_.push_back({packing, std::move(sources)});
+    return place->second;
+  }
+
+  const Storage& storage_;
+  std::span<const PersistentTensor> persistent_;
+  std::vector<KeptForm>& kept_;
+  std::map<std::string, std::size_t> places_;  ///< of those that are kept, by Packing::key()
+};
 
 }  // namespace
 
@@ -180,14 +224,16 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
   PackedParameters parameters;
   if (!trains) parameters = pack_parameters(planned, kernels, *backend_, *weights);
   forms_ = std::move(parameters.forms);
-  const Storage storage(layout, kernels, wanted, trains, backend_->memory_alignment());
+  const std::vector<bool> updated = updated_values(planned);
+  const Storage storage(layout, kernels, wanted, updated, backend_->memory_alignment());
   std::vector<std::size_t> persistent(planned.values().size());  // places of those that are
   for (std::size_t id = 0; trains && id < planned.values().size(); ++id) {
     const Value& value = planned.values()[id];
     if (!value.is_persistent()) continue;
     persistent[id] = persistent_.size();
-    persistent_.push_back({value.name, value.spec, value.role});
+    persistent_.push_back({value.name, value.spec, value.role, updated[id]});
   }
+  TrainedForms trained_forms(storage, persistent_, kept_forms_);
   const auto slot = [&](ValueId id) {
     const Value& own = planned.value(id);
     const ValueId held = own.updates >= 0 ? own.updates : id;
@@ -207,9 +253,9 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
     for (const ValueId id : node.inputs) step.inputs.push_back(slot(id));
     for (const ValueId id : node.outputs) step.outputs.push_back(slot(id));
     if (trains) {
-      add_forms(step, static_cast<int>(i), storage);
+      trained_forms.add_to(step, static_cast<int>(i));
     } else {
-      step.packed = std::move(parameters.packed[i]);
+      for (const std::byte* form : parameters.packed[i]) step.packed.push_back({Residence::constant, form});
     }
     step.multiply_adds = tpn::multiply_adds(node.op, planned.specs(node.inputs), planned.specs(node.outputs));
     steps_.push_back(std::move(step));

@@ -59,11 +59,25 @@ struct Slot {
   }
 };
 
-/// A form of some persistent parameters that is made anew in every run.
+/// A form of some persistent parameters that is made anew in every run, since runs change them.
 struct FormInArena {
   std::shared_ptr<const Packing> packing;
   std::vector<Slot> sources;
   std::size_t offset = 0;  ///< into the arena, bytes
+};
+
+/// A form of persistent parameters that no run of the plan changes: it is kept, and made anew when something
+/// else changed them.
+struct KeptForm {
+  std::shared_ptr<const Packing> packing;
+  std::vector<std::string> sources;  ///< names of persistent tensors
+};
+
+/// Where a form is that a kernel reads.
+struct FormSlot {
+  Residence residence = Residence::constant;
+  const std::byte* bytes = nullptr;  ///< of a form of constants
+  std::size_t offset = 0;  ///< into the arena, bytes; of a form that is kept its place in kept_forms()
 };
 
 /// One kernel and what it reads and writes.
@@ -73,10 +87,8 @@ struct Step {
   std::unique_ptr<Kernel> kernel;
   std::vector<Slot> inputs;
   std::vector<Slot> outputs;
-  std::vector<const std::byte*> packed = {};  ///< the forms of constants that the kernel reads
-  /// Of persistent parameters: the forms to make before the kernel runs, and where those lie that it reads.
-  std::vector<FormInArena> packs = {};
-  std::vector<std::size_t> packed_offsets = {};
+  std::vector<FormSlot> packed = {};    ///< the forms that the kernel reads, by Kernel::packings()
+  std::vector<FormInArena> packs = {};  ///< those to make just before it runs
   std::int64_t multiply_adds = 0;
 };
 
@@ -85,6 +97,7 @@ struct PersistentTensor {
   std::string name;
   TensorSpec spec;
   Role role = Role::parameter;
+  bool is_updated = false;  ///< whether a run changes it
 };
 
 /// Immutable; shared by any number of executors. It keeps the packed weights it needs, not the model file.
@@ -108,6 +121,8 @@ class Plan {
   [[nodiscard]] const Slot& input(std::string_view name) const;
   /// What a ParameterStore has to hold.
   [[nodiscard]] const std::vector<PersistentTensor>& persistent() const { return persistent_; }
+  /// What a ParameterStore has to make of them.
+  [[nodiscard]] const std::vector<KeptForm>& kept_forms() const { return kept_forms_; }
   /// An output or kept feature; throws Error when there is none of that name.
   [[nodiscard]] const Slot& result(std::string_view name) const;
 
@@ -121,10 +136,11 @@ class Plan {
        const PlanOptions& options);
 
   std::shared_ptr<const Backend> backend_;
-  std::vector<PackedWeights::Form> forms_;  ///< that steps point into
+  std::vector<PackedWeights::Form> forms_;  ///< of constants, that steps point into
   std::vector<Step> steps_;
   std::vector<std::pair<std::string, Slot>> inputs_, results_;
   std::vector<PersistentTensor> persistent_;
+  std::vector<KeptForm> kept_forms_;
   std::size_t arena_bytes_ = 0;
   std::size_t scratch_offset_ = 0;
 };

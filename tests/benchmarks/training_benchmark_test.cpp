@@ -232,12 +232,33 @@ TEST(TrainingMemory, IsWhatIsNeededAtOnce) {
   EXPECT_EQ(memory.parameters, 2 * 64 * 16 * element);
   EXPECT_EQ(memory.momentum, 5 * element);
   EXPECT_EQ(memory.peak_step, "y");
-  EXPECT_EQ(memory.peak, (pixels * (16 + 64) + 64 * 16) * element);
+  EXPECT_EQ(memory.packed, memory.parameters);
+  EXPECT_EQ(memory.peak, pixels * (16 + 64) * element);
   EXPECT_EQ(memory.arena, memory.peak + memory.workspace);
   ASSERT_EQ(memory.largest.size(), 2U);
   EXPECT_EQ(memory.largest[0].name, "y");
   EXPECT_EQ(memory.largest[0].bytes, pixels * 64 * element);
-  EXPECT_EQ(memory.total(), memory.parameters + memory.momentum + memory.arena);
+  EXPECT_EQ(memory.total(), memory.parameters + memory.packed + memory.momentum + memory.arena);
+}
+
+TEST(TrainingMemory, HasFormsOfWhatIsUpdatedInTheArena) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", activation({1, 1, 8, 8, 16})),
+                one = graph.add_input("one", scalar());
+  const TensorSpec filters = weight({64, 16, 1, 1, 1});
+  const ValueId w = graph.add_constant("w", filters, Role::parameter);
+  const ValueId y = graph.apply(ops::Conv3d{}, {x, w}, "y");
+  graph.add_feature("y", y);
+  graph.set_role(y, Role::output);
+  const ValueId gradient = graph.add_input("gradient", filters);
+  const ValueId momentum = graph.add_constant("momentum", filters, Role::state);
+  graph.apply(ops::Sgd{}, {one, one, one, w, gradient, momentum}, "update");
+  const TrainingMemory memory =
+      training_memory(Plan(graph, std::make_shared<const CpuBackend>(1), {.fuse = false}));
+  EXPECT_EQ(memory.packed, 0U);
+  const auto form = std::ranges::find(memory.largest, "packed weight", &ArenaTensor::what);
+  ASSERT_NE(form, memory.largest.end());
+  EXPECT_EQ(form->bytes, memory.parameters);
 }
 
 }  // namespace

@@ -130,7 +130,7 @@ TEST_F(PlanTest, SharesPackedWeightsBetweenBatchSizes) {
 std::set<const std::byte*> parameters_of(const Plan& plan) {
   std::set<const std::byte*> found;
   for (const Step& step : plan.steps()) {
-    found.insert(step.packed.begin(), step.packed.end());
+    for (const FormSlot& form : step.packed) found.insert(form.bytes);
     for (const Slot& slot : step.inputs) {
       if (slot.values != nullptr) found.insert(slot.values);
     }

@@ -40,6 +40,10 @@ TEST_F(CudaTrainer, ReplaysStepsWithWhatChangesBetweenThem) {
   EXPECT_NE(once[3], slower[3]);
 }
 
+TEST_F(CudaTrainer, PacksWhatIsFrozenOnce) {
+  expect_frozen_packed_once(cuda());
+}
+
 INSTANTIATE_TEST_SUITE_P(Precisions, CudaTrainerOf, ::testing::Values(Precision::f32, Precision::bf16),
                          [](const auto& param) { return std::string(name_of(param.param)); });
 

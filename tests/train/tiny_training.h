@@ -11,6 +11,7 @@
 #include "engine/networks/initialize.h"
 #include "engine/train/trainer.h"
 #include "kernels/convert.h"
+#include "tests/support/counting_backend.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/tiny_config.h"
 
@@ -62,6 +63,51 @@ class TinyTraining {
     for (int i = 0; i < steps && correct(result) < 8; ++i) result = step(trainer);
     EXPECT_EQ(correct(result), 8) << "after " << trainer.steps() << " steps, loss " << result.loss;
     EXPECT_LT(result.loss, first);
+  }
+  /// What is frozen is packed by the first step and by those after it has changed, and by no other; what is
+  /// learned before each. Frozen: the stem and the first two stages.
+  void expect_frozen_packed_once(std::shared_ptr<const Backend> device) const {
+    const TrainingOptions options{
+        .form = {.dropout = 0, .frozen = {"backbone.conv1", "backbone.layer1", "backbone.layer2"}}};
+    Trainer plain = trainer(options, device, Precision::f32);
+    const auto counting = std::make_shared<const CountingBackend>(std::move(device));
+    Trainer trainer = this->trainer(options, counting, Precision::f32);
+    const auto frozen = static_cast<int>(trainer.plan().kept_forms().size());
+    ASSERT_GT(frozen, 10);
+    std::vector<double> seconds;
+    const auto packings_of_a_step = [&] {  // no step that is replayed
+      fill(trainer);
+      (void)trainer.step_timed(labels_, {.learning_rate = 0}, seconds);
+      return counting->packed();
+    };
+    const int learned = packings_of_a_step() - frozen;
+    EXPECT_GT(learned, 10);
+    EXPECT_EQ(packings_of_a_step(), learned);
+    trainer.restart(*weights_);
+    EXPECT_EQ(packings_of_a_step(), learned + frozen);
+    (void)trainer.views(2);  // another plan reads the same forms
+    EXPECT_EQ(packings_of_a_step(), learned);
+
+    // A frozen weight that is changed from outside is noticed by steps that are replayed too.
+    const std::string name = "backbone.conv1.conv.weight";
+    const SafetensorsFile::Entry* entry = weights_->tensors().find(name);
+    ASSERT_NE(entry, nullptr);
+    std::vector<float> values = to_floats(weights_->tensors().view(*entry));
+    for (float& value : values) value = -value;
+    const ConstTensorView negative{reinterpret_cast<const std::byte*>(values.data()), DType::f32,
+                                   entry->shape};
+    const auto losses = [&](int changed_before) {
+      plain.restart(*weights_);
+      std::vector<double> found;
+      for (int i = 0; i < 4; ++i) {
+        if (i == changed_before) plain.store().write(name, negative);
+        found.push_back(step(plain, {.learning_rate = 0}).loss);
+      }
+      return found;
+    };
+    const std::vector<double> before = losses(4), after = losses(0), between = losses(3);
+    EXPECT_NE(before[3], after[3]);
+    EXPECT_EQ(between, (std::vector<double>{before[0], before[1], before[2], after[3]}));
   }
 
  protected:

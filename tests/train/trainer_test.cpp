@@ -29,6 +29,32 @@ TEST_P(TrainerTest, LearnsEightClipsByHeart) {
   expect_learned(trainer, 60);
 }
 
+TEST(Trainer, PacksWhatIsFrozenOnce) {
+  test::TinyTraining().expect_frozen_packed_once(std::make_shared<const CpuBackend>(2));
+}
+
+/// A plan that changes nothing keeps the forms of all parameters; steps put them out of date.
+TEST_P(TrainerTest, LetsOtherPlansSeeWhatAStepChanged) {
+  Trainer trainer = this->trainer({});
+  const std::shared_ptr<ParameterStore> store(std::shared_ptr<void>(), &trainer.store());
+  const auto plan =
+      std::make_shared<const Plan>(build_network(config_, size), std::make_shared<const CpuBackend>(2),
+                                   PlanOptions{.precision = GetParam()});
+  EXPECT_GT(plan->kept_forms().size(), 30U);
+  const auto logits = [&](Executor& executor) {
+    std::ranges::fill(std::span(executor.input().data, executor.input().bytes()), std::byte{0x3F});
+    executor.run();
+    return executor.feature("logits").values;
+  };
+  Executor first(plan, store);
+  const std::vector<float> before = logits(first);
+  for (int i = 0; i < 2; ++i) (void)step(trainer);
+  const std::vector<float> after = logits(first);
+  EXPECT_NE(after, before);
+  store->load(*weights_);
+  EXPECT_EQ(logits(first), before);
+}
+
 TEST_P(TrainerTest, GivesTheSameFromRunToRun) {
   const auto losses = [&] {
     Trainer trainer = this->trainer({});
