@@ -14,7 +14,7 @@ namespace {
 void set_frames(const std::vector<std::int64_t>& numbers, ClipPlan& plan) {
   plan.frames = numbers;
   std::ranges::sort(plan.frames);
-  plan.frames.erase(std::ranges::unique(plan.frames).begin(), plan.frames.end());
+  plan.frames.erase(std::unique(plan.frames.begin(), plan.frames.end()), plan.frames.end());
   for (const std::int64_t number : numbers) {
     const auto found = std::ranges::lower_bound(plan.frames, number);
     plan.slots.push_back(static_cast<std::size_t>(found - plan.frames.begin()));

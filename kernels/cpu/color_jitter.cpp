@@ -72,10 +72,11 @@ void map_row(const AffineMap& map, const std::uint8_t* pixel, int width, std::ui
   }
 }
 
-void turn_row(const HsvTables& tables, double turn, std::uint8_t* pixel, int width) {
+void turn_row(const HsvTables& tables, int steps, std::uint8_t* pixel, int width) {
   for (int x = 0; x < width; ++x, pixel += 3) {
     Hsv color = to_hsv(tables, pixel[0], pixel[1], pixel[2]);
-    color.hue = turned_hue(color.hue, turn);
+    color.hue += steps;  // less than a circle
+    color.hue -= color.hue >= 180 ? 180 : 0;
     from_hsv(color, pixel);
   }
 }
@@ -116,7 +117,8 @@ void color_jitter(const ColorJitter& attributes, const ImageView& source, const 
     return map_image(map_of(attributes, others, source), source, out);
   }
   map_image(map_of(attributes, steps.first(hue), source), source, out);
-  for (int y = 0; y < out.size.height; ++y) turn_row(tables, attributes.hue, out.row(y), out.size.width);
+  const int steps_forward = turned_hue(0, attributes.hue);
+  for (int y = 0; y < out.size.height; ++y) turn_row(tables, steps_forward, out.row(y), out.size.width);
   map_image(map_of(attributes, steps.subspan(hue + 1), out), out, out);
 }
 

@@ -52,39 +52,39 @@ struct Hsv {
 /// Reciprocals with 12 fractional bits; 0 for 0.
 struct HsvTables {
   std::array<int, 256> saturation{};  ///< 255 / v
-  std::array<int, 256> hue{};         ///< 30 / d
+  std::array<int, 256> hue{};         ///< 30 / range
 
   HsvTables() {
     for (int i = 1; i < 256; ++i) {
       saturation[static_cast<std::size_t>(i)] = static_cast<int>(std::nearbyint((255 << 12) / double(i)));
-      hue[static_cast<std::size_t>(i)] = static_cast<int>(std::nearbyint((180 << 12) / (6.0 * i)));
+      hue[static_cast<std::size_t>(i)] = static_cast<int>(std::nearbyint((30 << 12) / double(i)));
     }
   }
 };
 
 inline Hsv to_hsv(const HsvTables& tables, int red, int green, int blue) {
-  const int value = std::max({red, green, blue});
-  const int range = value - std::min({red, green, blue});
+  const int value = std::max(red, std::max(green, blue));
+  const int range = value - std::min(red, std::min(green, blue));
   const int sector = value == red     ? green - blue
                      : value == green ? blue - red + 2 * range
                                       : red - green + 4 * range;
   const int hue = (sector * tables.hue[static_cast<std::size_t>(range)] + (1 << 11)) >> 12;
   const int saturation = (range * tables.saturation[static_cast<std::size_t>(value)] + (1 << 11)) >> 12;
-  return {hue < 0 ? hue + 180 : hue, saturation, value};
+  return {hue + (hue < 0 ? 180 : 0), saturation, value};
 }
 
-/// Writes R, G and B.
+/// Writes R, G and B. Each falls by S times how far the hue is from where it is strongest: over a third of
+/// the circle not at all, over the opposite third wholly, in between in proportion.
 inline void from_hsv(const Hsv& color, std::uint8_t* out) {
   const float sextant = static_cast<float>(color.hue) * (6.0F / 180);
-  const float s = static_cast<float>(color.saturation) * (1.0F / 255),
-              v = static_cast<float>(color.value) * (1.0F / 255);
-  const int sector = static_cast<int>(sextant);
-  const float f = sextant - static_cast<float>(sector);
-  const std::array<float, 4> levels{v, v * (1 - s), v * (1 - s * f), v * (1 - s * (1 - f))};
-  constexpr std::array<std::array<std::uint8_t, 3>, 6> picks{
-      {{0, 3, 1}, {2, 0, 1}, {1, 0, 3}, {1, 2, 0}, {3, 1, 0}, {0, 1, 2}}};
-  const std::array<std::uint8_t, 3>& pick = picks[static_cast<std::size_t>(sector % 6)];
-  for (std::size_t c = 0; c < 3; ++c) out[c] = truncated_pixel(levels[pick[c]] * 255);
+  const float s = static_cast<float>(color.saturation) * (1.0F / 255);
+  const float v = static_cast<float>(color.value) * (1.0F / 255);
+  const auto level = [=](float share) {
+    return truncated_pixel(v * (1 - s * std::clamp(share, 0.0F, 1.0F)) * 255);
+  };
+  out[0] = level(2 - std::abs(sextant - 3));
+  out[1] = level(std::abs(sextant - 2) - 1);
+  out[2] = level(std::abs(sextant - 4) - 1);
 }
 
 /// H by so many steps further, around the circle.
