@@ -1,6 +1,7 @@
 #include "engine/exec/parameter_store.h"
 
 #include <cstring>
+#include <utility>
 
 #include "kernels/convert.h"
 #include "kernels/memory.h"
@@ -10,6 +11,12 @@ namespace {
 
 std::size_t bytes_of(const TensorSpec& spec) {
   return static_cast<std::size_t>(spec.shape.count()) * size_of(spec.dtype);
+}
+
+void require_shape(const PersistentTensor& tensor, const Shape& shape) {
+  if (tensor.spec.shape == shape) return;
+  throw Error("The tensor '" + tensor.name + "' has the shape " + to_string(tensor.spec.shape) + ", not " +
+              to_string(shape) + ".");
 }
 
 }  // namespace
@@ -31,57 +38,66 @@ ParameterStore::ParameterStore(std::shared_ptr<const Backend> backend,
     : backend_(std::move(backend)) {
   for (const PersistentTensor& tensor : tensors) {
     const std::size_t bytes = bytes_of(tensor.spec);
-    tensors_.try_emplace(tensor.name, Held{tensor, backend_->allocate(bytes)});
+    const auto [held, is_new] = tensors_.try_emplace(tensor.name, Held{tensor, backend_->allocate(bytes)});
     bytes_ += bytes;
-    clear(tensor);
+    clear(held->second);
   }
 }
 
 void ParameterStore::load(const Weights& weights) {
-  for (const auto& [name, held] : tensors_) {
+  for (auto& [name, held] : tensors_) {
     const auto& [shape, kind, dtype] = held.tensor.spec;
     if (held.tensor.role != Role::state && kind != Kind::index) {
       const StoredParameter stored = weights.parameter(name, shape);
-      write(name, stored.view);
+      write(held, stored.view);
       if (stored.release) stored.release();
       continue;
     }
     const SafetensorsFile::Entry* entry =
         held.tensor.role == Role::state ? nullptr : weights.tensors().find(name);
     if (entry != nullptr && entry->dtype == dtype && entry->shape == shape) {
-      write(name, weights.tensors().view(*entry));
+      write(held, weights.tensors().view(*entry));
       continue;
     }
-    clear(held.tensor);
+    clear(held);
   }
 }
 
-void ParameterStore::clear(const PersistentTensor& tensor) {
-  const HostBuffer zeros(bytes_of(tensor.spec));
-  std::memset(zeros.data(), 0, zeros.bytes());
-  write(tensor.name, {zeros.data(), tensor.spec.dtype, tensor.spec.shape});
+void ParameterStore::set(Held& held, const std::function<void(std::byte*)>& fill) {
+  ++held.generation;
+  if (backend_->uses_host_memory()) return fill(held.memory.data());
+  const Buffer staging = backend_->allocate_staging(held.memory.bytes());
+  fill(staging.data());
+  const std::unique_ptr<Stream> stream = backend_->make_stream();
+  stream->upload(held.memory.data(), staging.data(), staging.bytes());
+  stream->synchronize();
+}
+
+void ParameterStore::clear(Held& held) {
+  set(held, [&](std::byte* to) { std::memset(to, 0, held.memory.bytes()); });
+}
+
+void ParameterStore::write(Held& held, const ConstTensorView& values) {
+  set(held, [&](std::byte* to) {
+    convert(values.data, values.dtype, to, held.tensor.spec.dtype,
+            static_cast<std::size_t>(values.shape.count()));
+  });
 }
 
 void ParameterStore::write(std::string_view name, const ConstTensorView& values) {
-  const auto& [tensor, memory, generation] = at(name, values.shape);
-  const std::size_t bytes = bytes_of(tensor.spec);
-  const Buffer staging = backend_->allocate_staging(bytes);
-  convert(values.data, values.dtype, staging.data(), tensor.spec.dtype,
-          static_cast<std::size_t>(values.shape.count()));
-  const std::unique_ptr<Stream> stream = backend_->make_stream();
-  stream->upload(memory.data(), staging.data(), bytes);
-  stream->synchronize();
-  note_update(name);
+  Held& held = at(name);
+  require_shape(held.tensor, values.shape);
+  write(held, values);
 }
 
 void ParameterStore::read(std::string_view name, const TensorView& values) const {
-  const auto& [tensor, memory, generation] = at(name, values.shape);
-  const std::size_t bytes = bytes_of(tensor.spec);
-  const Buffer staging = backend_->allocate_staging(bytes);
+  const Held& held = at(name);
+  require_shape(held.tensor, values.shape);
+  const Buffer staging = backend_->allocate_staging(held.memory.bytes());
   const std::unique_ptr<Stream> stream = backend_->make_stream();
-  stream->download(staging.data(), memory.data(), bytes);
+  stream->download(staging.data(), held.memory.data(), staging.bytes());
   stream->synchronize();
-  convert(staging.data(), tensor.spec.dtype, values.data, values.dtype,
+  convert(staging.data(), held.tensor.spec.dtype, values.data, values.dtype,
           static_cast<std::size_t>(values.shape.count()));
 }
 
@@ -110,8 +126,7 @@ std::shared_ptr<StoredForm> ParameterStore::form(const std::shared_ptr<const Pac
 }
 
 void ParameterStore::note_update(std::string_view name) {
-  const auto found = tensors_.find(name);
-  if (found != tensors_.end()) ++found->second.generation;
+  ++at(name).generation;
 }
 
 const ParameterStore::Held& ParameterStore::at(std::string_view name) const {
@@ -120,13 +135,8 @@ const ParameterStore::Held& ParameterStore::at(std::string_view name) const {
   return found->second;
 }
 
-const ParameterStore::Held& ParameterStore::at(std::string_view name, const Shape& shape) const {
-  const Held& held = at(name);
-  if (held.tensor.spec.shape != shape) {
-    throw Error("The tensor '" + std::string(name) + "' has the shape " + to_string(held.tensor.spec.shape) +
-                ", not " + to_string(shape) + ".");
-  }
-  return held;
+ParameterStore::Held& ParameterStore::at(std::string_view name) {
+  return const_cast<Held&>(std::as_const(*this).at(name));
 }
 
 }  // namespace tpn

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -77,11 +78,12 @@ class ParameterStore {
     Buffer memory;
     std::uint64_t generation = 0;
   };
-  /// Makes zeros of it.
-  void clear(const PersistentTensor& tensor);
+  /// Lets `fill` write all of a tensor's elements to the place that it is given.
+  void set(Held& held, const std::function<void(std::byte*)>& fill);
+  void clear(Held& held);
   [[nodiscard]] const Held& at(std::string_view name) const;
-  /// The same, checking the shape.
-  [[nodiscard]] const Held& at(std::string_view name, const Shape& shape) const;
+  [[nodiscard]] Held& at(std::string_view name);
+  void write(Held& held, const ConstTensorView& values);
 
   std::shared_ptr<const Backend> backend_;
   std::map<std::string, Held, std::less<>> tensors_;

@@ -19,8 +19,8 @@ struct ArenaLayout {
   std::size_t bytes = 0;             ///< likewise
 };
 
-/// Gives tensors whose lifetimes meet disjoint ranges, each at a multiple of `alignment` bytes. Greedy: large
-/// ones first, each at the lowest offset that fits.
+/// Gives tensors whose lifetimes meet disjoint ranges, each at a multiple of `alignment` bytes. Greedy: one
+/// after the other at the lowest offset that fits. Of several orders, the one that takes the least memory.
 ArenaLayout plan_arena(std::span<const Lifetime> tensors, std::size_t alignment);
 
 }  // namespace tpn

@@ -43,6 +43,17 @@ TEST(Arena, ReusesMemoryOfWhatIsNoLongerAlive) {
   EXPECT_EQ(layout.bytes, 2U * 1024U);
 }
 
+/// Like a step of training: three activations that live until their layer's backward pass, and the gradients
+/// of the layers' weights, which live from there to the end. Placed by size alone, they take 24 KiB.
+TEST(Arena, LeavesNoGapsAtTheFullestStep) {
+  std::vector<Lifetime> tensors{{2, 0, 6}, {6, 1, 5}, {9, 2, 4}, {1, 4, 7}, {7, 5, 7}, {8, 6, 7}};
+  for (Lifetime& tensor : tensors) tensor.bytes *= 1024;
+  const ArenaLayout layout = plan_arena(tensors, 64);
+  expect_valid(tensors, layout, 64);
+  EXPECT_EQ(layout.bytes, 18U * 1024U);
+  EXPECT_EQ(lower_bound(tensors, 64), layout.bytes);
+}
+
 TEST(Arena, KeepsRandomLifetimesApart) {
   std::mt19937 generator(1);
   for (int round = 0; round < 50; ++round) {
