@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 #include <cstddef>
-#include <cstdio>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -24,7 +23,7 @@ std::optional<std::vector<std::string>> split(std::string_view line, char delimi
   std::vector<std::string> fields;
   for (;;) {
     std::string field;
-    const std::size_t begin = line.find_first_not_of(" ");
+    const std::size_t begin = line.find_first_not_of(' ');
     if (begin != std::string_view::npos && line[begin] == '"') {
       line.remove_prefix(begin + 1);
       for (;;) {
@@ -118,9 +117,8 @@ std::optional<std::string> six_digits(const std::string& text) {
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, seconds);
   if (error != std::errc() || stop != end || !(seconds >= 0 && seconds < 1e6)) return std::nullopt;
-  std::array<char, 8> digits{};
-  std::snprintf(digits.data(), digits.size(), "%06ld", std::lround(std::floor(seconds)));
-  return digits.data();
+  const std::string digits = std::to_string(static_cast<std::int64_t>(seconds));
+  return std::string(6 - digits.size(), '0') + digits;
 }
 
 /// The entry of a line, or what is wrong with it: a clause.
@@ -169,7 +167,7 @@ ParsedList parse_csv_list(const std::vector<std::string>& lines, char delimiter,
   std::optional<Columns> heading;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const std::string origin = name + ":" + std::to_string(i + 1);
-    const auto refuse = [&](const std::string& why) { list.faults.push_back(origin + ": " + why + "."); };
+    const auto refuse = [&](const std::string& why) { list.refuse(origin, why); };
     if (trimmed(lines[i]).empty()) {
       refuse("the line is empty");
       continue;

@@ -57,7 +57,7 @@ ParsedList parse_json_list(std::string_view text, const std::string& name) {
       entry->origin = origin;
       list.entries.push_back(*std::move(entry));
     } else {
-      list.faults.push_back(origin + ": " + entry.failure().message + ".");
+      list.refuse(origin, entry.failure().message);
     }
   }
   return list;

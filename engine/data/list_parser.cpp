@@ -56,7 +56,7 @@ ParsedList parse_lines(const std::vector<std::string>& lines, const std::string&
       entry->origin = origin;
       list.entries.push_back(*std::move(entry));
     } else {
-      list.faults.push_back(origin + ": " + entry.failure().message + ".");
+      list.refuse(origin, entry.failure().message);
     }
   }
   return list;

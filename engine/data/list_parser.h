@@ -19,6 +19,11 @@ struct ListEntry {
 struct ParsedList {
   std::vector<ListEntry> entries;
   std::vector<std::string> faults;  ///< sentences that begin with an origin
+
+  /// Adds a fault; `why` is a clause.
+  void refuse(const std::string& origin, const std::string& why) {
+    faults.push_back(origin + ": " + why + ".");
+  }
 };
 
 struct ListRules {
