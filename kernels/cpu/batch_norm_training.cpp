@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/cpu/compile.h"
+#include "kernels/cpu/float_block.h"
 #include "kernels/cpu/loop_kernel.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/pixel_rows.h"
@@ -114,29 +115,36 @@ TPN_VECTORIZE void normalize(const Bf16* x, const Norm& norm, const Bf16* residu
   normalize_rows(x, norm, residual, relu, y, pixels, channels);
 }
 
-/// Calls body(gradient), where gradient(i, c) is dy[i] of channel c; with a ReLU behind the norm, 0 where
-/// that gave 0. NaN lets it through.
-template <class T, class Body>
-[[gnu::always_inline]] inline void with_gradient(const T* dy, const T* x, const Norm* before_relu,
-                                                 const Body& body) {
-  const auto whole = [=](std::int64_t i, std::int64_t) { return static_cast<float>(dy[i]); };
-  if (before_relu == nullptr) return body(whole);
-  body([=, norm = *before_relu](std::int64_t i, std::int64_t c) {
-    return norm(x[i], c) <= 0 ? 0 : static_cast<float>(dy[i]);
-  });
-}
+/// A block of x, and of the gradient of the norm's output: dy; with a ReLU behind the norm, 0 where that gave
+/// 0. NaN lets it through.
+struct GradientBlock {
+  template <class T>
+  [[gnu::always_inline]] GradientBlock(const T* dy, const T* from, const Norm* before_relu,
+                                       std::int64_t first, std::int64_t count) {
+    x.load(from, count);
+    gradient.load(dy, count);
+    if (before_relu == nullptr) return;
+    const Norm norm = *before_relu;
+    for (std::int64_t i = 0; i < count; ++i) {
+      gradient.values[i] = norm(x.values[i], first + i) <= 0 ? 0 : gradient.values[i];
+    }
+  }
+
+  FloatBlock x, gradient;
+};
 
 /// Adds dy and dy * (x - mean). before_relu: as above.
 template <class T>
 [[gnu::always_inline]] inline void add_product_rows(const T* dy, const T* x, const float* mean,
                                                     const Norm* before_relu, float* sum, float* products,
                                                     std::int64_t pixels, std::int64_t channels) {
-  with_gradient(dy, x, before_relu, [&](const auto& gradient) {
-    for_each_element(pixels, channels, [&](std::int64_t i, std::int64_t c) {
-      const float own = gradient(i, c);
-      sum[c] += own;
-      products[c] += own * (static_cast<float>(x[i]) - mean[c]);
-    });
+  for_each_block(pixels, channels, [=](std::int64_t at, std::int64_t first, std::int64_t count) {
+    const GradientBlock block(dy + at, x + at, before_relu, first, count);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float own = block.gradient.values[i];
+      sum[first + i] += own;
+      products[first + i] += own * (block.x.values[i] - mean[first + i]);
+    }
   });
 }
 
@@ -163,10 +171,14 @@ template <class T>
 [[gnu::always_inline]] inline void combine_rows(const T* dy, const T* x, const Norm* before_relu,
                                                 const NormSlopes& s, T* dx, std::int64_t pixels,
                                                 std::int64_t channels) {
-  with_gradient(dy, x, before_relu, [=](const auto& gradient) {
-    for_each_element(pixels, channels, [&](std::int64_t i, std::int64_t c) {
-      dx[i] = T(gradient(i, c) * s.a[c] + (static_cast<float>(x[i]) - s.mean[c]) * s.b[c] + s.c[c]);
-    });
+  for_each_block(pixels, channels, [=](std::int64_t at, std::int64_t first, std::int64_t count) {
+    GradientBlock block(dy + at, x + at, before_relu, first, count);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t c = first + i;
+      float& own = block.gradient.values[i];
+      own = own * s.a[c] + (block.x.values[i] - s.mean[c]) * s.b[c] + s.c[c];
+    }
+    block.gradient.store(dx + at, count);
   });
 }
 

@@ -1,4 +1,5 @@
 #include "kernels/cpu/compile.h"
+#include "kernels/cpu/float_block.h"
 #include "kernels/cpu/loop_kernel.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vectorize.h"
@@ -12,13 +13,16 @@ TPN_VECTORIZE void mask(const float* dy, const float* y, float* dx, std::int64_t
   for (std::int64_t i = 0; i < count; ++i) dx[i] = y[i] <= 0 ? 0 : dy[i];
 }
 
-/// By the bits: those of positive numbers are 1 to 0x7FFF, those of NaN with a sign the largest.
 TPN_VECTORIZE void mask(const Bf16* dy, const Bf16* y, Bf16* dx, std::int64_t count) {
-  constexpr std::uint16_t negative_infinity = 0xFF80;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto before = static_cast<std::uint16_t>(y[i].bits - 1);
-    dx[i].bits = before < 0x7FFF || y[i].bits > negative_infinity ? dy[i].bits : std::uint16_t{0};
-  }
+  for_each_block(1, count, [=](std::int64_t at, std::int64_t, std::int64_t part) {
+    FloatBlock gradient, value;
+    gradient.load(dy + at, part);
+    value.load(y + at, part);
+    for (std::int64_t i = 0; i < part; ++i) {
+      gradient.values[i] = value.values[i] <= 0 ? 0 : gradient.values[i];
+    }
+    gradient.store(dx + at, part);
+  });
 }
 
 }  // namespace
