@@ -1,37 +1,16 @@
 #include "apps/earlier_results.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <fstream>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
 
 #include "apps/result_format.h"
+#include "kernels/digest.h"
 #include "kernels/error.h"
 
 namespace tpn::app {
-namespace {
-
-/// FNV-1a.
-class Digest {
- public:
-  void add(std::string_view bytes) {
-    for (const char byte : bytes) value_ = (value_ ^ static_cast<unsigned char>(byte)) * 0x100000001b3U;
-  }
-  [[nodiscard]] std::string text() const {
-    std::array<char, 17> digits{};
-    (void)std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(value_));
-    return digits.data();
-  }
-
- private:
-  std::uint64_t value_ = 0xcbf29ce484222325U;
-};
-
-}  // namespace
-
 /// The beginning, with the names and shapes, and a little of every quarter of a megabyte: training changes
 /// all weights.
 std::string model_digest(const std::filesystem::path& path) {

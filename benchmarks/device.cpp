@@ -23,15 +23,10 @@ BenchmarkDevice cpu_device() {
 }
 
 BenchmarkDevice open_device(const std::string& name, bool libraries) {
-  if (name == "cpu") return cpu_device();
-  const std::string number = name.starts_with("cuda:") ? name.substr(5) : name == "cuda" ? "0" : "";
-  if (number.empty() || number.size() > 3 || number.find_first_not_of("0123456789") != std::string::npos) {
-    throw Error("There is no device '" + name + "': there are cpu, cuda, and cuda:N with a number N.");
-  }
-  const DeviceOptions options{.kind = DeviceKind::cuda,
-                              .number = std::stoi(number),
-                              .libraries = libraries,
-                              .keep_selections = false};  // kernels are chosen anew
+  DeviceOptions options = device_named(name);
+  if (options.kind == DeviceKind::cpu) return cpu_device();
+  options.libraries = libraries;
+  options.keep_selections = false;  // kernels are chosen anew
 #ifdef TPN_HAS_CUDA
   return cuda_device(options);
 #else

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "kernels/digest.h"
+
 // The text: a line that names the format, then for each entry a line "layer KEY COUNT" and COUNT lines
 // "SECONDS ERROR CHOSEN IMPLEMENTATION REASON", then "end SUM", the FNV-1a sum of all that precedes it.
 // Fields are separated by tabs.
@@ -13,12 +15,6 @@ namespace tpn {
 namespace {
 
 constexpr std::string_view header = "tpn kernel selections 1";
-
-std::uint64_t fnv1a(std::string_view bytes) {
-  std::uint64_t sum = 14695981039346656037U;
-  for (const char c : bytes) sum = (sum ^ static_cast<unsigned char>(c)) * 1099511628211U;
-  return sum;
-}
 
 template <class Number, class... Format>
 std::string number_text(Number value, Format... format) {
@@ -96,7 +92,7 @@ Result<SelectionTable> SelectionTable::parse(std::string_view text) {
     if (!line) return Failure{"The table of kernels ends too early."};
     const std::vector<std::string_view> fields = split(*line);
     if (fields.size() == 2 && fields[0] == "end") {
-      if (parse_number<std::uint64_t>(fields[1], 16) != fnv1a(text.substr(0, before)) ||
+      if (parse_number<std::uint64_t>(fields[1], 16) != Digest().add(text.substr(0, before)).value() ||
           !lines.rest().empty()) {
         return Failure{"The table of kernels is damaged."};
       }
@@ -128,7 +124,7 @@ std::string SelectionTable::text() const {
               field(c.implementation) + '\t' + field(c.reason) + '\n';
     }
   }
-  return text + "end\t" + number_text(fnv1a(text), 16) + '\n';
+  return text + "end\t" + number_text(Digest().add(text).value(), 16) + '\n';
 }
 
 const std::vector<CandidateReport>* SelectionTable::find(std::string_view key) const {

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "engine/model/text.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/error.h"
 #ifdef TPN_HAS_CUDA
@@ -23,6 +24,17 @@ std::shared_ptr<const Backend> make_gpu([[maybe_unused]] const DeviceOptions& op
 }
 
 }  // namespace
+
+DeviceOptions device_named(const std::string& name) {
+  if (name == "auto") return {.kind = fastest_device()};
+  if (name == "cpu") return {};
+  const std::string number = name.starts_with("cuda:") ? name.substr(5) : name == "cuda" ? "0" : "";
+  if (number.empty() || number.size() > 3 || number.find_first_not_of("0123456789") != std::string::npos) {
+    throw OptionError("There is no device " + in_quotes(name) +
+                      ": there are auto, cpu, cuda, and cuda:N with a number N.");
+  }
+  return {.kind = DeviceKind::cuda, .number = std::stoi(number)};
+}
 
 DeviceKind fastest_device() {
 #ifdef TPN_HAS_CUDA

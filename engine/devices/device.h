@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "kernels/backend.h"
 
@@ -24,6 +25,10 @@ struct DeviceOptions {
 
 /// The fastest that this build and machine have.
 DeviceKind fastest_device();
+
+/// "auto" (the fastest), "cpu", "cuda", or "cuda:N" with a GPU's number. Throws OptionError for any other
+/// name.
+DeviceOptions device_named(const std::string& name);
 
 /// Throws Error when this build or machine does not have the device.
 std::shared_ptr<const Backend> make_backend(const DeviceOptions& options);

@@ -88,8 +88,15 @@ void OutputFile::commit() {
   // A network file system may report a full disk only when a descriptor is closed.
   const int second = ::dup(descriptor_);
   if (second < 0 || ::close(second) != 0) fail_to_write(path_, errno);
+  if (durable_ && ::fsync(descriptor_) != 0) fail_to_write(path_, errno);
   take_name();
   ::close(std::exchange(descriptor_, -1));
+  if (!durable_) return;
+  // The name is in the folder, which is a file of its own. Not every file system can be told to write it now.
+  const int parent = ::open(folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (parent < 0) return;
+  ::fsync(parent);
+  ::close(parent);
 }
 
 int OutputFile::commit_open() {

@@ -29,6 +29,8 @@ class OutputFile {
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  /// From now on commit() returns only when not even a crash of the system can lose the file.
+  void make_durable() { durable_ = true; }
   void commit();
   /// As commit(), but the file stays open: returns its descriptor, which the caller closes.
   [[nodiscard]] int commit_open();
@@ -49,6 +51,7 @@ class OutputFile {
   std::vector<std::byte> buffer_;  // pieces too small to be worth a system call
   std::size_t size_ = 0;
   int descriptor_ = -1;
+  bool durable_ = false;
 };
 
 /// Throws OutputError when no OutputFile could be made of `path`, so that this is found before the work.

@@ -24,6 +24,8 @@ class Weights {
 
   [[nodiscard]] const Config& config() const { return file_.config; }
   [[nodiscard]] const std::vector<std::string>& labels() const { return file_.labels; }
+  /// Where they come from, JSON text; empty when the file does not say.
+  [[nodiscard]] const std::string& source() const { return file_.source; }
   [[nodiscard]] const SafetensorsFile& tensors() const { return file_.tensors; }
 
   /// Throws Error, naming the file and the tensor, when it is missing, has another shape or an integer type,
