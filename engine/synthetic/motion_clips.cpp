@@ -1,0 +1,217 @@
+#include "engine/synthetic/motion_clips.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+
+#include "kernels/philox.h"
+
+namespace tpn {
+namespace {
+
+constexpr double turn = 2 * std::numbers::pi;
+
+/// Random numbers by counting, of a clip and a purpose.
+class Random {
+ public:
+  Random(std::uint64_t seed, std::uint32_t purpose)
+      : key_{{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U)}},
+        purpose_(purpose) {}
+
+  /// Uniform in [0, 1).
+  double uniform() {
+    if (at_ == 4) {
+      words_ = philox({{count_++, purpose_, 0, 0}}, key_);
+      at_ = 0;
+    }
+    return words_[at_++] * 0x1p-32;
+  }
+  double uniform(double from, double to) { return from + (to - from) * uniform(); }
+  int below(int count) { return static_cast<int>(uniform() * count); }
+  double sign() { return uniform() < 0.5 ? -1 : 1; }
+
+ private:
+  PhiloxKey key_;
+  std::uint32_t purpose_;
+  std::uint32_t count_ = 0;
+  PhiloxWords words_{};
+  int at_ = 4;
+};
+
+using Color = std::array<double, 3>;
+
+Color random_color(Random& random) {
+  return {random.uniform(0, 255), random.uniform(0, 255), random.uniform(0, 255)};
+}
+
+double difference(const Color& a, const Color& b) {
+  return std::abs(a[0] - b[0]) + std::abs(a[1] - b[1]) + std::abs(a[2] - b[2]);
+}
+
+/// A few waves of random direction and length, over the whole plane, so that a moving camera finds more of
+/// it.
+class Texture {
+ public:
+  explicit Texture(Random& random) : base_(random_color(random)), strength_(random.uniform(0, 45)) {
+    for (Wave& wave : waves_) {
+      const double direction = random.uniform(0, turn), length = random.uniform(6, 40);
+      wave = {turn / length * std::cos(direction),
+              turn / length * std::sin(direction),
+              random.uniform(0, turn),
+              {random.uniform(-1, 1), random.uniform(-1, 1), random.uniform(-1, 1)}};
+    }
+  }
+  [[nodiscard]] const Color& base() const { return base_; }
+  [[nodiscard]] Color at(double x, double y) const {
+    Color color = base_;
+    for (const Wave& wave : waves_) {
+      const double height = std::sin(wave.x * x + wave.y * y + wave.phase);
+      for (std::size_t c = 0; c < 3; ++c) color[c] += strength_ * wave.color[c] * height;
+    }
+    return color;
+  }
+
+ private:
+  struct Wave {
+    double x = 0, y = 0, phase = 0;
+    Color color{};
+  };
+  Color base_;
+  double strength_;
+  std::array<Wave, 4> waves_;
+};
+
+/// Bars, crosses, triangles, angles: shapes that show how they are turned.
+struct Figure {
+  int kind = 0;  ///< 0: a bar, 1: a cross, 2: a triangle, 3: an L
+  /// Whether a point is inside, in units of the shape's size.
+  [[nodiscard]] bool contains(double x, double y) const {
+    const auto box = [&](double left, double top, double right, double bottom) {
+      return x >= left && x <= right && y >= top && y <= bottom;
+    };
+    switch (kind) {
+      case 0:
+        return box(-1, -0.35, 1, 0.35);
+      case 1:
+        return box(-1, -0.28, 1, 0.28) || box(-0.28, -1, 0.28, 0.6);
+      case 2:
+        return y <= 0.8 && y >= -1 + 2 * std::abs(x) * 0.95;
+      default:
+        return box(-0.8, -1, -0.2, 1) || box(-0.8, 0.4, 0.9, 1);
+    }
+  }
+};
+
+/// Where the shape is.
+struct Pose {
+  double x = 0, y = 0, angle = 0, scale = 1;
+};
+
+/// Back and forth between 0 and `length`.
+double reflected(double value, double length) {
+  const double around = std::fmod(std::fmod(value, 2 * length) + 2 * length, 2 * length);
+  return around < length ? around : 2 * length - around;
+}
+
+/// The course of a clip. Every part of a pose is drawn for all classes alike, and one of them changes from
+/// frame to frame, in such a way that its value in a single frame is distributed as it is where it stays.
+class Course {
+ public:
+  Course(const MotionClass& motion_class, const ImageSize& size, Random& random)
+      : motion_(motion_class.motion),
+        margin_(0.3 * size.height),
+        across_(size.width - 2 * margin_),
+        down_(size.height - 2 * margin_),
+        // A fast motion is four times as fast as a slow one, give or take a fifth.
+        speed_((motion_class.tempo == Tempo::fast ? 4 : 1) * random.uniform(0.8, 1.2)),
+        // Of a ray that is thrown back by walls, any place is as likely as any other.
+        x_(random.uniform(0, 2 * across_)),
+        y_(random.uniform(0, 2 * down_)),
+        angle_(random.uniform(0, turn)),
+        zoom_phase_(random.uniform(0, turn)),
+        shake_phase_(random.uniform(0, turn)),
+        direction_(random.uniform(0, turn)),
+        sign_(random.sign()) {}
+
+  [[nodiscard]] Pose at(int frame) const {
+    constexpr double pixels = 0.75, degrees = 2, period = 56;  // of a slow motion: a frame, a frame, frames
+    const double time = speed_ * frame;
+    const auto while_it_is = [&](Motion motion, double change) { return motion_ == motion ? change : 0; };
+    const double moved = while_it_is(Motion::translate, pixels * time);
+    const double scale = std::sin(zoom_phase_ + while_it_is(Motion::zoom, turn / period * time));
+    const double shift = std::sin(shake_phase_ + while_it_is(Motion::shake, turn / period * time));
+    constexpr double largest_zoom = 1.55, widest_shake = 0.4;  // the latter of the margin
+    return {margin_ + reflected(x_ + moved * std::cos(direction_), across_) +
+                widest_shake * margin_ * shift * std::cos(direction_),
+            margin_ + reflected(y_ + moved * std::sin(direction_), down_) +
+                widest_shake * margin_ * shift * std::sin(direction_),
+            angle_ + while_it_is(Motion::rotate, sign_ * turn / 360 * degrees * time),
+            std::pow(largest_zoom, scale)};
+  }
+
+ private:
+  Motion motion_;
+  double margin_, across_, down_, speed_;
+  double x_, y_, angle_, zoom_phase_, shake_phase_, direction_, sign_;
+};
+
+}  // namespace
+
+std::vector<MotionClass> motion_classes() {
+  std::vector<MotionClass> classes;
+  for (const Motion motion : {Motion::translate, Motion::rotate, Motion::zoom, Motion::shake}) {
+    for (const Tempo tempo : {Tempo::slow, Tempo::fast}) classes.push_back({motion, tempo});
+  }
+  return classes;
+}
+
+std::string name_of(const MotionClass& motion_class) {
+  constexpr std::array<const char*, 4> motions{"moving", "rotating", "zooming", "shaking"};
+  return std::string(motions[static_cast<std::size_t>(motion_class.motion)]) +
+         (motion_class.tempo == Tempo::fast ? " fast" : " slowly");
+}
+
+std::vector<Image> render_motion_clip(const MotionClass& motion_class, std::uint64_t seed,
+                                      const MotionClipOptions& options) {
+  Random look(seed, 0), motion(seed, 1), camera(seed, 2), noise(seed, 3);
+  const Texture texture(look);
+  Color color = random_color(look);
+  while (difference(color, texture.base()) < 180) color = random_color(look);
+  const Figure shape{look.below(4)};
+  const double size = 0.2 * options.size.height * look.uniform(0.85, 1.15);
+  const double grain = look.uniform(0, 10);
+  const Course course(motion_class, options.size, motion);
+
+  std::vector<Image> frames;
+  double camera_x = 0, camera_y = 0;
+  for (int t = 0; t < options.frames; ++t) {
+    camera_x = 0.8 * camera_x + camera.uniform(-0.5, 0.5);
+    camera_y = 0.8 * camera_y + camera.uniform(-0.5, 0.5);
+    const Pose pose = course.at(t);
+    const double cosine = std::cos(pose.angle), sine = std::sin(pose.angle), reach = size * pose.scale;
+    Image& image = frames.emplace_back(options.size);
+    for (int y = 0; y < options.size.height; ++y) {
+      for (int x = 0; x < options.size.width; ++x) {
+        const Color ground = texture.at(x + camera_x, y + camera_y);
+        int covered = 0;  // of four points in the pixel
+        for (const double part_y : {0.25, 0.75}) {
+          for (const double part_x : {0.25, 0.75}) {
+            const double dx = (x + part_x + camera_x - pose.x) / reach,
+                         dy = (y + part_y + camera_y - pose.y) / reach;
+            covered += shape.contains(cosine * dx + sine * dy, cosine * dy - sine * dx) ? 1 : 0;
+          }
+        }
+        const double dirt = grain * (noise.uniform() - 0.5);
+        for (std::size_t c = 0; c < 3; ++c) {
+          const double value = ground[c] + (color[c] - ground[c]) * covered / 4 + dirt;
+          image.view().row(y)[3 * x + static_cast<int>(c)] =
+              static_cast<std::uint8_t>(std::clamp(value + 0.5, 0.0, 255.0));
+        }
+      }
+    }
+  }
+  return frames;
+}
+
+}  // namespace tpn
