@@ -28,6 +28,8 @@ struct Shared {
   std::timed_mutex lines;
   std::mutex actions_mutex;
   std::list<std::function<std::string()>> actions;  ///< at an interrupt
+  std::mutex finish_mutex;                          ///< held while the program ends
+  std::function<std::string()> finish;              ///< before all else; may be empty
 };
 
 Shared& shared() {
@@ -37,11 +39,17 @@ Shared& shared() {
 
 /// Ends the process. A standard stream may not take what is written: the lock is not waited for long.
 [[noreturn]] void end_by(int signal) {
+  const std::lock_guard ending(shared().finish_mutex);
+  std::string sentence;
+  try {
+    if (shared().finish) sentence = shared().finish();
+    if (!sentence.empty()) sentence.insert(0, "; ");
+  } catch (...) {  // no memory for the sentence
+  }
   constexpr std::chrono::milliseconds patience{500};
   const bool whole_lines = shared().lines.try_lock_for(patience);
   static_cast<void>(whole_lines);
   discard_unfinished_files();
-  std::string sentence;
   try {
     const std::lock_guard lock(shared().actions_mutex);
     for (const auto& action : shared().actions) {
@@ -168,6 +176,16 @@ std::unique_lock<std::timed_mutex> uninterrupted() {
 AtInterrupt::AtInterrupt(std::function<std::string()> action) {
   const std::lock_guard lock(shared().actions_mutex);
   place_ = shared().actions.insert(shared().actions.end(), std::move(action));
+}
+
+FinishAtInterrupt::FinishAtInterrupt(std::function<std::string()> finish) {
+  const std::lock_guard lock(shared().finish_mutex);
+  shared().finish = std::move(finish);
+}
+
+FinishAtInterrupt::~FinishAtInterrupt() {
+  const std::lock_guard lock(shared().finish_mutex);
+  shared().finish = nullptr;
 }
 
 AtInterrupt::~AtInterrupt() {

@@ -64,4 +64,15 @@ class AtInterrupt {
   std::list<std::function<std::string()>>::iterator place_;
 };
 
+/// While it lives, a signal that ends the program first calls `finish`, on a thread of its own, while the
+/// other threads go on with what they do, and says what it returns; it returns when the program may end. The
+/// object is not destroyed then: its thread has nothing more to do.
+class FinishAtInterrupt {
+ public:
+  explicit FinishAtInterrupt(std::function<std::string()> finish);
+  FinishAtInterrupt(const FinishAtInterrupt&) = delete;
+  FinishAtInterrupt& operator=(const FinishAtInterrupt&) = delete;
+  ~FinishAtInterrupt();
+};
+
 }  // namespace tpn::app

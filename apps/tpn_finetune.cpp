@@ -1,0 +1,292 @@
+// Trains a model on clips and labels of one's own.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "apps/finetune_options.h"
+#include "apps/model_argument.h"
+#include "apps/program.h"
+#include "apps/terminal_line.h"
+#include "engine/devices/device.h"
+#include "engine/finetuning/finetune.h"
+#include "engine/finetuning/run_report.h"
+#include "engine/model/cache_folder.h"
+#include "engine/report/html_report.h"
+#include "kernels/cpu/processors.h"
+#include "kernels/error.h"
+#include "kernels/precision_info.h"
+#include "kernels/stopwatch.h"
+#include "weights_converter/to_pth.h"
+
+namespace tpn::app {
+namespace {
+
+constexpr const char* footer = R"(
+Lists: lines of PATH LABEL; FOLDER FRAMES LABEL for raw frames; CSV with or without a heading; Something-Something's
+JSON; or a folder with one folder a class. Labels are numbers from 0, or names.
+
+In the work folder: model.safetensors, the best so far, which tpn_infer reads; model.pth, which mmaction2 loads;
+report.html; recipe.json, from which the run can be repeated; log.jsonl and TensorBoard's events; last.safetensors, from
+which --resume goes on.
+
+Exit status: 0; 1 a clip cannot be loaded or training fails; 2 the options, lists or models cannot be used, and nothing
+was done; )";
+
+constexpr const char* examples = R"(
+
+Examples:
+  tpn_finetune --model tpn-slowonly-r50-8x8.safetensors --train clips/train --val clips/val --work-dir run1
+  tpn_finetune --model m.pth --train train.txt --val val.txt --root frames --filename-template 'img_{:05}.jpg' \
+    --work-dir run2 --freeze none --precision bf16 --device cuda --epochs 50 --batch 32
+  tpn_finetune --resume --work-dir run2)";
+
+std::string fixed(double value, int digits) {
+  char text[64];
+  (void)std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+std::string percent(double share) {
+  return fixed(100 * share, 1) + " %";
+}
+
+std::string megabytes(std::size_t bytes) {
+  return fixed(static_cast<double>(bytes) / 1e6, 0) + " MB";
+}
+
+/// What a signal asks for: the run saves itself, and the signal's thread waits for that.
+class StopRequest {
+ public:
+  [[nodiscard]] bool asked() const { return asked_; }
+  /// The run has ended; returns when nothing is left to say.
+  void ended(std::string sentence) {
+    const std::lock_guard lock(mutex_);
+    sentence_ = std::move(sentence);
+    done_ = true;
+    changed_.notify_all();
+  }
+  /// Called by the signal's thread.
+  std::string ask() {
+    constexpr std::chrono::seconds patience{300};
+    asked_ = true;
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, patience, [this] { return done_; });
+    return sentence_;
+  }
+
+ private:
+  std::atomic<bool> asked_ = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string sentence_;
+  bool done_ = false;
+};
+
+/// Prints what happens.
+class Console {
+ public:
+  void say(const std::string& sentence) {
+    line_.clear();
+    app::say(sentence);
+  }
+  void print(const std::string& text) {
+    line_.clear();
+    app::print(text);
+  }
+  void progress(const std::string& text) { line_.show(text); }
+  void clear() { line_.clear(); }
+
+  void step(const StepRecord& step, std::int64_t clips) {
+    if (shown_.seconds() < 0.2 && step.clips < clips) return;
+    shown_ = Stopwatch();
+    line_.show("epoch " + std::to_string(step.epoch) + ": " + std::to_string(step.clips) + "/" +
+               std::to_string(clips) + " clips  loss " + fixed(step.loss, 4) + "  " + fixed(step.seconds, 2) +
+               " s a step, " + percent(step.data_seconds / std::max(step.seconds, 1e-9)) +
+               " of it waiting for clips");
+  }
+  void epoch(const EpochRecord& epoch, int epochs) {
+    std::string text = "epoch " + std::to_string(epoch.epoch) + "/" + std::to_string(epochs) + "  loss " +
+                       fixed(epoch.loss, 4) + "  top-1 " + percent(epoch.top1);
+    if (epoch.validated) {
+      text += "  |  validation loss " + fixed(epoch.validation.loss, 4) + "  top-1 " +
+              percent(epoch.validation.top1) + "  top-5 " + percent(epoch.validation.top5) +
+              "  mean of classes " + percent(epoch.validation.mean_class);
+    }
+    print(text + "  (" + fixed(epoch_.seconds(), 1) + " s)\n");
+    epoch_ = Stopwatch();
+  }
+
+ private:
+  TerminalLine line_;
+  Stopwatch shown_, epoch_;
+};
+
+std::string describe(const FinetunePlan& plan, const FinetuneData& data) {
+  const Recipe& r = plan.recipe;
+  std::string text = std::to_string(data.train.samples.size()) + " clips to learn from, ";
+  text += data.validation ? std::to_string(data.validation->samples.size()) + " to judge by, "
+                          : "none to judge by, ";
+  text += std::to_string(plan.train_clips.size()) + " classes\n";
+  if (plan.classifier_resized) {
+    text += "The classifier begins anew: these are other classes than the model's";
+    if (plan.kept_rows > 0)
+      text += "; it keeps what it knows of " + std::to_string(plan.kept_rows) + " of them";
+    text += ".\n";
+  }
+  text += "Learned: " + std::to_string(plan.learned_parameters) + " of " + std::to_string(plan.parameters) +
+          " parameters (--freeze " + names_of<Freeze>()[static_cast<std::size_t>(r.freeze)] +
+          "), --augment " + names_of<Augment>()[static_cast<std::size_t>(r.augment)] + ", --lr " +
+          CLI::detail::to_string(r.lr) + "\n";
+  text += std::to_string(r.epochs) + " epochs of " + std::to_string(plan.steps_per_epoch) + " steps of " +
+          std::to_string(r.batch) + " clips\n";
+  return text;
+}
+
+std::string describe_classes(const FinetunePlan& plan) {
+  std::string text = "\nclips  to judge by  class\n";
+  for (std::size_t k = 0; k < plan.train_clips.size(); ++k) {
+    char numbers[64];
+    (void)std::snprintf(numbers, sizeof numbers, "%5lld  %11lld  ",
+                        static_cast<long long>(plan.train_clips[k]),
+                        static_cast<long long>(plan.validation_clips.empty() ? 0 : plan.validation_clips[k]));
+    text += numbers + (k < plan.labels.size() ? plan.labels[k] : std::to_string(k)) + "\n";
+  }
+  text += "\nMemory of a step: " + megabytes(plan.step_memory) + ", and " + megabytes(plan.weight_memory) +
+          " for parameters and momentum";
+  if (plan.step_seconds > 0) {
+    text += "\nTime of a step: " + fixed(plan.step_seconds, 2) +
+            " s; of an epoch without decoding and validation: " +
+            fixed(plan.step_seconds * static_cast<double>(plan.steps_per_epoch), 0) + " s";
+  }
+  return text + "\n";
+}
+
+FinetuneSetup make_setup(const FinetuneArguments& a, const Recipe& recipe,
+                         const std::filesystem::path& model) {
+  DeviceOptions device = device_named(recipe.device);
+  device.threads = recipe.threads;
+  FinetuneSetup setup{
+      .model = model, .backend = make_backend(device), .workers = recipe.workers, .feature_cache = {}};
+  if (setup.workers == 0) setup.workers = cpu::default_threads();
+  if (!supports(*setup.backend, recipe.precision)) {
+    throw OptionError("The device " + recipe.device + " does not compute in " +
+                      names_of<Precision>()[static_cast<std::size_t>(recipe.precision)] + ".");
+  }
+  if (a.feature_cache.empty()) {
+    if (const auto folder = cache_folder()) setup.feature_cache = *folder / "features";
+  } else if (a.feature_cache != "none") {
+    setup.feature_cache = a.feature_cache;
+  }
+  return setup;
+}
+
+/// Trains to the end, or until a signal; the exit status.
+int train(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder& folder,
+          const std::vector<std::string>& advice, Console& console) {
+  StopRequest request;
+  const FinishAtInterrupt at_interrupt([&request] { return request.ask(); });
+  FinetuneObserver observer;
+  observer.note = [&](const std::string& sentence) { console.say(sentence); };
+  observer.progress = [&](const std::string& text) { console.progress(text); };
+  observer.step = [&](const StepRecord& step, std::int64_t clips) { console.step(step, clips); };
+  const int epochs = recipe_of_run(folder).epochs;
+  observer.epoch = [&](const EpochRecord& epoch) { console.epoch(epoch, epochs); };
+  observer.stop = [&] { return request.asked(); };
+  FinetuneOutcome outcome;
+  try {
+    outcome = finetune(data, setup, folder, observer);
+  } catch (...) {
+    console.clear();
+    request.ended("");
+    throw;
+  }
+  console.clear();
+  if (outcome.end == FinetuneOutcome::End::stopped) {
+    request.ended("the run is saved after step " + std::to_string(outcome.state.steps) +
+                  "; go on with it by --resume --work-dir " + folder.path().string());
+    return success;  // the signal's thread ends the program before that
+  }
+  write_html_report(report_of_run(data, setup, folder, outcome, advice), folder.report());
+  export_pth(folder.model(), folder.path() / "model.pth");
+  std::string text;
+  if (outcome.end == FinetuneOutcome::End::early) text += "It did not get better any more.\n";
+  if (outcome.state.best_epoch > 0) {
+    const EpochRecord& best =
+        outcome.state.history.at(static_cast<std::size_t>(outcome.state.best_epoch - 1));
+    text += "Best: epoch " + std::to_string(best.epoch) + ", top-1 " + percent(best.validation.top1) + "\n";
+  }
+  const std::string model = folder.model().string();
+  text += "\nThe model:   " + model + "  (for mmaction2: " + (folder.path() / "model.pth").string() +
+          ")\nThe report:  " + folder.report().string() + "\nTry it:      tpn_infer --model " + model +
+          " VIDEO\n";
+  console.print(text);
+  request.ended("");
+  return success;
+}
+
+FinetuneData checked_data(const Recipe& recipe, int workers, Console& console) {
+  FinetuneData data = read_data(recipe);
+  for (const std::string& sentence : data.warnings) console.say("warning: " + sentence);
+  check_data(data, recipe, workers, [&](std::size_t done, std::size_t of) {
+    console.progress("checking clips: " + std::to_string(done) + "/" + std::to_string(of));
+  });
+  console.clear();
+  for (const std::string& sentence : data.skipped) console.say("left out: " + sentence);
+  return data;
+}
+
+int resume(const FinetuneArguments& a, Console& console) {
+  if (!a.given.empty() || !a.recipe_file.empty() || a.dry_run) {
+    throw OptionError("A run that goes on has its recipe: leave out " +
+                      (a.given.empty() ? std::string("--recipe and --dry-run") : a.given.front()) + ".");
+  }
+  const WorkFolder folder(a.work_dir);
+  const Recipe recipe = recipe_of_run(folder);
+  const FinetuneSetup setup = make_setup(a, recipe, folder.last());
+  return train(checked_data(recipe, setup.workers, console), setup, folder, {}, console);
+}
+
+int begin(const FinetuneArguments& a, Console& console) {
+  const Recipe given = a.recipe();
+  for (const auto& [value, option] : {std::pair(given.model, "--model"), std::pair(given.train, "--train")}) {
+    if (value.empty()) throw OptionError(std::string(option) + " is missing. (--help explains.)");
+  }
+  const ModelArgument model(given.model, say);
+  const FinetuneSetup setup = make_setup(a, given, model.path());
+  const FinetuneData data = checked_data(given, setup.workers, console);
+  const FinetunePlan plan = plan_finetune(given, data, setup, a.dry_run);
+  console.print(describe(plan, data));
+  for (const std::string& sentence : plan.advice) console.say("warning: " + sentence);
+  if (a.dry_run) {
+    console.print(describe_classes(plan));
+    return success;
+  }
+  const WorkFolder folder(a.work_dir);
+  begin_finetune(plan, data, setup, folder);
+  return train(data, setup, folder, plan.advice, console);
+}
+
+}  // namespace
+}  // namespace tpn::app
+
+int main(int argc, char** argv) try {
+  CLI::App app("Fine-tunes a TPN model on clips and labels of your own.", "tpn_finetune");
+  app.set_version_flag("--version", "tpn_finetune " TPN_VERSION);
+  app.footer(tpn::app::footer + std::string(tpn::app::common_exit_statuses) + tpn::app::examples);
+  tpn::app::FinetuneArguments arguments;
+  declare_options(app, arguments);
+  return tpn::app::run_program(app, argc, argv, tpn::app::input_failed, [&] {
+    tpn::app::Console console;
+    return arguments.resume ? tpn::app::resume(arguments, console) : tpn::app::begin(arguments, console);
+  });
+} catch (const std::exception& error) {
+  return tpn::app::failed_to_start(error);
+}

@@ -1,0 +1,46 @@
+// Where the batches of training come from.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "engine/data/training_loader.h"
+#include "engine/train/trainer.h"
+
+namespace tpn {
+
+/// Gives the clips of an epoch in their order. What is drawn for a clip depends on the seed, the epoch and
+/// its position alone.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+
+  /// Begins an epoch, from 0, with the clip at position `first` of its order.
+  virtual void start(const std::vector<std::size_t>& order, std::int64_t epoch, std::size_t first) = 0;
+  /// Fills the trainer's views of `count` clips, which the order still has. Throws Error that begins with the
+  /// origin of a clip that cannot be loaded.
+  virtual std::vector<LoadedClip> next(Trainer& trainer, std::int64_t count) = 0;
+  /// Spent waiting for clips, since construction.
+  [[nodiscard]] virtual double waited_seconds() const = 0;
+};
+
+/// Clips as a loader gives them.
+class ClipSource final : public BatchSource {
+ public:
+  /// loader: must outlive this.
+  explicit ClipSource(TrainingLoader& loader) : loader_(&loader) {}
+
+  void start(const std::vector<std::size_t>& order, std::int64_t epoch, std::size_t first) override {
+    loader_->start(order, epoch, {.first = first, .stride = 1});
+  }
+  std::vector<LoadedClip> next(Trainer& trainer, std::int64_t count) override {
+    return loader_->next(trainer.views(count));
+  }
+  [[nodiscard]] double waited_seconds() const override { return loader_->waited_seconds(); }
+
+ private:
+  TrainingLoader* loader_;
+};
+
+}  // namespace tpn

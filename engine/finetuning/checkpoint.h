@@ -1,0 +1,61 @@
+// The files of a run: models, and checkpoints, which are model files from which the run can go on.
+//
+// A checkpoint's parameters and buffers are those that are learned from; beside them it has "momentum/NAME",
+// with an average of the weights "average/NAME", and the metadata "tpn.run" (run_state.h). Whoever reads it
+// as a model finds a model.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/finetuning/run_state.h"
+#include "engine/model/config.h"
+#include "engine/model/weights.h"
+#include "engine/train/trainer.h"
+
+namespace tpn {
+
+/// Values of an average of the learned parameters, by their names.
+using WeightAverage = std::map<std::string, std::vector<float>>;
+
+/// What becomes of the classifiers when training starts.
+struct ClassifierChange {
+  Config config;                    ///< of the model with its new number of classes
+  std::vector<std::string> labels;  ///< of the new classes; may be empty
+  bool resized = false;  ///< the classifiers begin anew, but for rows of classes that the model knows
+  int kept_rows = 0;     ///< of such classes
+};
+
+/// classes: how many there have to be; labels: their names, or empty. Without names, and with no more classes
+/// than the model has, the model keeps its own.
+ClassifierChange change_of_classifier(const Weights& model, std::int64_t classes,
+                                      const std::vector<std::string>& labels);
+
+/// Writes the checkpoint that a run starts with: the model's weights, or random ones (Start::scratch); what
+/// of the classifiers begins anew is random by the recipe's seed; what the file lacks of the auxiliary head
+/// too. Throws Error naming a missing parameter, and OutputError.
+void write_first_checkpoint(const Weights& model, const ClassifierChange& change, const RunState& state,
+                            const std::filesystem::path& path);
+
+/// Writes where a run is. start: the checkpoint that `trainer` started from, which has what it does not hold.
+/// Not even a crash of the system loses the file once this returns. Throws OutputError; an older file at
+/// `path` stays then.
+void write_checkpoint(const Weights& start, const Trainer& trainer, const WeightAverage& average,
+                      const RunState& state, const std::filesystem::path& path);
+
+/// The same as a plain model: the average of the weights where there is one, nothing of the run.
+void write_model(const Weights& start, const Trainer& trainer, const WeightAverage& average,
+                 const std::filesystem::path& path);
+
+/// The state in a checkpoint; throws Error naming it when it is none.
+RunState run_state_of(const Weights& checkpoint, const std::string& name);
+
+/// Gives a trainer that was made from a checkpoint its momentum and number of steps.
+void restore(const Weights& checkpoint, const RunState& state, Trainer& trainer);
+/// The average of the weights in a checkpoint; empty when there is none.
+WeightAverage average_in(const Weights& checkpoint);
+
+}  // namespace tpn

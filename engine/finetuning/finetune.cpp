@@ -1,0 +1,494 @@
+#include "engine/finetuning/finetune.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <span>
+#include <utility>
+
+#include "engine/data/training_loader.h"
+#include "engine/finetuning/advice.h"
+#include "engine/finetuning/batch_source.h"
+#include "engine/finetuning/candidate.h"
+#include "engine/finetuning/checkpoint.h"
+#include "engine/finetuning/epoch_order.h"
+#include "engine/finetuning/flip_labels.h"
+#include "engine/finetuning/pooled_features.h"
+#include "engine/finetuning/run_log.h"
+#include "engine/finetuning/schedule.h"
+#include "engine/finetuning/validator.h"
+#include "engine/model/output_file.h"
+#include "engine/model/text.h"
+#include "engine/train/trainer.h"
+#include "kernels/precision_info.h"
+#include "kernels/stopwatch.h"
+
+namespace tpn {
+namespace {
+
+/// Variants of each clip that features are computed of, where there is augmentation.
+constexpr std::size_t light_variants = 4;
+/// While an epoch lasts, the run is saved so often.
+constexpr double seconds_between_saves = 600;
+/// And after epochs not more often than that.
+constexpr double least_seconds_between_saves = 20;
+/// A step in f16 that overflows halves the loss scale; so many that do not double it.
+constexpr double first_loss_scale = 65536;
+constexpr std::int64_t steps_before_growth = 2000;
+
+/// Side of a training clip's frames: mmaction2 trains with 224 what it tests with 256.
+int training_crop(const Config& config) {
+  return std::min(224, config.sampling.crop_size);
+}
+
+Augmentation augmentation(Augment augment) {
+  switch (augment) {
+    case Augment::automatic:
+      break;
+    case Augment::reference:
+      return Augmentation::reference;
+    case Augment::light:
+      return Augmentation::light;
+    case Augment::none:
+      return Augmentation::none;
+  }
+  throw Error("The augmentation has not been decided.");
+}
+
+ClipOptions clip_options(const Recipe& recipe, const Config& config, const std::vector<std::string>& labels,
+                         Augmentation augmentation, DType dtype) {
+  return {.sampling = config.sampling,
+          .augmentation = augmentation,
+          .crop_size = training_crop(config),
+          .short_side = config.sampling.short_side,
+          .flip_labels = flip_labels(labels).map,
+          .seed = static_cast<std::uint64_t>(recipe.seed),
+          .dtype = dtype,
+          .ahead = static_cast<std::size_t>(2 * recipe.batch),
+          .raw_frames = {.pattern = recipe.filename_template}};
+}
+
+TrainingOptions training_options(const Recipe& recipe) {
+  TrainingOptions options{.form = {.dropout = {},
+                                   .frozen = frozen_modules(recipe.freeze),
+                                   .batch_statistics = recipe.bn == NormMode::train,
+                                   .from_pooled = learns_classifier_only(recipe)},
+                          .label_smoothing = recipe.label_smoothing,
+                          .class_weights = recipe.class_weights == ClassWeights::balanced,
+                          .momentum = recipe.momentum,
+                          .weight_decay = recipe.weight_decay,
+                          .max_norm = recipe.clip_grad};
+  if (recipe.dropout != automatic_number) options.form.dropout = recipe.dropout;
+  return options;
+}
+
+InputSize batch_size(const Recipe& recipe, const Config& config, std::int64_t clips) {
+  const int side = training_crop(config);
+  return {std::min<std::int64_t>(recipe.batch, clips), config.view_frames(), side, side};
+}
+
+std::vector<std::int64_t> labels_of(const SampleList& list) {
+  std::vector<std::int64_t> labels;
+  for (const Sample& sample : list.samples) labels.push_back(sample.label);
+  return labels;
+}
+
+std::vector<std::int64_t> count_classes(const SampleList& list, std::int64_t classes) {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(classes));
+  for (const Sample& sample : list.samples) ++counts[static_cast<std::size_t>(sample.label)];
+  return counts;
+}
+
+/// Of the second step, with clips, labels and parameters of zeros: a step takes as long whatever they are.
+double seconds_of_step(const std::shared_ptr<const Plan>& step,
+                       const std::shared_ptr<ParameterStore>& store) {
+  Executor executor(step, store);
+  double seconds = 0;
+  for (int i = 0; i < 2; ++i) {
+    for (const auto& [name, slot] : step->inputs()) {
+      const TensorView input = executor.input(name);
+      std::memset(input.data, 0, static_cast<std::size_t>(input.shape.count()) * size_of(input.dtype));
+    }
+    const Stopwatch watch;
+    executor.run();
+    seconds = watch.seconds();
+  }
+  return seconds;
+}
+
+/// A run that is under way.
+class Run {
+ public:
+  Run(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder& folder,
+      const FinetuneObserver& observer)
+      : data_(data),
+        setup_(setup),
+        folder_(folder),
+        observer_(observer),
+        start_(Weights::load(folder.last())),
+        state_(run_state_of(*start_, folder.last().string())),
+        recipe_(state_.recipe),
+        classes_(start_->config().head.num_classes),
+        labels_(labels_of(data.train)) {
+    if (state_.data_digest != data.digest()) {
+      throw OptionError("The data is not that with which the run in " + folder.path().string() +
+                        " began: its lists, or files that could not be read, have changed.");
+    }
+  }
+
+  FinetuneOutcome go() {
+    if (!state_.finished) {
+      if (!prepare()) return stopped();
+      while (!state_.finished) {
+        if (!train_epoch()) {
+          save();
+          return stopped();
+        }
+        if (!finish_epoch()) return stopped();  // saved before the validation
+      }
+    }
+    return {
+        .end = state_.epochs < recipe_.epochs ? FinetuneOutcome::End::early : FinetuneOutcome::End::finished,
+        .state = state_,
+        .best = std::move(best_)};
+  }
+
+ private:
+  [[nodiscard]] FinetuneOutcome stopped() const {
+    return {.end = FinetuneOutcome::End::stopped, .state = state_, .best = {}};
+  }
+
+  [[nodiscard]] FeatureWork work(Augmentation augmentation) const {
+    return {.weights = start_,
+            .backend = setup_.backend,
+            .precision = recipe_.precision,
+            .batch = std::min<std::int64_t>(recipe_.batch, static_cast<std::int64_t>(labels_.size())),
+            .clips = clip_options(recipe_, start_->config(), start_->labels(), augmentation,
+                                  storage_type(recipe_.precision)),
+            .workers = setup_.workers,
+            .cache = setup_.feature_cache,
+            .progress = {},
+            .stop = observer_.stop};
+  }
+
+  /// Features of all samples, computed or from the cache; none when the run is to end.
+  std::optional<PooledFeatures> features(const std::vector<Sample>& samples, std::size_t variants,
+                                         Augmentation augmentation, const std::string& whose) const {
+    FeatureWork work = this->work(augmentation);
+    work.progress = [&](std::size_t done, std::size_t of) {
+      observer_.progress("features of the " + whose + " clips: " + std::to_string(done) + "/" +
+                         std::to_string(of));
+    };
+    return pooled_features(samples, variants, work);
+  }
+
+  /// Makes what the run needs; false when it is to end.
+  bool prepare() {
+    trainer_ = std::make_unique<Trainer>(
+        start_->config(), batch_size(recipe_, start_->config(), std::ssize(labels_)),
+        training_options(recipe_), setup_.backend, PlanOptions{.precision = recipe_.precision}, *start_);
+    restore(*start_, state_, *trainer_);
+    if (recipe_.ema > 0) {
+      average_ = average_in(*start_);
+      if (average_.empty()) update_average(0);
+    }
+    if (recipe_.class_weights == ClassWeights::balanced)
+      class_weights_ = balanced_class_weights(labels_, classes_);
+    log_.emplace(folder_, state_.steps);
+
+    const Augmentation augment = augmentation(recipe_.augment);
+    if (learns_classifier_only(recipe_)) {
+      const std::size_t variants = augment == Augmentation::none ? 1 : light_variants;
+      auto train = features(data_.train.samples, variants, augment, "training");
+      if (!train) return false;
+      source_ = std::make_unique<FeatureSource>(std::move(*train));
+      if (!data_.validation) return true;
+      auto validation = features(data_.validation->samples, 1, Augmentation::none, "validation");
+      if (!validation) return false;
+      validator_ = make_feature_validator(std::move(*validation), classes_);
+      return true;
+    }
+    constexpr std::int64_t megabyte = 1 << 20;
+    loader_ = std::make_unique<TrainingLoader>(data_.train.samples, work(augment).clips, setup_.workers,
+                                               recipe_.cache_mb * megabyte);
+    source_ = std::make_unique<ClipSource>(*loader_);
+    if (data_.validation)
+      validator_ = make_clip_validator(data_.validation->samples, work(Augmentation::none));
+    return true;
+  }
+
+  /// What is left of the epoch under way; false when the run is to end.
+  bool train_epoch() {
+    const std::vector<std::size_t> order = epoch_order(recipe_, labels_, classes_, state_.epochs);
+    const auto clips = static_cast<std::int64_t>(order.size());
+    source_->start(order, state_.epochs, static_cast<std::size_t>(state_.clips));
+    while (state_.clips < clips) {
+      if (observer_.stop()) return false;
+      train_step(order);
+      if (saved_.seconds() > seconds_between_saves) save();
+    }
+    return true;
+  }
+
+  void train_step(const std::vector<std::size_t>& order) {
+    const auto clips = static_cast<std::int64_t>(order.size());
+    const std::int64_t count = std::min<std::int64_t>(recipe_.batch, clips - state_.clips);
+    const Stopwatch watch;
+    const double waited = source_->waited_seconds();
+    const std::vector<LoadedClip> batch = source_->next(*trainer_, count);
+    std::vector<std::int64_t> labels;
+    for (const LoadedClip& clip : batch) labels.push_back(clip.label);
+    const StepOptions options{
+        .learning_rate = rate_at(state_.clips), .loss_scale = state_.loss_scale, .seed = recipe_.seed};
+    const StepResult result = trainer_->step(labels, options, class_weights_);
+    if (!std::isfinite(result.loss) ||
+        (!std::isfinite(result.gradient_norm) && recipe_.precision != Precision::f16)) {
+      fail_not_finite(order, batch, labels, options);
+    }
+    scale_losses(std::isfinite(result.gradient_norm));
+    if (recipe_.ema > 0) update_average(recipe_.ema);
+
+    const auto classes = static_cast<std::size_t>(classes_);
+    for (std::size_t row = 0; row < batch.size(); ++row) {
+      const auto logits = std::span(result.logits).subspan(row * classes, classes);
+      state_.correct += std::ranges::max_element(logits) - logits.begin() == labels[row] ? 1 : 0;
+    }
+    state_.loss_sum += result.loss * static_cast<double>(count);
+    state_.clips += count;
+    ++state_.steps;
+    const StepRecord record{.step = state_.steps,
+                            .epoch = state_.epochs + 1,
+                            .clips = state_.clips,
+                            .loss = result.loss,
+                            .auxiliary_loss = result.auxiliary_loss,
+                            .learning_rate = options.learning_rate,
+                            .gradient_norm = result.gradient_norm,
+                            .data_seconds = source_->waited_seconds() - waited,
+                            .seconds = watch.seconds()};
+    log_->add(record);
+    observer_.step(record, clips);
+  }
+
+  /// The learning rate of the step that begins with that clip of the epoch.
+  [[nodiscard]] double rate_at(std::int64_t clip) const {
+    const double share = static_cast<double>(clip) / static_cast<double>(labels_.size());
+    return learning_rate(recipe_, static_cast<double>(state_.epochs) + share);
+  }
+
+  [[noreturn]] void fail_not_finite(const std::vector<std::size_t>& order,
+                                    const std::vector<LoadedClip>& batch,
+                                    std::span<const std::int64_t> labels, const StepOptions& options) {
+    // A step overwrites its views: the same clips are loaded anew, into parameters as they are since.
+    source_->start(order, state_.epochs, static_cast<std::size_t>(state_.clips));
+    (void)source_->next(*trainer_, std::ssize(batch));
+    const auto tensor = trainer_->first_not_finite(labels, options, class_weights_);
+    std::string clips;
+    for (const LoadedClip& clip : batch) {
+      clips += (clips.empty() ? "" : ", ") + data_.train.samples[clip.sample].path.string();
+    }
+    throw Error("Step " + std::to_string(state_.steps + 1) + " (epoch " + std::to_string(state_.epochs + 1) +
+                ") has a loss or gradient that is not finite" +
+                (tensor ? "; '" + *tensor + "' is the first tensor that is not" : "") + ". Its clips: " +
+                clips + ". A lower learning rate may help; " + folder_.last().string() + " is from before.");
+  }
+
+  void scale_losses(bool finite) {
+    if (recipe_.precision != Precision::f16) return;
+    if (!finite) {
+      state_.loss_scale /= 2;
+      state_.steps_at_scale = 0;
+    } else if (++state_.steps_at_scale == steps_before_growth) {
+      state_.loss_scale *= 2;
+      state_.steps_at_scale = 0;
+    }
+  }
+
+  /// average = decay * average + (1 - decay) * parameter, for all that is learned.
+  void update_average(double decay) {
+    std::vector<float> values;
+    for (const PersistentTensor& tensor : trainer_->plan().persistent()) {
+      if (tensor.role != Role::parameter || !is_learned(tensor.name)) continue;
+      values.resize(static_cast<std::size_t>(tensor.spec.shape.count()));
+      trainer_->store().read(tensor.name,
+                             {reinterpret_cast<std::byte*>(values.data()), DType::f32, tensor.spec.shape});
+      std::vector<float>& average = average_[tensor.name];
+      average.resize(values.size());
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        average[i] = static_cast<float>(decay * static_cast<double>(average[i]) +
+                                        (1 - decay) * static_cast<double>(values[i]));
+      }
+    }
+  }
+
+  [[nodiscard]] bool is_learned(const std::string& parameter) const {
+    return !training_options(recipe_).form.freezes(parameter);
+  }
+
+  /// Validates and keeps the model; false when the run is to end before that is done.
+  bool finish_epoch() {
+    const auto clips = std::ssize(labels_);
+    const std::int64_t last_step = (clips - 1) / recipe_.batch * recipe_.batch;  // its first clip
+    EpochRecord record{.epoch = state_.epochs + 1,
+                       .loss = state_.loss_sum / static_cast<double>(clips),
+                       .top1 = static_cast<double>(state_.correct) / static_cast<double>(clips),
+                       .learning_rate = rate_at(last_step)};
+    const bool last = record.epoch == recipe_.epochs;
+    Candidate candidate(*start_, *trainer_, average_, folder_.candidate());
+    if (validator_ && (last || record.epoch % recipe_.val_every == 0)) {
+      const ValidationProgress progress{
+          .report =
+              [&](std::size_t done, std::size_t of) {
+                observer_.progress("validating: " + std::to_string(done) + "/" + std::to_string(of));
+              },
+          .stop = observer_.stop};
+      std::vector<ScoredClip> scored = validator_->run(candidate, progress);
+      if (scored.empty()) {
+        save();
+        std::filesystem::remove(folder_.candidate());
+        return false;
+      }
+      judge(record, summarize(std::move(scored), classes_), candidate);
+    }
+    if (recipe_.keep > 0) keep(candidate, record.epoch);
+    if (!validator_ && last) candidate.keep_as(folder_.model());
+    std::filesystem::remove(folder_.candidate());
+
+    ++state_.epochs;
+    state_.clips = state_.correct = 0;
+    state_.loss_sum = 0;
+    state_.history.push_back(record);
+    state_.finished = last || (recipe_.early_stop > 0 && state_.worse_validations >= recipe_.early_stop);
+    log_->add(record, state_.steps);
+    observer_.epoch(record);
+    if (state_.finished || saved_.seconds() > least_seconds_between_saves) save();
+    return true;
+  }
+
+  void judge(EpochRecord& record, Validation validation, Candidate& candidate) {
+    record.validated = true;
+    record.validation = validation.accuracy;
+    if (is_better(record.validation)) {
+      candidate.keep_as(folder_.model());
+      state_.best_epoch = record.epoch;
+      state_.worse_validations = 0;
+      best_ = std::move(validation);
+    } else {
+      ++state_.worse_validations;
+    }
+  }
+
+  [[nodiscard]] bool is_better(const Accuracy& accuracy) const {
+    if (state_.best_epoch == 0) return true;
+    const Accuracy& best = state_.history.at(static_cast<std::size_t>(state_.best_epoch - 1)).validation;
+    return std::pair(accuracy.top1, -accuracy.loss) > std::pair(best.top1, -best.loss);
+  }
+
+  void keep(Candidate& candidate, std::int64_t epoch) {
+    const std::filesystem::path path = folder_.of_epoch(epoch);
+    if (state_.best_epoch == epoch) {
+      std::filesystem::copy_file(folder_.model(), path, std::filesystem::copy_options::overwrite_existing);
+    } else {
+      candidate.keep_as(path);
+    }
+    std::filesystem::remove(folder_.of_epoch(epoch - recipe_.keep));
+  }
+
+  void save() {
+    write_checkpoint(*start_, *trainer_, average_, state_, folder_.last());
+    saved_ = Stopwatch();
+  }
+
+  const FinetuneData& data_;
+  const FinetuneSetup& setup_;
+  const WorkFolder& folder_;
+  const FinetuneObserver& observer_;
+  std::shared_ptr<const Weights> start_;
+  RunState state_;
+  Recipe recipe_;
+  std::int64_t classes_;
+  std::vector<std::int64_t> labels_;
+  std::unique_ptr<Trainer> trainer_;
+  WeightAverage average_;
+  std::vector<float> class_weights_;
+  std::optional<RunLog> log_;
+  std::unique_ptr<TrainingLoader> loader_;
+  std::unique_ptr<BatchSource> source_;
+  std::unique_ptr<Validator> validator_;
+  std::optional<Validation> best_;
+  Stopwatch saved_;
+};
+
+}  // namespace
+
+FinetunePlan plan_finetune(const Recipe& given, const FinetuneData& data, const FinetuneSetup& setup,
+                           bool measure) {
+  const auto clips = static_cast<std::int64_t>(data.train.samples.size());
+  const std::shared_ptr<const Weights> model = Weights::load(setup.model);
+  const ClassifierChange change = change_of_classifier(*model, data.classes, data.labels());
+  const std::int64_t classes = change.config.head.num_classes;
+  FinetunePlan plan{.recipe = resolved(given, clips),
+                    .advice = {},
+                    .labels = change.labels,
+                    .train_clips = count_classes(data.train, classes),
+                    .validation_clips = data.validation ? count_classes(*data.validation, classes)
+                                                        : std::vector<std::int64_t>{},
+                    .steps_per_epoch = (clips + given.batch - 1) / given.batch,
+                    .classifier_resized = change.resized,
+                    .kept_rows = change.kept_rows};
+  plan.advice = advice(plan.recipe, given, data);
+  const TrainingForm form = training_options(plan.recipe).form;
+  for (const ParameterSpec& spec : parameter_specs(change.config)) {
+    if (spec.is_buffer()) continue;
+    plan.parameters += spec.shape.count();
+    const bool learned = !form.freezes(spec.name) && !(form.from_pooled && spec.training_only);
+    if (learned) plan.learned_parameters += spec.shape.count();
+  }
+  if (!measure) return plan;
+
+  const InputSize size = batch_size(plan.recipe, change.config, clips);
+  const auto step =
+      std::make_shared<const Plan>(build_training_graph(change.config, size, training_options(plan.recipe)),
+                                   setup.backend, PlanOptions{.precision = plan.recipe.precision});
+  const auto store = std::make_shared<ParameterStore>(setup.backend, step->persistent());
+  plan.step_memory = step->arena_bytes();
+  plan.weight_memory = store->bytes();
+  plan.step_seconds = seconds_of_step(step, store);
+  return plan;
+}
+
+void begin_finetune(const FinetunePlan& plan, const FinetuneData& data, const FinetuneSetup& setup,
+                    const WorkFolder& folder) {
+  if (std::filesystem::exists(folder.last())) {
+    throw OptionError(folder.path().string() +
+                      " already has a run: go on with it by --resume, or choose another --work-dir.");
+  }
+  OutputFile recipe(folder.recipe());
+  recipe.write(to_json(plan.recipe) + "\n");
+  recipe.commit();
+  if (!data.skipped.empty()) {
+    OutputFile skipped(folder.skipped());
+    for (const std::string& sentence : data.skipped) skipped.write(sentence + "\n");
+    skipped.commit();
+  }
+  const std::shared_ptr<const Weights> model = Weights::load(setup.model);
+  RunState state{.recipe = plan.recipe, .data_digest = data.digest()};
+  if (plan.recipe.precision == Precision::f16) state.loss_scale = first_loss_scale;
+  write_first_checkpoint(*model, change_of_classifier(*model, data.classes, data.labels()), state,
+                         folder.last());
+}
+
+Recipe recipe_of_run(const WorkFolder& folder) {
+  if (!std::filesystem::exists(folder.last())) {
+    throw OptionError(folder.path().string() + " has no run that could go on: there is no last.safetensors.");
+  }
+  return run_state_of(*Weights::load(folder.last()), folder.last().string()).recipe;
+}
+
+FinetuneOutcome finetune(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder& folder,
+                         const FinetuneObserver& observer) {
+  return Run(data, setup, folder, observer).go();
+}
+
+}  // namespace tpn

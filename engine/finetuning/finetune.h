@@ -1,0 +1,83 @@
+// Fine-tuning: trains a model on clips, validates it, and keeps what is needed to go on.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/finetuning/finetune_data.h"
+#include "engine/finetuning/recipe.h"
+#include "engine/finetuning/run_state.h"
+#include "engine/finetuning/score.h"
+#include "engine/finetuning/work_folder.h"
+#include "kernels/backend.h"
+
+namespace tpn {
+
+/// Whom a run tells what, and whom it asks. All are called on the thread that runs it.
+struct FinetuneObserver {
+  std::function<void(const std::string& sentence)> note = [](const std::string&) {};
+  std::function<void(const std::string& text)> progress = [](const std::string&) {};
+  std::function<void(const StepRecord& step, std::int64_t clips)> step = [](const StepRecord&, std::int64_t) {
+  };
+  std::function<void(const EpochRecord& epoch)> epoch = [](const EpochRecord&) {};
+  std::function<bool()> stop = [] { return false; };  ///< whether to save and end
+};
+
+/// What a run is made of besides its recipe.
+struct FinetuneSetup {
+  std::filesystem::path
+      model;  ///< the recipe's model, converted where that is a checkpoint of another project
+  std::shared_ptr<const Backend> backend;
+  int workers = 1;  ///< threads that decode
+  std::optional<std::filesystem::path> feature_cache;
+};
+
+/// What a run would be.
+struct FinetunePlan {
+  Recipe recipe;                                            ///< resolved
+  std::vector<std::string> advice;                          ///< sentences
+  std::vector<std::string> labels;                          ///< of the classes; may be empty
+  std::vector<std::int64_t> train_clips, validation_clips;  ///< by class
+  std::int64_t steps_per_epoch = 0;
+  bool classifier_resized = false;
+  int kept_rows = 0;  ///< of the classifiers, for classes that the model knows
+  std::int64_t parameters = 0, learned_parameters = 0;
+  std::size_t step_memory = 0;    ///< bytes: activations and workspace of a step
+  std::size_t weight_memory = 0;  ///< bytes: parameters, gradients' momentum, statistics
+  double step_seconds = 0;        ///< of a step with clips of zeros; 0: not measured
+};
+
+/// How a run ended.
+struct FinetuneOutcome {
+  enum class End { finished, early, stopped };
+  End end = End::finished;
+  RunState state;
+  std::optional<Validation> best;  ///< of the model that was kept
+};
+
+/// Tells what finetune() would do with checked data; `measure`: runs a step to tell how long it takes.
+FinetunePlan plan_finetune(const Recipe& recipe, const FinetuneData& data, const FinetuneSetup& setup,
+                           bool measure);
+
+/// Begins a run in a folder without one: writes last.safetensors and recipe.json there. Throws OptionError
+/// when there is a run already.
+void begin_finetune(const FinetunePlan& plan, const FinetuneData& data, const FinetuneSetup& setup,
+                    const WorkFolder& folder);
+
+/// The recipe of the run in a folder; throws OptionError when there is none.
+Recipe recipe_of_run(const WorkFolder& folder);
+
+/// Goes on with the run in a folder, new or not, to its end. data: checked, the same as when it began. A run
+/// that was ended at any moment and goes on gives the same bits as one that was not. Throws Error: when the
+/// data is other data; when a clip cannot be loaded, naming it; when a loss is not finite, naming step, clips
+/// and tensor; and OutputError. What was reached by the last checkpoint is never lost.
+FinetuneOutcome finetune(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder& folder,
+                         const FinetuneObserver& observer);
+
+}  // namespace tpn

@@ -1,0 +1,82 @@
+// What a frozen network makes of clips, kept from epoch to epoch and from run to run.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/data/training_loader.h"
+#include "engine/exec/executor.h"
+#include "engine/finetuning/batch_source.h"
+#include "engine/model/weights.h"
+
+namespace tpn {
+
+/// Features of clips, (C) in f32 each: what a classifier reads. Every sample has as many variants as were
+/// asked for: clips of it that were drawn differently.
+class PooledFeatures {
+ public:
+  struct Row {
+    std::int64_t label = 0;  ///< of the clip, which may be a mirrored one
+    std::vector<float> values = {};
+  };
+
+  PooledFeatures(std::size_t samples, std::size_t variants)
+      : rows_(samples * variants), variants_(variants) {}
+
+  [[nodiscard]] std::size_t samples() const { return rows_.size() / variants_; }
+  [[nodiscard]] std::size_t variants() const { return variants_; }
+  [[nodiscard]] Row& row(std::size_t sample, std::size_t variant) {
+    return rows_[sample * variants_ + variant];
+  }
+  [[nodiscard]] const Row& row(std::size_t sample, std::size_t variant) const {
+    return rows_[sample * variants_ + variant];
+  }
+
+ private:
+  std::vector<Row> rows_;
+  std::size_t variants_;
+};
+
+/// How features are computed.
+struct FeatureWork {
+  std::shared_ptr<const Weights> weights;
+  std::shared_ptr<const Backend> backend;
+  Precision precision = Precision::f32;
+  std::int64_t batch = 8;
+  ClipOptions clips;
+  int workers = 1;
+  /// Where features are kept between runs, a file for each sample; none: nowhere.
+  std::optional<std::filesystem::path> cache;
+  std::function<void(std::size_t done, std::size_t of)> progress = {};  ///< clips
+  std::function<bool()> stop = {};                                      ///< whether to give up: asked often
+};
+
+/// Computes what is not in the cache. A sample's features are known by the model's weights, the file's place,
+/// size and time, and all that decides how clips are made of it. Returns none when it was told to stop.
+/// Throws Error as the loader and the plan do.
+std::optional<PooledFeatures> pooled_features(const std::vector<Sample>& samples, std::size_t variants,
+                                              const FeatureWork& work);
+
+/// Batches of features: epoch e takes variant e of each sample, counted round.
+class FeatureSource final : public BatchSource {
+ public:
+  explicit FeatureSource(PooledFeatures features) : features_(std::move(features)) {}
+
+  void start(const std::vector<std::size_t>& order, std::int64_t epoch, std::size_t first) override;
+  std::vector<LoadedClip> next(Trainer& trainer, std::int64_t count) override;
+  [[nodiscard]] double waited_seconds() const override { return 0; }
+
+ private:
+  PooledFeatures features_;
+  std::vector<std::size_t> order_;
+  std::size_t at_ = 0, variant_ = 0;
+};
+
+}  // namespace tpn

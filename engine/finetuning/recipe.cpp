@@ -1,0 +1,178 @@
+#include "engine/finetuning/recipe.h"
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <fstream>
+#include <iterator>
+#include <type_traits>
+
+#include "engine/finetuning/recipe_fields.h"
+#include "engine/model/json_reader.h"
+#include "kernels/precision_info.h"
+
+namespace tpn {
+namespace {
+
+template <class T>
+nlohmann::ordered_json value_to_json(const T& value) {
+  if constexpr (std::is_enum_v<T>) {
+    return names_of<T>().at(static_cast<std::size_t>(value));
+  } else {
+    return value;
+  }
+}
+
+void require_in_range(const JsonField& field, double value, const FieldRange& range) {
+  if (value >= range.least && value <= range.most) return;
+  std::string text = std::to_string(range.most);
+  throw Error(field.path() + " must lie between " + nlohmann::json(range.least).dump() + " and " +
+              nlohmann::json(range.most).dump() + "; it is " + nlohmann::json(value).dump() + ".");
+}
+
+template <class T>
+void read_value(const JsonField& field, const FieldRange& range, T& value) {
+  if constexpr (std::is_enum_v<T>) {
+    const std::vector<std::string>& names = names_of<T>();
+    const auto found = std::ranges::find(names, field.text());
+    if (found == names.end()) {
+      std::string all;
+      for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+      throw Error(field.path() + " must be one of " + all + "; it is '" + field.text() + "'.");
+    }
+    value = static_cast<T>(found - names.begin());
+  } else if constexpr (std::same_as<T, bool>) {
+    value = field.boolean();
+  } else if constexpr (std::same_as<T, std::string>) {
+    value = field.text();
+  } else if constexpr (std::same_as<T, std::vector<int>>) {
+    value = field.integers();
+    for (const int number : value) require_in_range(field, number, range);
+  } else {
+    const double number = field.number();
+    require_in_range(field, number, range);
+    if (std::integral<T> && number != std::floor(number)) {
+      throw Error(field.path() + " must be a whole number; it is " + nlohmann::json(number).dump() + ".");
+    }
+    value = static_cast<T>(number);
+  }
+}
+
+}  // namespace
+
+template <>
+const std::vector<std::string>& names_of<Freeze>() {
+  static const std::vector<std::string> names{"auto", "none", "stem", "1", "2", "3", "backbone", "neck"};
+  return names;
+}
+template <>
+const std::vector<std::string>& names_of<Augment>() {
+  static const std::vector<std::string> names{"auto", "reference", "light", "none"};
+  return names;
+}
+template <>
+const std::vector<std::string>& names_of<NormMode>() {
+  static const std::vector<std::string> names{"train", "eval"};
+  return names;
+}
+template <>
+const std::vector<std::string>& names_of<Schedule>() {
+  static const std::vector<std::string> names{"multistep", "cosine"};
+  return names;
+}
+template <>
+const std::vector<std::string>& names_of<ClassWeights>() {
+  static const std::vector<std::string> names{"none", "balanced"};
+  return names;
+}
+template <>
+const std::vector<std::string>& names_of<Start>() {
+  static const std::vector<std::string> names{"model", "scratch"};
+  return names;
+}
+template <>
+const std::vector<std::string>& names_of<Precision>() {
+  static const std::vector<std::string> names = precision_names();
+  return names;
+}
+
+std::string to_json(const Recipe& recipe) {
+  nlohmann::ordered_json json;
+  visit_recipe_fields(
+      [&](const char* name, auto member, const FieldRange&) { json[name] = value_to_json(recipe.*member); });
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Recipe parse_recipe(std::string_view json, const std::string& name, const Recipe& base) try {
+  const nlohmann::json document = parse_json(json).value_or_throw();
+  const JsonField root(document, "");
+  std::vector<std::string> known;
+  Recipe recipe = base;
+  visit_recipe_fields([&](const char* field, auto member, const FieldRange& range) {
+    known.emplace_back(field);
+    if (const auto found = root.find(field)) read_value(*found, range, recipe.*member);
+  });
+  for (const auto& [key, value] : document.items()) {
+    if (std::ranges::find(known, key) == known.end())
+      throw Error("there is no field '" + key + "' in a recipe.");
+  }
+  return recipe;
+} catch (const Error& error) {
+  throw Error("The recipe " + name + " cannot be used: " + error.what());
+}
+
+Recipe load_recipe(const std::filesystem::path& path, const Recipe& base) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) throw Error("The recipe " + path.string() + " cannot be read.");
+  return parse_recipe(text, path.string(), base);
+}
+
+std::vector<std::string> frozen_modules(Freeze freeze) {
+  switch (freeze) {
+    case Freeze::automatic:
+      break;
+    case Freeze::none:
+      return {};
+    case Freeze::backbone:
+      return {"backbone"};
+    case Freeze::neck:
+      return {"backbone", "neck"};
+    default: {
+      std::vector<std::string> modules{"backbone.conv1"};
+      const int layers = static_cast<int>(freeze) - static_cast<int>(Freeze::stem);
+      for (int i = 1; i <= layers; ++i) modules.push_back("backbone.layer" + std::to_string(i));
+      return modules;
+    }
+  }
+  throw Error("What is frozen has not been decided.");
+}
+
+bool learns_classifier_only(const Recipe& recipe) {
+  return recipe.freeze == Freeze::neck && recipe.augment != Augment::reference;
+}
+
+Recipe resolved(Recipe recipe, std::int64_t clips) {
+  constexpr std::int64_t few = 1000, many = 10000;
+  if (recipe.freeze == Freeze::automatic) {
+    recipe.freeze = recipe.init == Start::scratch ? Freeze::none
+                    : clips < few                 ? Freeze::neck
+                    : clips < many                ? Freeze::layer3
+                                                  : Freeze::none;
+  }
+  if (recipe.augment == Augment::automatic) {
+    recipe.augment = recipe.freeze == Freeze::neck ? Augment::light : Augment::reference;
+  }
+  if (recipe.lr == automatic_number) {
+    recipe.lr = (recipe.freeze == Freeze::neck ? 0.01 : 0.0025) * recipe.batch / 8;
+  } else if (recipe.auto_scale_lr) {
+    recipe.lr *= recipe.batch / 64.0;
+  }
+  recipe.auto_scale_lr = false;
+  if (recipe.milestones.empty() && recipe.schedule == Schedule::multistep) {
+    recipe.milestones = {recipe.epochs / 2, recipe.epochs * 5 / 6};
+  }
+  return recipe;
+}
+
+}  // namespace tpn

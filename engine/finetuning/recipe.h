@@ -1,0 +1,126 @@
+// Everything that decides what a run of fine-tuning gives, and how it is written down.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/precision.h"
+
+namespace tpn {
+
+/// How much of the network keeps its weights, from its beginning on.
+enum class Freeze : std::uint8_t { automatic, none, stem, layer1, layer2, layer3, backbone, neck };
+
+/// What is done to clips before they are learned from (engine/data/augmentation.h).
+enum class Augment : std::uint8_t { automatic, reference, light, none };
+
+/// Which statistics batch norms use that are not frozen: the batch's, or the running ones, which then stay.
+enum class NormMode : std::uint8_t { train, eval };
+
+/// How the learning rate falls.
+enum class Schedule : std::uint8_t {
+  multistep,  ///< times gamma on entering each of the milestones
+  cosine      ///< along half a wave, to 0 at the end
+};
+
+enum class ClassWeights : std::uint8_t {
+  none,
+  balanced  ///< the loss of a clip counts in inverse proportion to the clips of its class
+};
+
+/// What weights training starts with.
+enum class Start : std::uint8_t {
+  model,   ///< the model's
+  scratch  ///< random ones, as mmaction2 initialises
+};
+
+/// Stands for a number that is chosen by what else the recipe says.
+inline constexpr double automatic_number = -1;
+
+struct Recipe {
+  std::string model{};              ///< file that training starts from
+  std::string train{};              ///< a list or folder
+  std::string val{};                ///< the same; empty: there is no validation
+  std::string root{};               ///< where relative paths of lists begin; empty: in the list's folder
+  std::string labels{};             ///< file of class names; empty: the data's, else the model's
+  std::string filename_template{};  ///< of raw frames; empty: told from the names
+  Start init = Start::model;
+  int epochs = 20;
+  int batch = 8;                 ///< clips of a step
+  double lr = automatic_number;  ///< highest learning rate
+  bool auto_scale_lr = false;    ///< `lr` is meant for 64 clips a step
+  Schedule schedule = Schedule::cosine;
+  double warmup = 0;              ///< epochs in which the rate rises from a tenth
+  std::vector<int> milestones{};  ///< epochs, from 0; empty: after half and five sixths of them
+  double gamma = 0.1;             ///< the factor of a milestone
+  double momentum = 0.9;
+  double weight_decay = 1e-4;
+  double clip_grad = 40;  ///< the most that the L2 norm of all gradients may be; 0: anything
+  double label_smoothing = 0;
+  double dropout = automatic_number;  ///< before the classifiers; automatic: the model's
+  ClassWeights class_weights = ClassWeights::none;
+  bool balanced = false;  ///< every class is drawn equally often
+  Freeze freeze = Freeze::automatic;
+  NormMode bn = NormMode::train;
+  Augment augment = Augment::automatic;
+  bool shuffle = true;
+  double ema =
+      0;  ///< decay per step of an average of the weights, which is what is validated and kept; 0: none
+  int val_every = 1;   ///< epochs
+  int early_stop = 0;  ///< validations without a better top-1 accuracy after which the run ends; 0: none
+  int keep = 0;        ///< models of the last epochs that are kept, beside the best
+  bool skip_bad = false;
+  std::int64_t seed = 0;
+  Precision precision = Precision::f32;
+  std::string device = "auto";  ///< auto, cpu, cuda, or cuda:N
+  int threads = 0;              ///< of a CPU's network; 0: one for each processor
+  int workers = 0;              ///< threads that decode; 0: one for each processor
+  int cache_mb = 2048;          ///< memory for decoded frames
+
+  bool operator==(const Recipe&) const = default;
+};
+
+/// The names of an enumerator's values in recipes and on command lines, in the order of the values.
+template <class E>
+const std::vector<std::string>& names_of();
+template <>
+const std::vector<std::string>& names_of<Freeze>();
+template <>
+const std::vector<std::string>& names_of<Augment>();
+template <>
+const std::vector<std::string>& names_of<NormMode>();
+template <>
+const std::vector<std::string>& names_of<Schedule>();
+template <>
+const std::vector<std::string>& names_of<ClassWeights>();
+template <>
+const std::vector<std::string>& names_of<Start>();
+template <>
+const std::vector<std::string>& names_of<Precision>();
+
+/// A JSON object of all fields, for people too: one a line.
+std::string to_json(const Recipe& recipe);
+
+/// Reads what to_json() wrote; fields that are left out keep the values of `base`. Throws Error naming the
+/// file and the field.
+Recipe load_recipe(const std::filesystem::path& path, const Recipe& base = {});
+/// The same for JSON text; `name` stands for the file in messages.
+Recipe parse_recipe(std::string_view json, const std::string& name, const Recipe& base = {});
+
+/// The recipe with everything automatic decided. clips: that there are for training.
+///   freeze: "neck" below 1,000 clips: there is too little to learn more from than the classifier; "3" below
+///     10,000; else "none".
+///   augment: "light" where all but the classifier is frozen, so that features can be kept; else "reference".
+///   lr: 0.01 for a classifier alone, else 0.0025, both for 8 clips a step and in proportion to them.
+Recipe resolved(Recipe recipe, std::int64_t clips);
+
+/// The modules that a recipe's `freeze`, which must not be automatic, leaves out of learning.
+std::vector<std::string> frozen_modules(Freeze freeze);
+
+/// Whether all that is learned is the classifier, so that what goes into it can be kept from epoch to epoch.
+bool learns_classifier_only(const Recipe& recipe);
+
+}  // namespace tpn

@@ -1,0 +1,58 @@
+// The fields of a recipe as a table, from which its JSON and the options of tpn_finetune are made.
+#pragma once
+
+#include "engine/finetuning/recipe.h"
+
+namespace tpn {
+
+/// Bounds of a number, inclusive.
+struct FieldRange {
+  double least = 0;
+  double most = 0;
+};
+
+/// Calls visit(name, member, range) for every field; `range` of what is no number is empty.
+template <class Visit>
+void visit_recipe_fields(const Visit& visit) {
+  constexpr FieldRange none{};
+  constexpr double large = 1e9;
+  visit("model", &Recipe::model, none);
+  visit("train", &Recipe::train, none);
+  visit("val", &Recipe::val, none);
+  visit("root", &Recipe::root, none);
+  visit("labels", &Recipe::labels, none);
+  visit("filename_template", &Recipe::filename_template, none);
+  visit("init", &Recipe::init, none);
+  visit("freeze", &Recipe::freeze, none);
+  visit("bn", &Recipe::bn, none);
+  visit("augment", &Recipe::augment, none);
+  visit("epochs", &Recipe::epochs, FieldRange{1, 100000});
+  visit("batch", &Recipe::batch, FieldRange{1, 4096});
+  visit("lr", &Recipe::lr, FieldRange{automatic_number, 1000});
+  visit("auto_scale_lr", &Recipe::auto_scale_lr, none);
+  visit("schedule", &Recipe::schedule, none);
+  visit("warmup", &Recipe::warmup, FieldRange{0, 100000});
+  visit("milestones", &Recipe::milestones, FieldRange{0, 100000});
+  visit("gamma", &Recipe::gamma, FieldRange{0, 1});
+  visit("momentum", &Recipe::momentum, FieldRange{0, 0.9999});
+  visit("weight_decay", &Recipe::weight_decay, FieldRange{0, 10});
+  visit("clip_grad", &Recipe::clip_grad, FieldRange{0, large});
+  visit("label_smoothing", &Recipe::label_smoothing, FieldRange{0, 0.9999});
+  visit("dropout", &Recipe::dropout, FieldRange{automatic_number, 0.9999});
+  visit("class_weights", &Recipe::class_weights, none);
+  visit("balanced", &Recipe::balanced, none);
+  visit("shuffle", &Recipe::shuffle, none);
+  visit("ema", &Recipe::ema, FieldRange{0, 0.999999});
+  visit("val_every", &Recipe::val_every, FieldRange{1, 100000});
+  visit("early_stop", &Recipe::early_stop, FieldRange{0, 100000});
+  visit("keep", &Recipe::keep, FieldRange{0, 100000});
+  visit("skip_bad", &Recipe::skip_bad, none);
+  visit("seed", &Recipe::seed, FieldRange{0, large});
+  visit("precision", &Recipe::precision, none);
+  visit("device", &Recipe::device, none);
+  visit("threads", &Recipe::threads, FieldRange{0, 4096});
+  visit("workers", &Recipe::workers, FieldRange{0, 1024});
+  visit("cache_mb", &Recipe::cache_mb, FieldRange{0, 1 << 24});
+}
+
+}  // namespace tpn

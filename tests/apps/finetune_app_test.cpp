@@ -1,0 +1,202 @@
+// The program tpn_finetune, as its users run it.
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/networks/initialize.h"
+#include "engine/recognize/tpn.h"
+#include "tests/finetuning/moving_clips.h"
+#include "tests/support/run_program.h"
+#include "tests/support/tiny_config.h"
+
+namespace tpn {
+namespace {
+
+namespace fs = std::filesystem;
+using test::ProgramResult;
+using test::read_file;
+
+class FinetuneProgram : public ::testing::Test {
+ protected:
+  FinetuneProgram() {
+    Config config = test::tiny_config("tpn-slowonly-r50-8x8", 2, 5);
+    config.sampling.short_side = 32;
+    config.sampling.crop_size = 32;
+    config.sampling.clip_len = 4;
+    config.sampling.frame_interval = 2;
+    write_random_model(config, Initialization::from_scratch, 3, {}, folder_ / "model.safetensors");
+    test::write_moving_clips(folder_.path() / "train", 4);
+    test::write_moving_clips(folder_.path() / "val", 2, 7);
+  }
+
+  [[nodiscard]] std::string path(const std::string& name) const { return folder_ / name; }
+
+  [[nodiscard]] ProgramResult run(const std::vector<std::string>& arguments,
+                                  const test::ProgramSetting& setting = {}) const {
+    test::ProgramSetting own = setting;
+    own.environment.push_back("TPN_CACHE_DIR=" + path("cache"));
+    return test::run_program(TPN_FINETUNE, arguments, own);
+  }
+  /// A run in that folder, with two epochs unless the arguments say otherwise.
+  [[nodiscard]] ProgramResult train(const std::string& work, const std::vector<std::string>& more = {},
+                                    const test::ProgramSetting& setting = {}) const {
+    std::vector<std::string> arguments;
+    for (const auto& [option, value] :
+         std::vector<std::pair<std::string, std::string>>{{"--model", path("model.safetensors")},
+                                                          {"--train", path("train")},
+                                                          {"--val", path("val")},
+                                                          {"--work-dir", path(work)},
+                                                          {"--device", "cpu"},
+                                                          {"--threads", "1"},
+                                                          {"--workers", "2"},
+                                                          {"--batch", "4"},
+                                                          {"--epochs", "2"}}) {
+      if (std::ranges::count(more, option) == 0) arguments.insert(arguments.end(), {option, value});
+    }
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments, setting);
+  }
+  [[nodiscard]] ProgramResult resume(const std::string& work,
+                                     const test::ProgramSetting& setting = {}) const {
+    return run({"--resume", "--work-dir", path(work)}, setting);
+  }
+
+  test::TemporaryDirectory folder_;
+};
+
+void expect_refused(const ProgramResult& result, const std::string& because) {
+  EXPECT_EQ(result.status, 2) << result.error;
+  EXPECT_NE(result.error.find(because), std::string::npos) << result.error;
+}
+
+TEST_F(FinetuneProgram, MakesAModelThatIsUsedAtOnce) {
+  const ProgramResult r = train("run");
+  ASSERT_EQ(r.status, 0) << r.error;
+  EXPECT_NE(r.out.find("8 clips to learn from, 4 to judge by, 2 classes"), std::string::npos) << r.out;
+  EXPECT_NE(r.out.find("epoch 2/2  loss "), std::string::npos) << r.out;
+  EXPECT_NE(r.out.find("Best: epoch "), std::string::npos) << r.out;
+  EXPECT_NE(r.error.find("from scratch"), 0U);
+  for (const char* file : {"model.pth", "report.html", "recipe.json", "log.jsonl", "last.safetensors"}) {
+    EXPECT_TRUE(fs::exists(path("run") + "/" + file)) << file;
+  }
+  EXPECT_NE(read_file(path("run/report.html")).find("What was taken for what"), std::string::npos);
+
+  RecognizerOptions options;
+  options.device = Device::cpu;
+  options.clips = options.crops = options.threads = 1;
+  for (const char* name : {"run/model.safetensors"}) {
+    Recognizer recognizer(Model::load(path(name)), options);
+    EXPECT_EQ(recognizer.model().labels(), test::moving_classes());
+    EXPECT_EQ(recognizer.classify(path("val/down/clip0")).scores.size(), 2U);
+  }
+}
+
+TEST_F(FinetuneProgram, IsRepeatedByItsRecipe) {
+  ASSERT_EQ(train("first", {"--freeze", "3", "--augment", "light", "--seed", "9", "--label-smoothing", "0.1"})
+                .status,
+            0);
+  const ProgramResult r = run({"--recipe", path("first/recipe.json"), "--work-dir", path("second")});
+  ASSERT_EQ(r.status, 0) << r.error;
+  EXPECT_EQ(read_file(path("first/recipe.json")), read_file(path("second/recipe.json")));
+  EXPECT_TRUE(read_file(path("first/model.safetensors")) == read_file(path("second/model.safetensors")));
+  ASSERT_EQ(run({"--recipe", path("first/recipe.json"), "--seed", "10", "--work-dir", path("third")}).status,
+            0);
+  EXPECT_FALSE(read_file(path("first/model.safetensors")) == read_file(path("third/model.safetensors")));
+}
+
+/// Wherever a run is killed, it goes on and ends with the same bits.
+TEST_F(FinetuneProgram, SurvivesBeingKilledAtAnyInstant) {
+  const std::vector<std::string> options{"--freeze", "none", "--epochs", "4"};
+  ASSERT_EQ(train("whole", options).status, 0);
+  std::mt19937 random(11);
+  bool finished = false;
+  for (int kills = 0; kills < 12 && !finished; ++kills) {
+    const auto kill = [&](pid_t program) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 700));
+      ::kill(program, SIGKILL);
+    };
+    const bool begun = fs::exists(path("killed/last.safetensors"));
+    const ProgramResult r =
+        begun ? resume("killed", {.meanwhile = kill}) : train("killed", options, {.meanwhile = kill});
+    finished = r.status == 0;
+    EXPECT_TRUE(finished || r.status == -1) << r.error;
+  }
+  if (!finished) {
+    const ProgramResult last =
+        fs::exists(path("killed/last.safetensors")) ? resume("killed") : train("killed", options);
+    ASSERT_EQ(last.status, 0) << last.error;
+  }
+  EXPECT_TRUE(read_file(path("whole/model.safetensors")) == read_file(path("killed/model.safetensors")));
+  for (const auto& entry : fs::directory_iterator(path("killed"))) {
+    EXPECT_NE(entry.path().extension(), ".tmp") << entry.path();
+  }
+}
+
+TEST_F(FinetuneProgram, SavesAndEndsWhenASignalAsksForIt) {
+  ASSERT_EQ(train("whole", {"--freeze", "none", "--epochs", "5"}).status, 0);
+  for (const auto& [signal, status] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
+    const std::string work = "run" + std::to_string(signal);
+    const auto interrupt = [&, number = signal](pid_t program) {
+      using namespace std::chrono_literals;
+      const std::string log = path(work + "/log.jsonl");
+      for (int i = 0; i < 3000 && (!fs::exists(log) || fs::file_size(log) == 0); ++i)
+        std::this_thread::sleep_for(5ms);
+      ::kill(program, number);
+    };
+    const ProgramResult r = train(work, {"--freeze", "none", "--epochs", "5"}, {.meanwhile = interrupt});
+    EXPECT_EQ(r.status, status) << r.error;
+    EXPECT_NE(r.error.find("the run is saved after step "), std::string::npos) << r.error;
+    EXPECT_NE(r.error.find("--resume --work-dir " + path(work)), std::string::npos) << r.error;
+    ASSERT_EQ(resume(work).status, 0);
+    EXPECT_TRUE(read_file(path("whole/model.safetensors")) == read_file(path(work + "/model.safetensors")));
+  }
+}
+
+TEST_F(FinetuneProgram, SaysWhatIsWrongBeforeItBegins) {
+  expect_refused(run({"--work-dir", path("x")}), "--model is missing");
+  expect_refused(run({"--model", path("model.safetensors"), "--train", path("train")}), "--work-dir");
+  expect_refused(train("x", {"--epochs", "0"}), "--epochs");
+  expect_refused(train("x", {"--freeze", "head"}), "--freeze");
+  expect_refused(train("x", {"--device", "tpu"}), "There is no device 'tpu'");
+  expect_refused(resume("x"), "has no run that could go on");
+  expect_refused(run({"--resume", "--work-dir", path("x"), "--epochs", "9"}), "leave out --epochs");
+  const std::string list =
+      folder_.write("list.txt", path("train/down/clip0") + " 0\n" + path("missing.mp4") + " 1\n");
+  const ProgramResult missing = train("x", {"--train", list});
+  expect_refused(missing, "list.txt:2");
+  EXPECT_FALSE(fs::exists(path("x/last.safetensors")));
+
+  ASSERT_EQ(train("run").status, 0);
+  expect_refused(train("run"), "already has a run: go on with it by --resume");
+}
+
+TEST_F(FinetuneProgram, GoesOnWithoutBadClipsWhereThatIsWanted) {
+  folder_.write("train/down/broken.mp4", "this is no video");
+  expect_refused(train("run"), "broken.mp4");
+  const ProgramResult r = train("run", {"--skip-bad"});
+  EXPECT_EQ(r.status, 0) << r.error;
+  EXPECT_NE(read_file(path("run/skipped.txt")).find("broken.mp4"), std::string::npos);
+  EXPECT_NE(r.out.find("8 clips to learn from"), std::string::npos) << r.out;
+}
+
+TEST_F(FinetuneProgram, ShowsWhatItWouldDo) {
+  const ProgramResult r = train("run", {"--dry-run", "--schedule", "multistep", "--milestones", "1,7"});
+  EXPECT_EQ(r.status, 0) << r.error;
+  EXPECT_NE(r.out.find("    4            2  right\n"), std::string::npos) << r.out;
+  EXPECT_NE(r.out.find("Memory of a step: "), std::string::npos) << r.out;
+  EXPECT_NE(r.error.find("The milestone 7 is never reached"), std::string::npos) << r.error;
+  EXPECT_NE(r.error.find("The class"), 0U);
+  EXPECT_FALSE(fs::exists(path("run")));
+}
+
+}  // namespace
+}  // namespace tpn

@@ -1,0 +1,82 @@
+#include "engine/finetuning/recipe.h"
+
+#include <gtest/gtest.h>
+
+#include "kernels/error.h"
+
+namespace tpn {
+namespace {
+
+TEST(Recipe, IsReadBackAsItWasWritten) {
+  Recipe recipe{.model = "a \"b\".safetensors", .train = "t.txt", .milestones = {3, 7}};
+  recipe.lr = 0.1 + 0.2;
+  recipe.freeze = Freeze::layer2;
+  recipe.schedule = Schedule::multistep;
+  recipe.class_weights = ClassWeights::balanced;
+  recipe.precision = Precision::bf16;
+  recipe.shuffle = false;
+  recipe.seed = 123456789;
+  EXPECT_EQ(parse_recipe(to_json(recipe), "r.json"), recipe);
+  EXPECT_EQ(parse_recipe("{}", "r.json", recipe), recipe);
+  EXPECT_EQ(parse_recipe(R"({"epochs": 3})", "r.json", recipe).epochs, 3);
+}
+
+void expect_refused(const std::string& json, const std::string& because) {
+  try {
+    (void)parse_recipe(json, "r.json");
+    ADD_FAILURE() << json << " was taken";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("r.json"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find(because), std::string::npos) << error.what();
+  }
+}
+
+TEST(Recipe, RefusesWhatItDoesNotKnow) {
+  expect_refused(R"({"epoch": 3})", "'epoch'");
+  expect_refused(R"({"freeze": "head"})", "freeze must be one of auto, none, stem");
+  expect_refused(R"({"epochs": 0})", "epochs must lie between");
+  expect_refused(R"({"epochs": 2.5})", "whole number");
+  expect_refused(R"({"lr": "fast"})", "lr");
+  expect_refused(R"({"milestones": [1, -2]})", "milestones must lie between");
+  expect_refused("[]", "object");
+  expect_refused("{", "");
+}
+
+TEST(Recipe, ChoosesByTheNumberOfClips) {
+  const auto frozen = [](std::int64_t clips) { return resolved({}, clips).freeze; };
+  EXPECT_EQ(frozen(999), Freeze::neck);
+  EXPECT_EQ(frozen(1000), Freeze::layer3);
+  EXPECT_EQ(frozen(10000), Freeze::none);
+  EXPECT_EQ(resolved({.init = Start::scratch}, 10).freeze, Freeze::none);
+
+  const Recipe few = resolved({}, 10), many = resolved({.batch = 16}, 20000);
+  EXPECT_EQ(few.augment, Augment::light);
+  EXPECT_TRUE(learns_classifier_only(few));
+  EXPECT_EQ(many.augment, Augment::reference);
+  EXPECT_FALSE(learns_classifier_only(many));
+  EXPECT_DOUBLE_EQ(few.lr, 0.01);
+  EXPECT_DOUBLE_EQ(many.lr, 0.005);
+}
+
+TEST(Recipe, KeepsWhatWasChosen) {
+  Recipe given{.epochs = 12, .batch = 16, .lr = 0.01, .auto_scale_lr = true, .schedule = Schedule::multistep};
+  given.freeze = Freeze::stem;
+  const Recipe once = resolved(given, 10);
+  EXPECT_EQ(once.freeze, Freeze::stem);
+  EXPECT_DOUBLE_EQ(once.lr, 0.0025);
+  EXPECT_EQ(once.milestones, (std::vector<int>{6, 10}));
+  EXPECT_EQ(resolved(once, 100000), once);
+}
+
+TEST(Recipe, FreezesFromTheBeginningOn) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(frozen_modules(Freeze::none), Names{});
+  EXPECT_EQ(frozen_modules(Freeze::stem), Names{"backbone.conv1"});
+  EXPECT_EQ(frozen_modules(Freeze::layer2), (Names{"backbone.conv1", "backbone.layer1", "backbone.layer2"}));
+  EXPECT_EQ(frozen_modules(Freeze::backbone), Names{"backbone"});
+  EXPECT_EQ(frozen_modules(Freeze::neck), (Names{"backbone", "neck"}));
+  EXPECT_THROW((void)frozen_modules(Freeze::automatic), Error);
+}
+
+}  // namespace
+}  // namespace tpn
