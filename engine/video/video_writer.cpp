@@ -42,6 +42,7 @@ struct VideoWriter::State {
       const int code = avcodec_receive_packet(encoder.get(), packet.get());
       if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
       check(code);
+      packet->duration = 1;  // else the last frame lasts no time, and players leave it out
       av_packet_rescale_ts(packet.get(), encoder->time_base, stream->time_base);
       packet->stream_index = stream->index;
       check(av_interleaved_write_frame(file.get(), packet.get()));
