@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "engine/data/training_loader.h"
@@ -18,29 +20,41 @@ class BatchSource {
 
   /// Begins an epoch, from 0, with the clip at position `first` of its order.
   virtual void start(const std::vector<std::size_t>& order, std::int64_t epoch, std::size_t first) = 0;
-  /// Fills the trainer's views of `count` clips, which the order still has. Throws Error that begins with the
-  /// origin of a clip that cannot be loaded.
+  /// Fills the trainer's views with the next `count` clips, which the order still has, but for those that
+  /// cannot be loaded: as many views as clips are returned.
   virtual std::vector<LoadedClip> next(Trainer& trainer, std::int64_t count) = 0;
   /// Spent waiting for clips, since construction.
   [[nodiscard]] virtual double waited_seconds() const = 0;
 };
 
+/// Told of a sample that cannot be loaded; what it throws ends the run.
+using BadSample = std::function<void(const SampleError& error)>;
+
 /// Clips as a loader gives them.
 class ClipSource final : public BatchSource {
  public:
   /// loader: must outlive this.
-  explicit ClipSource(TrainingLoader& loader) : loader_(&loader) {}
+  ClipSource(TrainingLoader& loader, BadSample bad_sample)
+      : loader_(&loader), bad_sample_(std::move(bad_sample)) {}
 
   void start(const std::vector<std::size_t>& order, std::int64_t epoch, std::size_t first) override {
     loader_->start(order, epoch, {.first = first, .stride = 1});
   }
   std::vector<LoadedClip> next(Trainer& trainer, std::int64_t count) override {
-    return loader_->next(trainer.views(count));
+    for (; count > 0; --count) {
+      try {
+        return loader_->next(trainer.views(count));
+      } catch (const SampleError& error) {
+        bad_sample_(error);  // the next call gives the others
+      }
+    }
+    return {};
   }
   [[nodiscard]] double waited_seconds() const override { return loader_->waited_seconds(); }
 
  private:
   TrainingLoader* loader_;
+  BadSample bad_sample_;
 };
 
 }  // namespace tpn

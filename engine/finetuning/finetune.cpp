@@ -170,7 +170,15 @@ class Run {
             .workers = setup_.workers,
             .cache = setup_.feature_cache,
             .progress = {},
-            .stop = observer_.stop};
+            .stop = observer_.stop,
+            .bad_sample = [this](const SampleError& error) { leave_out(error); }};
+  }
+
+  /// What the check of the data cannot see: damage further on in a file. Where such clips are not to be
+  /// skipped it ends the run.
+  void leave_out(const SampleError& error) const {
+    if (!recipe_.skip_bad) throw error;
+    observer_.note(std::string("left out: ") + error.what());
   }
 
   /// Features of all samples, computed or from the cache; none when the run is to end.
@@ -207,13 +215,13 @@ class Run {
       if (!data_.validation) return true;
       auto validation = features(data_.validation->samples, 1, Augmentation::none, "validation");
       if (!validation) return false;
-      validator_ = make_feature_validator(std::move(*validation), classes_);
+      validator_ = make_feature_validator(std::move(*validation), start_->config().head);
       return true;
     }
     constexpr std::int64_t megabyte = 1 << 20;
     loader_ = std::make_unique<TrainingLoader>(data_.train.samples, work(augment).clips, setup_.workers,
                                                recipe_.cache_mb * megabyte);
-    source_ = std::make_unique<ClipSource>(*loader_);
+    source_ = std::make_unique<ClipSource>(*loader_, [this](const SampleError& error) { leave_out(error); });
     if (data_.validation)
       validator_ = make_clip_validator(data_.validation->samples, work(Augmentation::none));
     return true;
@@ -238,10 +246,13 @@ class Run {
     const Stopwatch watch;
     const double waited = source_->waited_seconds();
     const std::vector<LoadedClip> batch = source_->next(*trainer_, count);
+    state_.clips += count;
+    if (batch.empty()) return;
     std::vector<std::int64_t> labels;
     for (const LoadedClip& clip : batch) labels.push_back(clip.label);
-    const StepOptions options{
-        .learning_rate = rate_at(state_.clips), .loss_scale = state_.loss_scale, .seed = recipe_.seed};
+    const StepOptions options{.learning_rate = rate_at(state_.clips - count),
+                              .loss_scale = state_.loss_scale,
+                              .seed = recipe_.seed};
     const StepResult result = trainer_->step(labels, options, class_weights_);
     if (!std::isfinite(result.loss) ||
         (!std::isfinite(result.gradient_norm) && recipe_.precision != Precision::f16)) {
@@ -255,8 +266,8 @@ class Run {
       const auto logits = std::span(result.logits).subspan(row * classes, classes);
       state_.correct += std::ranges::max_element(logits) - logits.begin() == labels[row] ? 1 : 0;
     }
-    state_.loss_sum += result.loss * static_cast<double>(count);
-    state_.clips += count;
+    state_.loss_sum += result.loss * static_cast<double>(batch.size());
+    state_.learned += std::ssize(batch);
     ++state_.steps;
     const StepRecord record{.step = state_.steps,
                             .epoch = state_.epochs + 1,
@@ -281,8 +292,9 @@ class Run {
                                     const std::vector<LoadedClip>& batch,
                                     std::span<const std::int64_t> labels, const StepOptions& options) {
     // A step overwrites its views: the same clips are loaded anew, into parameters as they are since.
-    source_->start(order, state_.epochs, static_cast<std::size_t>(state_.clips));
-    (void)source_->next(*trainer_, std::ssize(batch));
+    const std::int64_t count = state_.clips - (state_.clips - 1) / recipe_.batch * recipe_.batch;
+    source_->start(order, state_.epochs, static_cast<std::size_t>(state_.clips - count));
+    (void)source_->next(*trainer_, count);
     const auto tensor = trainer_->first_not_finite(labels, options, class_weights_);
     std::string clips;
     for (const LoadedClip& clip : batch) {
@@ -329,10 +341,12 @@ class Run {
   /// Validates and keeps the model; false when the run is to end before that is done.
   bool finish_epoch() {
     const auto clips = std::ssize(labels_);
+    if (state_.learned == 0) throw Error("None of the clips to learn from can be loaded.");
+    const auto learned = static_cast<double>(state_.learned);
     const std::int64_t last_step = (clips - 1) / recipe_.batch * recipe_.batch;  // its first clip
     EpochRecord record{.epoch = state_.epochs + 1,
-                       .loss = state_.loss_sum / static_cast<double>(clips),
-                       .top1 = static_cast<double>(state_.correct) / static_cast<double>(clips),
+                       .loss = state_.loss_sum / learned,
+                       .top1 = static_cast<double>(state_.correct) / learned,
                        .learning_rate = rate_at(last_step)};
     const bool last = record.epoch == recipe_.epochs;
     Candidate candidate(*start_, *trainer_, average_, folder_.candidate());
@@ -356,7 +370,7 @@ class Run {
     std::filesystem::remove(folder_.candidate());
 
     ++state_.epochs;
-    state_.clips = state_.correct = 0;
+    state_.clips = state_.learned = state_.correct = 0;
     state_.loss_sum = 0;
     state_.history.push_back(record);
     state_.finished = last || (recipe_.early_stop > 0 && state_.worse_validations >= recipe_.early_stop);

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <numeric>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "engine/model/output_file.h"
@@ -140,6 +141,13 @@ std::vector<std::pair<std::size_t, std::size_t>> missing_stretches(const std::ve
   return stretches;
 }
 
+bool has_all_variants(const PooledFeatures& features, std::size_t sample) {
+  for (std::size_t v = 0; v < features.variants(); ++v) {
+    if (features.row(sample, v).values.empty()) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<PooledFeatures> pooled_features(const std::vector<Sample>& samples, std::size_t variants,
@@ -168,7 +176,16 @@ std::optional<PooledFeatures> pooled_features(const std::vector<Sample>& samples
       loader.start(order, static_cast<std::int64_t>(variant), {.first = first, .stride = 1});
       for (std::size_t at = first; at < end;) {
         if (work.stop && work.stop()) return std::nullopt;
-        const auto [clips, values] = net.run(loader);
+        std::vector<LoadedClip> clips;
+        std::vector<float> values;
+        try {
+          std::tie(clips, values) = net.run(loader);
+        } catch (const SampleError& error) {
+          work.bad_sample(error);
+          ++at;
+          ++done;
+          continue;
+        }
         for (std::size_t row = 0; row < clips.size(); ++row) {
           const auto begin = values.begin() + static_cast<std::ptrdiff_t>(row * channels);
           features.row(clips[row].sample, variant) = {
@@ -180,7 +197,7 @@ std::optional<PooledFeatures> pooled_features(const std::vector<Sample>& samples
       }
     }
     for (std::size_t i = first; i < end; ++i) {
-      if (files[i]) write_cached(*files[i], i, features);
+      if (files[i] && has_all_variants(features, i)) write_cached(*files[i], i, features);
     }
   }
   return features;
@@ -193,14 +210,15 @@ void FeatureSource::start(const std::vector<std::size_t>& order, std::int64_t ep
 }
 
 std::vector<LoadedClip> FeatureSource::next(Trainer& trainer, std::int64_t count) {
-  const TensorView views = trainer.views(count);
   std::vector<LoadedClip> clips;
-  auto* to = reinterpret_cast<float*>(views.data);
-  for (; static_cast<std::int64_t>(clips.size()) < count; ++at_) {
+  for (const std::size_t end = at_ + static_cast<std::size_t>(count); at_ < end; ++at_) {
     const PooledFeatures::Row& row = features_.row(order_.at(at_), variant_);
-    to = std::ranges::copy(row.values, to).out;
-    clips.push_back({.sample = order_[at_], .label = row.label});
+    if (!row.values.empty()) clips.push_back({.sample = order_[at_], .label = row.label});
   }
+  if (clips.empty()) return clips;
+  auto* to = reinterpret_cast<float*>(trainer.views(std::ssize(clips)).data);
+  for (const LoadedClip& clip : clips)
+    to = std::ranges::copy(features_.row(clip.sample, variant_).values, to).out;
   return clips;
 }
 

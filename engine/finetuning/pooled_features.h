@@ -23,8 +23,8 @@ namespace tpn {
 class PooledFeatures {
  public:
   struct Row {
-    std::int64_t label = 0;  ///< of the clip, which may be a mirrored one
-    std::vector<float> values = {};
+    std::int64_t label = 0;          ///< of the clip, which may be a mirrored one
+    std::vector<float> values = {};  ///< empty: the clip could not be loaded
   };
 
   PooledFeatures(std::size_t samples, std::size_t variants)
@@ -56,6 +56,7 @@ struct FeatureWork {
   std::optional<std::filesystem::path> cache;
   std::function<void(std::size_t done, std::size_t of)> progress = {};  ///< clips
   std::function<bool()> stop = {};                                      ///< whether to give up: asked often
+  BadSample bad_sample = {};
 };
 
 /// Computes what is not in the cache. A sample's features are known by the model's weights, the file's place,

@@ -50,6 +50,7 @@ struct Fields<RunState> {
     visit("data_digest", &RunState::data_digest);
     visit("epochs", &RunState::epochs);
     visit("clips", &RunState::clips);
+    visit("learned", &RunState::learned);
     visit("steps", &RunState::steps);
     visit("loss_scale", &RunState::loss_scale);
     visit("steps_at_scale", &RunState::steps_at_scale);

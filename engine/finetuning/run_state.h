@@ -53,6 +53,7 @@ struct RunState {
   std::string data_digest = {};  ///< of the lists: another one is other data
   std::int64_t epochs = 0;       ///< that are done
   std::int64_t clips = 0;        ///< of the one under way that are done
+  std::int64_t learned = 0;      ///< of these that could be loaded
   std::int64_t steps = 0;
   double loss_scale = 1;
   std::int64_t steps_at_scale = 0;  ///< without an overflow

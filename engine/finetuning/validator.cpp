@@ -26,16 +26,24 @@ class ClipValidator final : public Validator {
     std::iota(order.begin(), order.end(), std::size_t{0});
     loader_.start(std::move(order), 0);
     std::vector<ScoredClip> scored;
-    while (scored.size() < samples_) {
+    for (std::size_t done = 0; done < samples_;) {
       if (progress.stop && progress.stop()) return {};
-      const std::vector<LoadedClip> clips = loader_.next(executor.input());
+      std::vector<LoadedClip> clips;
+      try {
+        clips = loader_.next(executor.input());
+      } catch (const SampleError& error) {
+        work_.bad_sample(error);
+        ++done;
+        continue;
+      }
+      done += clips.size();
       executor.run();  // rows without a clip have what they had: rows do not depend on each other
       const std::vector<float> logits = executor.feature("logits").values;
       for (std::size_t row = 0; row < clips.size(); ++row) {
         scored.push_back(score_clip(clips[row].sample, clips[row].label,
                                     std::span(logits).subspan(row * classes, classes)));
       }
-      if (progress.report) progress.report(scored.size(), samples_);
+      if (progress.report) progress.report(done, samples_);
     }
     return scored;
   }
@@ -48,17 +56,17 @@ class ClipValidator final : public Validator {
 
 class FeatureValidator final : public Validator {
  public:
-  FeatureValidator(PooledFeatures features, std::int64_t classes)
-      : features_(std::move(features)), classes_(classes) {}
+  FeatureValidator(PooledFeatures features, const HeadConfig& head)
+      : features_(std::move(features)), classes_(head.num_classes), channels_(head.in_channels) {}
 
   std::vector<ScoredClip> run(Candidate& candidate, const ValidationProgress& /*progress*/) override {
-    const auto channels = static_cast<std::int64_t>(features_.row(0, 0).values.size());
-    const std::vector<float> weight = candidate.values("cls_head.fc_cls.weight", {classes_, channels}),
+    const std::vector<float> weight = candidate.values("cls_head.fc_cls.weight", {classes_, channels_}),
                              bias = candidate.values("cls_head.fc_cls.bias", {classes_});
     std::vector<ScoredClip> scored;
     std::vector<float> logits(static_cast<std::size_t>(classes_));
     for (std::size_t i = 0; i < features_.samples(); ++i) {
       const PooledFeatures::Row& row = features_.row(i, 0);
+      if (row.values.empty()) continue;
       for (std::size_t k = 0; k < logits.size(); ++k) {
         const auto begin = weight.begin() + static_cast<std::ptrdiff_t>(k * row.values.size());
         logits[k] = static_cast<float>(
@@ -71,7 +79,7 @@ class FeatureValidator final : public Validator {
 
  private:
   PooledFeatures features_;
-  std::int64_t classes_;
+  std::int64_t classes_, channels_;
 };
 
 }  // namespace
@@ -80,8 +88,8 @@ std::unique_ptr<Validator> make_clip_validator(std::vector<Sample> samples, cons
   return std::make_unique<ClipValidator>(std::move(samples), work);
 }
 
-std::unique_ptr<Validator> make_feature_validator(PooledFeatures features, std::int64_t classes) {
-  return std::make_unique<FeatureValidator>(std::move(features), classes);
+std::unique_ptr<Validator> make_feature_validator(PooledFeatures features, const HeadConfig& head) {
+  return std::make_unique<FeatureValidator>(std::move(features), head);
 }
 
 }  // namespace tpn

@@ -22,7 +22,7 @@ struct ValidationProgress {
 class Validator {
  public:
   virtual ~Validator() = default;
-  /// Every clip once, in the order of the list; none when it was told to stop. Throws Error as a loader does.
+  /// Every clip that can be loaded once, in the order of the list; none when it was told to stop.
   virtual std::vector<ScoredClip> run(Candidate& candidate, const ValidationProgress& progress) = 0;
 };
 
@@ -30,6 +30,6 @@ class Validator {
 std::unique_ptr<Validator> make_clip_validator(std::vector<Sample> samples, const FeatureWork& work);
 
 /// Puts features that were computed once, variant 0, through the candidate's classifier.
-std::unique_ptr<Validator> make_feature_validator(PooledFeatures features, std::int64_t classes);
+std::unique_ptr<Validator> make_feature_validator(PooledFeatures features, const HeadConfig& head);
 
 }  // namespace tpn

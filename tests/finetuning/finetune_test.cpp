@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <map>
 
 #include <gtest/gtest.h>
 
@@ -70,13 +71,17 @@ class FinetuneTest : public ::testing::Test {
     return data;
   }
   /// Goes on with a run until `steps` steps of this call are done.
-  FinetuneOutcome go_on(const std::string& name, int steps = std::numeric_limits<int>::max()) const {
+  FinetuneOutcome go_on(const std::string& name, int steps = std::numeric_limits<int>::max(),
+                        std::vector<std::string>* notes = nullptr) const {
     const WorkFolder folder(path(name));
     FinetuneObserver observer;
     int done = 0;
     observer.step = [&](const StepRecord&, std::int64_t) { ++done; };
     observer.stop = [&] { return done >= steps; };
-    return finetune(checked(recipe_of_run(folder)), setup(), folder, observer);
+    observer.note = [&](const std::string& note) {
+      if (notes != nullptr) notes->push_back(note);
+    };
+    return finetune(read_data(recipe_of_run(folder)), setup(), folder, observer);
   }
 
   test::TemporaryDirectory directory_;
@@ -191,6 +196,38 @@ TEST_F(FinetuneTest, FindsItsFeaturesAgain) {
   EXPECT_NE(after.front().second, before.front().second);
   for (std::size_t i = 1; i < after.size(); ++i) EXPECT_EQ(after[i], before[i]);
   EXPECT_TRUE(content(path("first") / "model.safetensors") == content(path("second") / "model.safetensors"));
+}
+
+/// Images that cannot be decoded, of which opening a folder sees nothing.
+TEST_F(FinetuneTest, LeavesOutClipsThatTurnOutDamaged) {
+  for (const Freeze freeze : {Freeze::none, Freeze::neck}) {
+    Recipe recipe = this->recipe(freeze);
+    recipe.augment = freeze == Freeze::none ? Augment::reference : Augment::none;
+    const std::string name = "run" + std::to_string(static_cast<int>(freeze));
+    begin(recipe, name);
+    recipe.skip_bad = true;
+    begin(recipe, name + "skipping");
+    std::vector<std::string> damaged;
+    for (const char* clip : {"train/down/clip1", "val/right/clip0"}) {
+      for (int t = 2; t <= 16; ++t) {
+        damaged.push_back(path(clip) / ("img_" + std::to_string(100 + t).substr(1) + ".jpg"));
+      }
+    }
+    std::map<std::string, std::string> before;
+    for (const std::string& file : damaged) before[file] = content(file);
+    for (const std::string& file : damaged)
+      std::ofstream(file, std::ios::binary) << before[file].substr(0, 40);
+    EXPECT_THROW((void)go_on(name), Error);
+    std::vector<std::string> notes;
+    const FinetuneOutcome outcome = go_on(name + "skipping", std::numeric_limits<int>::max(), &notes);
+    EXPECT_EQ(outcome.state.history.size(), 3U);
+    ASSERT_TRUE(outcome.best);
+    EXPECT_EQ(outcome.best->clips.size(), 3U);
+    EXPECT_TRUE(std::ranges::any_of(notes, [](const std::string& note) {
+      return note.starts_with("left out: ") && note.find("clip1") != std::string::npos;
+    }));
+    for (const auto& [file, bytes] : before) std::ofstream(file, std::ios::binary) << bytes;
+  }
 }
 
 TEST_F(FinetuneTest, EndsEarly) {
