@@ -193,7 +193,7 @@ void write_checkpoint(const Weights& start, const Trainer& trainer, const Weight
   for (const auto& [name, values] : average) {
     outputs.push_back({std::string(average_prefix) + name, DType::f32,
                        Shape{static_cast<std::int64_t>(values.size())},
-                       [&values](const ByteSink& sink) { put(values, sink); }});
+                       [&values = values](const ByteSink& sink) { put(values, sink); }});
   }
   auto metadata = model_metadata(start.config(), start.labels(), start.source());
   metadata[std::string(run_key)] = to_json(state);
