@@ -187,13 +187,7 @@ ParsedList parse_csv_list(const std::vector<std::string>& lines, char delimiter,
              in_quotes(lines[i]));
       continue;
     }
-    Result<ListEntry> entry = entry_of(*fields, *columns);
-    if (entry) {
-      entry->origin = origin;
-      list.entries.push_back(*std::move(entry));
-    } else {
-      refuse(entry.failure().message);
-    }
+    list.add(origin, entry_of(*fields, *columns));
   }
   return list;
 }

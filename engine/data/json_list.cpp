@@ -51,14 +51,7 @@ ParsedList parse_json_list(std::string_view text, const std::string& name) {
   }
   ParsedList list;
   for (std::size_t i = 0; i < document->size(); ++i) {
-    const std::string origin = name + ", entry " + std::to_string(i + 1);
-    Result<ListEntry> entry = entry_of((*document)[i]);
-    if (entry) {
-      entry->origin = origin;
-      list.entries.push_back(*std::move(entry));
-    } else {
-      list.refuse(origin, entry.failure().message);
-    }
+    list.add(name + ", entry " + std::to_string(i + 1), entry_of((*document)[i]));
   }
   return list;
 }

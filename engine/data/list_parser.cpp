@@ -49,15 +49,9 @@ ParsedList parse_lines(const std::vector<std::string>& lines, const std::string&
                        const ListRules& rules) {
   ParsedList list;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const std::string origin = name + ":" + std::to_string(i + 1);
     const std::string_view line = trimmed(lines[i]);
-    Result<ListEntry> entry = line.empty() ? Failure{"the line is empty"} : entry_of(line, rules);
-    if (entry) {
-      entry->origin = origin;
-      list.entries.push_back(*std::move(entry));
-    } else {
-      list.refuse(origin, entry.failure().message);
-    }
+    list.add(name + ":" + std::to_string(i + 1),
+             line.empty() ? Failure{"the line is empty"} : entry_of(line, rules));
   }
   return list;
 }

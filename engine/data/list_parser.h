@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/error.h"
+
 namespace tpn {
 
 struct ListEntry {
@@ -23,6 +25,12 @@ struct ParsedList {
   /// Adds a fault; `why` is a clause.
   void refuse(const std::string& origin, const std::string& why) {
     faults.push_back(origin + ": " + why + ".");
+  }
+  /// Adds an entry, or why there is none.
+  void add(const std::string& origin, Result<ListEntry> entry) {
+    if (!entry) return refuse(origin, entry.failure().message);
+    entry->origin = origin;
+    entries.push_back(*std::move(entry));
   }
 };
 

@@ -16,7 +16,6 @@
 #include "engine/recognize/tpn.h"
 #include "tests/finetuning/moving_clips.h"
 #include "tests/support/run_program.h"
-#include "tests/support/tiny_config.h"
 
 namespace tpn {
 namespace {
@@ -28,12 +27,8 @@ using test::read_file;
 class FinetuneProgram : public ::testing::Test {
  protected:
   FinetuneProgram() {
-    Config config = test::tiny_config("tpn-slowonly-r50-8x8", 2, 5);
-    config.sampling.short_side = 32;
-    config.sampling.crop_size = 32;
-    config.sampling.clip_len = 4;
-    config.sampling.frame_interval = 2;
-    write_random_model(config, Initialization::from_scratch, 3, {}, folder_ / "model.safetensors");
+    write_random_model(test::moving_clips_config(), Initialization::from_scratch, 3, {},
+                       folder_ / "model.safetensors");
     test::write_moving_clips(folder_.path() / "train", 4);
     test::write_moving_clips(folder_.path() / "val", 2, 7);
   }

@@ -16,7 +16,6 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "tests/finetuning/moving_clips.h"
 #include "tests/support/temporary_directory.h"
-#include "tests/support/tiny_config.h"
 
 namespace tpn {
 namespace {
@@ -30,12 +29,8 @@ std::string content(const std::filesystem::path& path) {
 class FinetuneTest : public ::testing::Test {
  protected:
   FinetuneTest() {
-    Config config = test::tiny_config("tpn-slowonly-r50-8x8", 2, 5);
-    config.sampling.short_side = 32;
-    config.sampling.crop_size = 32;
-    config.sampling.clip_len = 4;
-    config.sampling.frame_interval = 2;
-    write_random_model(config, Initialization::from_scratch, 3, {}, path("model.safetensors"));
+    write_random_model(test::moving_clips_config(), Initialization::from_scratch, 3, {},
+                       path("model.safetensors"));
     test::write_moving_clips(path("train"), 5);
     test::write_moving_clips(path("val"), 2, 7);
   }

@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "engine/model/config.h"
 #include "engine/video/jpeg_writer.h"
 #include "kernels/image.h"
+#include "tests/support/tiny_config.h"
 
 namespace tpn::test {
 
@@ -17,6 +19,16 @@ namespace tpn::test {
 inline const std::vector<std::string>& moving_classes() {
   static const std::vector<std::string> classes{"down", "right"};
   return classes;
+}
+
+/// A tiny network for them, with five classes.
+inline Config moving_clips_config() {
+  Config config = tiny_config("tpn-slowonly-r50-8x8", 2, 5);
+  config.sampling.short_side = 32;
+  config.sampling.crop_size = 32;
+  config.sampling.clip_len = 4;
+  config.sampling.frame_interval = 2;
+  return config;
 }
 
 inline void write_jpeg(const std::filesystem::path& path, const Image& image) {
