@@ -55,12 +55,12 @@ SafetensorsOutput stored(const Weights& file, const ParameterSpec& spec) {
 
 SafetensorsOutput held(const Trainer& trainer, const std::string& name, const TensorSpec& spec) {
   if (spec.dtype == DType::i64) {
-    return {
-        name, DType::i64, spec.shape, [&trainer, name, spec](const ByteSink& sink) {
-          std::vector<std::int64_t> values(static_cast<std::size_t>(spec.shape.count()));
-          trainer.store().read(name, {reinterpret_cast<std::byte*>(values.data()), spec.dtype, spec.shape});
-          sink(std::as_bytes(std::span(values)));
-        }};
+    const auto produce = [&trainer, name, spec](const ByteSink& sink) {
+      std::vector<std::int64_t> values(static_cast<std::size_t>(spec.shape.count()));
+      trainer.store().read(name, {reinterpret_cast<std::byte*>(values.data()), spec.dtype, spec.shape});
+      sink(std::as_bytes(std::span(values)));
+    };
+    return {name, DType::i64, spec.shape, produce};
   }
   return floats(name, spec.shape, [&trainer, name, spec] {
     std::vector<float> values(static_cast<std::size_t>(spec.shape.count()));

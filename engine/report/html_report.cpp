@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <string_view>
 #include <utility>
@@ -69,13 +70,8 @@ template <class Row, class Value>
 std::vector<double> column(const std::vector<Row>& rows, const Value& value) {
   std::vector<double> values;
   values.reserve(rows.size());
-  for (const Row& row : rows) values.push_back(static_cast<double>(value(row)));
+  for (const Row& row : rows) values.push_back(static_cast<double>(std::invoke(value, row)));
   return values;
-}
-
-template <class Row>
-std::vector<double> column(const std::vector<Row>& rows, double Row::*member) {
-  return column(rows, [member](const Row& row) { return row.*member; });
 }
 
 // ---------------------------------------------------------------- head
@@ -194,7 +190,7 @@ std::vector<Chart> charts(const FinetuneReport& report) {
   norm.caption = "Before clipping.";
   all.push_back(std::move(norm));
 
-  const auto milliseconds = [](double ReportStep::*member) {
+  const auto milliseconds = [](auto member) {
     return [member](const ReportStep& step) { return 1000 * (step.*member); };
   };
   Chart time = by_step(report, "time", "Milliseconds a step");
