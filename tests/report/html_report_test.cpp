@@ -170,7 +170,7 @@ TEST(HtmlReport, ContradictionsAreRefusedAndLeaveTheOldPage) {
   const auto path = folder.write("report.html", "old");
   const std::vector<std::pair<std::string, std::function<void(FinetuneReport&)>>> faults = {
       {"confusion matrix has 3 elements for 2 classes", [](FinetuneReport& r) { r.confusion.pop_back(); }},
-      {"3 numbers of samples", [](FinetuneReport& r) { r.train_samples.push_back(3); }},
+      {"3 numbers of samples", [](FinetuneReport& r) { r.train_samples.assign(3, 1); }},
       {"step 7 has 1 losses", [](FinetuneReport& r) { r.steps = {{.step = 7, .losses = {1}}}; }},
       {"a.mp4 is of class 2", [](FinetuneReport& r) { r.hardest = {{.name = "a.mp4", .label = 2}}; }},
       {"a guess for a.mp4 is of class -1",
