@@ -184,10 +184,10 @@ TEST_F(RawFramesTest, CountsFromTheFirstNumber) {
 
 TEST_F(RawFramesTest, RefusesFoldersThatLackFrames) {
   write_images(1, {"420.jpg", "422.jpg"});
-  EXPECT_THROW(open({"img_%05d.jpg", 1}, 3), Error);
-  EXPECT_THROW(open({"img_%05d.jpg", 0}, 2), Error);
-  EXPECT_THROW(open({}, 3), Error);
-  EXPECT_NO_THROW(open({"img_%05d.jpg", 1}, 2));
+  EXPECT_THROW((void)open({"img_%05d.jpg", 1}, 3), Error);
+  EXPECT_THROW((void)open({"img_%05d.jpg", 0}, 2), Error);
+  EXPECT_THROW((void)open({}, 3), Error);
+  EXPECT_NO_THROW((void)open({"img_%05d.jpg", 1}, 2));
 }
 
 TEST_F(RawFramesTest, RefusesDamagedImagesWhenTheyAreRead) {
