@@ -162,14 +162,13 @@ void write_first_checkpoint(const Weights& model, const ClassifierChange& change
   for (const ParameterSpec& spec : parameter_specs(change.config)) {
     const bool classifies = spec.kind == ParameterKind::fc_weight || spec.kind == ParameterKind::fc_bias;
     const bool lacking = spec.training_only && model.tensors().find(spec.name) == nullptr;
-    if (spec.kind == ParameterKind::bn_batches && state.recipe.init == Start::model) {
-      outputs.push_back(stored(model, spec));
-    } else if (spec.kind == ParameterKind::bn_batches) {
+    const bool anew = state.recipe.init == Start::scratch || lacking;
+    if (spec.kind == ParameterKind::bn_batches && anew) {
       outputs.push_back({spec.name, DType::i64, spec.shape, [](const ByteSink& sink) {
                            const std::int64_t none = 0;
                            sink(std::as_bytes(std::span(&none, 1)));
                          }});
-    } else if (state.recipe.init == Start::scratch || lacking) {
+    } else if (anew) {
       outputs.push_back(
           floats(spec.name, spec.shape, [&, spec] { return random_values(spec, change.config, seed); }));
     } else if (classifies && change.resized) {

@@ -67,6 +67,7 @@ std::vector<float> balanced_class_weights(std::span<const std::int64_t> labels, 
   for (const std::int64_t label : labels) ++counts[static_cast<std::size_t>(label)];
   const auto present = std::ranges::count_if(counts, [](std::int64_t count) { return count > 0; });
   std::vector<float> weights;
+  weights.reserve(counts.size());
   for (const std::int64_t count : counts) {
     weights.push_back(count == 0 ? 0.0F
                                  : static_cast<float>(static_cast<double>(labels.size()) /

@@ -249,6 +249,7 @@ class Run {
     state_.clips += count;
     if (batch.empty()) return;
     std::vector<std::int64_t> labels;
+    labels.reserve(batch.size());
     for (const LoadedClip& clip : batch) labels.push_back(clip.label);
     const StepOptions options{.learning_rate = rate_at(state_.clips - count),
                               .loss_scale = state_.loss_scale,

@@ -25,7 +25,6 @@ nlohmann::ordered_json value_to_json(const T& value) {
 
 void require_in_range(const JsonField& field, double value, const FieldRange& range) {
   if (value >= range.least && value <= range.most) return;
-  std::string text = std::to_string(range.most);
   throw Error(field.path() + " must lie between " + nlohmann::json(range.least).dump() + " and " +
               nlohmann::json(range.most).dump() + "; it is " + nlohmann::json(value).dump() + ".");
 }

@@ -1,6 +1,7 @@
 #include "engine/finetuning/run_report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <utility>
 
@@ -106,8 +107,7 @@ FinetuneReport report_of_run(const FinetuneData& data, const FinetuneSetup& setu
                             step.seconds});
     total_seconds += step.seconds;
   }
-  report.facts.push_back(
-      {"Time of steps", std::to_string(static_cast<std::int64_t>(total_seconds + 0.5)) + " s"});
+  report.facts.push_back({"Time of steps", std::to_string(std::llround(total_seconds)) + " s"});
   for (const EpochRecord& epoch : state.history) {
     ReportEpoch& shown = report.epochs.emplace_back();
     shown.epoch = epoch.epoch;

@@ -71,7 +71,7 @@ std::vector<std::byte> encode_jpeg(const ImageView& image, int quality) {
   const auto bytes = std::as_bytes(std::span(writer.bytes, written ? writer.size : 0));
   std::vector<std::byte> file(bytes.begin(), bytes.end());
   jpeg_destroy_compress(&writer.info);
-  std::free(writer.bytes);  // NOLINT(cppcoreguidelines-no-malloc): as libjpeg demands
+  std::free(writer.bytes);  // NOLINT(cppcoreguidelines-*): it is of malloc
   if (!written)
     throw Error("An image cannot be written as JPEG: " + std::string(writer.message.data()) + ".");
   return file;
