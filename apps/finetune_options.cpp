@@ -103,14 +103,9 @@ class Declaration {
     CLI::Option* option = nullptr;
     if constexpr (std::is_enum_v<T>) {
       option = app_.add_option_function<std::string>(
-          name,
-          [set](const std::string& text) {
-            const std::vector<std::string>& names = names_of<T>();
-            set(static_cast<T>(std::ranges::find(names, text) - names.begin()));
-          },
-          help.text);
+          name, [set](const std::string& text) { set(recipe_value<T>(text).value()); }, help.text);
       option->check(CLI::IsMember(names_of<T>()).description(""))->type_name("WHICH");
-      option->default_str(names_of<T>().at(static_cast<std::size_t>(defaults_.*member)));
+      option->default_str(recipe_name(defaults_.*member));
     } else if constexpr (std::same_as<T, bool>) {
       option = declare_switch(name, help, defaults_.*member, set);
     } else if constexpr (std::same_as<T, std::string>) {

@@ -135,16 +135,15 @@ std::string describe(const FinetunePlan& plan, const FinetuneData& data) {
   text += data.validation ? std::to_string(data.validation->samples.size()) + " to judge by, "
                           : "none to judge by, ";
   text += std::to_string(plan.train_clips.size()) + " classes\n";
-  if (plan.classifier_resized) {
+  if (plan.classifier.resized) {
     text += "The classifier begins anew: these are other classes than the model's";
-    if (plan.kept_rows > 0)
-      text += "; it keeps what it knows of " + std::to_string(plan.kept_rows) + " of them";
+    if (plan.classifier.kept_rows > 0)
+      text += "; it keeps what it knows of " + std::to_string(plan.classifier.kept_rows) + " of them";
     text += ".\n";
   }
   text += "Learned: " + std::to_string(plan.learned_parameters) + " of " + std::to_string(plan.parameters) +
-          " parameters (--freeze " + names_of<Freeze>()[static_cast<std::size_t>(r.freeze)] +
-          "), --augment " + names_of<Augment>()[static_cast<std::size_t>(r.augment)] + ", --lr " +
-          CLI::detail::to_string(r.lr) + "\n";
+          " parameters (--freeze " + recipe_name(r.freeze) + "), --augment " + recipe_name(r.augment) +
+          ", --lr " + CLI::detail::to_string(r.lr) + "\n";
   text += std::to_string(r.epochs) + " epochs of " + std::to_string(plan.steps_per_epoch) + " steps of " +
           std::to_string(r.batch) + " clips\n";
   return text;
@@ -157,7 +156,8 @@ std::string describe_classes(const FinetunePlan& plan) {
     (void)std::snprintf(numbers, sizeof numbers, "%5lld  %11lld  ",
                         static_cast<long long>(plan.train_clips[k]),
                         static_cast<long long>(plan.validation_clips.empty() ? 0 : plan.validation_clips[k]));
-    text += numbers + (k < plan.labels.size() ? plan.labels[k] : std::to_string(k)) + "\n";
+    text +=
+        numbers + (k < plan.classifier.labels.size() ? plan.classifier.labels[k] : std::to_string(k)) + "\n";
   }
   text += "\nMemory of a step: " + megabytes(plan.step_memory) + ", and " + megabytes(plan.weight_memory) +
           " for parameters and momentum";
@@ -178,7 +178,7 @@ FinetuneSetup make_setup(const FinetuneArguments& a, const Recipe& recipe,
   if (setup.workers == 0) setup.workers = cpu::default_threads();
   if (!supports(*setup.backend, recipe.precision)) {
     throw OptionError("The device " + recipe.device + " does not compute in " +
-                      names_of<Precision>()[static_cast<std::size_t>(recipe.precision)] + ".");
+                      recipe_name(recipe.precision) + ".");
   }
   if (a.feature_cache.empty()) {
     if (const auto folder = cache_folder()) setup.feature_cache = *folder / "features";

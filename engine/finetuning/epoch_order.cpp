@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/data/draws.h"
+#include "engine/finetuning/finetune_data.h"
 
 namespace tpn {
 namespace {
@@ -63,8 +64,7 @@ std::vector<std::size_t> epoch_order(const Recipe& recipe, std::span<const std::
 }
 
 std::vector<float> balanced_class_weights(std::span<const std::int64_t> labels, std::int64_t classes) {
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(classes));
-  for (const std::int64_t label : labels) ++counts[static_cast<std::size_t>(label)];
+  const std::vector<std::int64_t> counts = count_labels(labels, classes);
   const auto present = std::ranges::count_if(counts, [](std::int64_t count) { return count > 0; });
   std::vector<float> weights;
   weights.reserve(counts.size());

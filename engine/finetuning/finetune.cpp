@@ -1,10 +1,8 @@
 #include "engine/finetuning/finetune.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 #include <span>
 #include <utility>
 
@@ -20,7 +18,6 @@
 #include "engine/finetuning/schedule.h"
 #include "engine/finetuning/validator.h"
 #include "engine/model/output_file.h"
-#include "engine/model/text.h"
 #include "engine/train/trainer.h"
 #include "kernels/precision_info.h"
 #include "kernels/stopwatch.h"
@@ -89,18 +86,6 @@ InputSize batch_size(const Recipe& recipe, const Config& config, std::int64_t cl
   return {std::min<std::int64_t>(recipe.batch, clips), config.view_frames(), side, side};
 }
 
-std::vector<std::int64_t> labels_of(const SampleList& list) {
-  std::vector<std::int64_t> labels;
-  for (const Sample& sample : list.samples) labels.push_back(sample.label);
-  return labels;
-}
-
-std::vector<std::int64_t> count_classes(const SampleList& list, std::int64_t classes) {
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(classes));
-  for (const Sample& sample : list.samples) ++counts[static_cast<std::size_t>(sample.label)];
-  return counts;
-}
-
 /// Of the second step, with clips, labels and parameters of zeros: a step takes as long whatever they are.
 double seconds_of_step(const std::shared_ptr<const Plan>& step,
                        const std::shared_ptr<ParameterStore>& store) {
@@ -160,18 +145,20 @@ class Run {
     return {.end = FinetuneOutcome::End::stopped, .state = state_, .best = {}};
   }
 
-  [[nodiscard]] FeatureWork work(Augmentation augmentation) const {
-    return {.weights = start_,
-            .backend = setup_.backend,
+  /// what: is done with the clips, for the progress line.
+  [[nodiscard]] ClipWork work(Augmentation augmentation, const std::string& what) const {
+    return {.backend = setup_.backend,
             .precision = recipe_.precision,
-            .batch = std::min<std::int64_t>(recipe_.batch, static_cast<std::int64_t>(labels_.size())),
+            .batch = std::min<std::int64_t>(recipe_.batch, std::ssize(labels_)),
             .clips = clip_options(recipe_, start_->config(), start_->labels(), augmentation,
                                   storage_type(recipe_.precision)),
             .workers = setup_.workers,
-            .cache = setup_.feature_cache,
-            .progress = {},
+            .bad_sample = [this](const SampleError& error) { leave_out(error); },
             .stop = observer_.stop,
-            .bad_sample = [this](const SampleError& error) { leave_out(error); }};
+            .report =
+                [this, what](std::size_t done, std::size_t of) {
+                  observer_.progress(what + ": " + std::to_string(done) + "/" + std::to_string(of));
+                }};
   }
 
   /// What the check of the data cannot see: damage further on in a file. Where such clips are not to be
@@ -184,12 +171,8 @@ class Run {
   /// Features of all samples, computed or from the cache; none when the run is to end.
   std::optional<PooledFeatures> features(const std::vector<Sample>& samples, std::size_t variants,
                                          Augmentation augmentation, const std::string& whose) const {
-    FeatureWork work = this->work(augmentation);
-    work.progress = [&](std::size_t done, std::size_t of) {
-      observer_.progress("features of the " + whose + " clips: " + std::to_string(done) + "/" +
-                         std::to_string(of));
-    };
-    return pooled_features(samples, variants, work);
+    return pooled_features(*start_, samples, variants,
+                           work(augmentation, "features of the " + whose + " clips"), setup_.feature_cache);
   }
 
   /// Makes what the run needs; false when it is to end.
@@ -219,11 +202,13 @@ class Run {
       return true;
     }
     constexpr std::int64_t megabyte = 1 << 20;
-    loader_ = std::make_unique<TrainingLoader>(data_.train.samples, work(augment).clips, setup_.workers,
+    const ClipWork training = work(augment, "");
+    loader_ = std::make_unique<TrainingLoader>(data_.train.samples, training.clips, setup_.workers,
                                                recipe_.cache_mb * megabyte);
-    source_ = std::make_unique<ClipSource>(*loader_, [this](const SampleError& error) { leave_out(error); });
-    if (data_.validation)
-      validator_ = make_clip_validator(data_.validation->samples, work(Augmentation::none));
+    source_ = std::make_unique<ClipSource>(*loader_, training.bad_sample);
+    if (data_.validation) {
+      validator_ = make_clip_validator(data_.validation->samples, work(Augmentation::none, "validating"));
+    }
     return true;
   }
 
@@ -322,7 +307,7 @@ class Run {
   void update_average(double decay) {
     std::vector<float> values;
     for (const PersistentTensor& tensor : trainer_->plan().persistent()) {
-      if (tensor.role != Role::parameter || !is_learned(tensor.name)) continue;
+      if (tensor.role != Role::parameter || !tensor.is_updated) continue;
       values.resize(static_cast<std::size_t>(tensor.spec.shape.count()));
       trainer_->store().read(tensor.name,
                              {reinterpret_cast<std::byte*>(values.data()), DType::f32, tensor.spec.shape});
@@ -333,10 +318,6 @@ class Run {
                                         (1 - decay) * static_cast<double>(values[i]));
       }
     }
-  }
-
-  [[nodiscard]] bool is_learned(const std::string& parameter) const {
-    return !training_options(recipe_).form.freezes(parameter);
   }
 
   /// Validates and keeps the model; false when the run is to end before that is done.
@@ -352,19 +333,13 @@ class Run {
     const bool last = record.epoch == recipe_.epochs;
     Candidate candidate(*start_, *trainer_, average_, folder_.candidate());
     if (validator_ && (last || record.epoch % recipe_.val_every == 0)) {
-      const ValidationProgress progress{
-          .report =
-              [&](std::size_t done, std::size_t of) {
-                observer_.progress("validating: " + std::to_string(done) + "/" + std::to_string(of));
-              },
-          .stop = observer_.stop};
-      std::vector<ScoredClip> scored = validator_->run(candidate, progress);
-      if (scored.empty()) {
+      auto scored = validator_->run(candidate);
+      if (!scored) {
         save();
         std::filesystem::remove(folder_.candidate());
         return false;
       }
-      judge(record, summarize(std::move(scored), classes_), candidate);
+      judge(record, summarize(std::move(*scored), classes_), candidate);
     }
     if (recipe_.keep > 0) keep(candidate, record.epoch);
     if (!validator_ && last) candidate.keep_as(folder_.model());
@@ -441,20 +416,19 @@ FinetunePlan plan_finetune(const Recipe& given, const FinetuneData& data, const 
                            bool measure) {
   const auto clips = static_cast<std::int64_t>(data.train.samples.size());
   const std::shared_ptr<const Weights> model = Weights::load(setup.model);
-  const ClassifierChange change = change_of_classifier(*model, data.classes, data.labels());
-  const std::int64_t classes = change.config.head.num_classes;
   FinetunePlan plan{.recipe = resolved(given, clips),
                     .advice = {},
-                    .labels = change.labels,
-                    .train_clips = count_classes(data.train, classes),
-                    .validation_clips = data.validation ? count_classes(*data.validation, classes)
-                                                        : std::vector<std::int64_t>{},
-                    .steps_per_epoch = (clips + given.batch - 1) / given.batch,
-                    .classifier_resized = change.resized,
-                    .kept_rows = change.kept_rows};
+                    .classifier = change_of_classifier(*model, data.classes, data.labels()),
+                    .train_clips = {},
+                    .validation_clips = {},
+                    .steps_per_epoch = (clips + given.batch - 1) / given.batch};
+  const Config& config = plan.classifier.config;
+  const std::int64_t classes = config.head.num_classes;
+  plan.train_clips = count_labels(labels_of(data.train), classes);
+  if (data.validation) plan.validation_clips = count_labels(labels_of(*data.validation), classes);
   plan.advice = advice(plan.recipe, given, data);
   const TrainingForm form = training_options(plan.recipe).form;
-  for (const ParameterSpec& spec : parameter_specs(change.config)) {
+  for (const ParameterSpec& spec : parameter_specs(config)) {
     if (spec.is_buffer()) continue;
     plan.parameters += spec.shape.count();
     const bool learned = !form.freezes(spec.name) && !(form.from_pooled && spec.training_only);
@@ -462,9 +436,9 @@ FinetunePlan plan_finetune(const Recipe& given, const FinetuneData& data, const 
   }
   if (!measure) return plan;
 
-  const InputSize size = batch_size(plan.recipe, change.config, clips);
+  const InputSize size = batch_size(plan.recipe, config, clips);
   const auto step =
-      std::make_shared<const Plan>(build_training_graph(change.config, size, training_options(plan.recipe)),
+      std::make_shared<const Plan>(build_training_graph(config, size, training_options(plan.recipe)),
                                    setup.backend, PlanOptions{.precision = plan.recipe.precision});
   const auto store = std::make_shared<ParameterStore>(setup.backend, step->persistent());
   plan.step_memory = step->arena_bytes();
@@ -490,8 +464,7 @@ void begin_finetune(const FinetunePlan& plan, const FinetuneData& data, const Fi
   const std::shared_ptr<const Weights> model = Weights::load(setup.model);
   RunState state{.recipe = plan.recipe, .data_digest = data.digest()};
   if (plan.recipe.precision == Precision::f16) state.loss_scale = first_loss_scale;
-  write_first_checkpoint(*model, change_of_classifier(*model, data.classes, data.labels()), state,
-                         folder.last());
+  write_first_checkpoint(*model, plan.classifier, state, folder.last());
 }
 
 Recipe recipe_of_run(const WorkFolder& folder) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/finetuning/checkpoint.h"
 #include "engine/finetuning/finetune_data.h"
 #include "engine/finetuning/recipe.h"
 #include "engine/finetuning/run_state.h"
@@ -40,13 +41,11 @@ struct FinetuneSetup {
 
 /// What a run would be.
 struct FinetunePlan {
-  Recipe recipe;                                            ///< resolved
-  std::vector<std::string> advice;                          ///< sentences
-  std::vector<std::string> labels;                          ///< of the classes; may be empty
+  Recipe recipe;                    ///< resolved
+  std::vector<std::string> advice;  ///< sentences
+  ClassifierChange classifier;
   std::vector<std::int64_t> train_clips, validation_clips;  ///< by class
   std::int64_t steps_per_epoch = 0;
-  bool classifier_resized = false;
-  int kept_rows = 0;  ///< of the classifiers, for classes that the model knows
   std::int64_t parameters = 0, learned_parameters = 0;
   std::size_t step_memory = 0;    ///< bytes: activations and workspace of a step
   std::size_t weight_memory = 0;  ///< bytes: parameters, gradients' momentum, statistics

@@ -41,6 +41,19 @@ std::string FinetuneData::digest() const {
   return digest.text();
 }
 
+std::vector<std::int64_t> labels_of(const SampleList& list) {
+  std::vector<std::int64_t> labels;
+  labels.reserve(list.samples.size());
+  for (const Sample& sample : list.samples) labels.push_back(sample.label);
+  return labels;
+}
+
+std::vector<std::int64_t> count_labels(std::span<const std::int64_t> labels, std::int64_t classes) {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(classes));
+  for (const std::int64_t label : labels) ++counts[static_cast<std::size_t>(label)];
+  return counts;
+}
+
 FinetuneData read_data(const Recipe& recipe) {
   SampleListOptions options{.root = recipe.root, .raw_frames = raw_frames(recipe)};
   if (!recipe.labels.empty()) options.classes = load_labels(recipe.labels);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,12 @@ struct FinetuneData {
   /// Of all entries: another one is other data.
   [[nodiscard]] std::string digest() const;
 };
+
+/// Of all samples, in their order.
+std::vector<std::int64_t> labels_of(const SampleList& list);
+
+/// How many there are of each class; labels lie in [0, classes).
+std::vector<std::int64_t> count_labels(std::span<const std::int64_t> labels, std::int64_t classes);
 
 /// Reads the recipe's lists. Throws Error as read_sample_list() does.
 FinetuneData read_data(const Recipe& recipe);

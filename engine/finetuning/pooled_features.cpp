@@ -1,18 +1,16 @@
 #include "engine/finetuning/pooled_features.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <numeric>
+#include <span>
+#include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 
 #include "engine/model/output_file.h"
-#include "engine/networks/network.h"
-#include "engine/plan/plan.h"
 #include "kernels/digest.h"
 #include "kernels/precision_info.h"
 
@@ -22,15 +20,15 @@ namespace {
 constexpr std::string_view file_heading = "tpn pooled features 1\n";
 
 /// Of all that features depend on but the file and the draws.
-std::string network_digest(const FeatureWork& work) {
+std::string network_digest(const Weights& weights, const ClipWork& work) {
   Digest digest;
-  digest.add_field(to_json(work.weights->config())).add_field(std::string(name_of(work.precision)));
+  digest.add_field(to_json(weights.config())).add_field(std::string(name_of(work.precision)));
   digest.add_field(work.backend->memory_name());
-  for (const SafetensorsFile::Entry& entry : work.weights->tensors().entries()) {
+  for (const SafetensorsFile::Entry& entry : weights.tensors().entries()) {
     if (!entry.name.starts_with("backbone.") && !entry.name.starts_with("neck.")) continue;
-    const ConstTensorView view = work.weights->tensors().view(entry);
+    const ConstTensorView view = weights.tensors().view(entry);
     digest.add_field(entry.name).add(std::span(view.data, entry.bytes));
-    work.weights->tensors().release(entry);
+    weights.tensors().release(entry);
   }
   const ClipOptions& clips = work.clips;
   digest.add_field(static_cast<int>(clips.augmentation))
@@ -41,25 +39,24 @@ std::string network_digest(const FeatureWork& work) {
 
 /// The place in the cache of a sample's features, all variants; none where the file cannot be told from
 /// others.
-std::optional<std::filesystem::path> cached_file(const FeatureWork& work, const std::string& network,
-                                                 const Sample& sample, std::size_t position,
-                                                 std::size_t variants) {
+std::optional<std::filesystem::path> cached_file(const std::filesystem::path& folder,
+                                                 const ClipOptions& clips, const Sample& sample,
+                                                 std::size_t position, std::size_t variants) {
   std::error_code error;
   const std::filesystem::path path = std::filesystem::canonical(sample.path, error);
-  if (!work.cache || error) return std::nullopt;
+  if (error) return std::nullopt;
   const auto time = std::filesystem::last_write_time(path, error);
-  const bool folder = std::filesystem::is_directory(path, error);
-  const auto size = folder ? 0 : static_cast<std::int64_t>(std::filesystem::file_size(path, error));
+  const bool is_folder = std::filesystem::is_directory(path, error);
+  const auto size = is_folder ? 0 : static_cast<std::int64_t>(std::filesystem::file_size(path, error));
   if (error) return std::nullopt;
   Digest digest;
   digest.add_field(path.string()).add_field(size).add_field(time.time_since_epoch().count());
   digest.add_field(sample.label).add_field(sample.frames).add_field(static_cast<std::int64_t>(variants));
-  if (work.clips.augmentation != Augmentation::none) {
-    digest.add_field(static_cast<std::int64_t>(work.clips.seed))
-        .add_field(static_cast<std::int64_t>(position));
-    for (const auto& [from, to] : work.clips.flip_labels) digest.add_field(from).add_field(to);
+  if (clips.augmentation != Augmentation::none) {
+    digest.add_field(static_cast<std::int64_t>(clips.seed)).add_field(static_cast<std::int64_t>(position));
+    for (const auto& [from, to] : clips.flip_labels) digest.add_field(from).add_field(to);
   }
-  return *work.cache / network / (digest.text() + ".features");
+  return folder / (digest.text() + ".features");
 }
 
 /// Heading, then for each variant its label (i64) and values (f32), then the digest of all that.
@@ -104,29 +101,6 @@ void write_cached(const std::filesystem::path& path, std::size_t sample, const P
   }
 }
 
-/// Puts batches of clips through the network up to what the classifier reads.
-class FeatureNetwork {
- public:
-  explicit FeatureNetwork(const FeatureWork& work) : executor_(plan(work)) {}
-
-  /// What the loader has next, and its features, a row for each clip.
-  std::pair<std::vector<LoadedClip>, std::vector<float>> run(TrainingLoader& loader) {
-    std::vector<LoadedClip> clips = loader.next(executor_.input());
-    executor_.run();  // rows without a clip have what they had: rows do not depend on each other
-    return {std::move(clips), executor_.feature("pooled").values};
-  }
-
- private:
-  static std::shared_ptr<const Plan> plan(const FeatureWork& work) {
-    const Config& config = work.weights->config();
-    const InputSize size{work.batch, config.view_frames(), work.clips.crop_size, work.clips.crop_size};
-    return std::make_shared<const Plan>(build_pooled_network(config, size), work.backend, *work.weights,
-                                        PlanOptions{.precision = work.precision});
-  }
-
-  Executor executor_;
-};
-
 /// Stretches of samples that are not known, each no longer than `most`: [first, second).
 std::vector<std::pair<std::size_t, std::size_t>> missing_stretches(const std::vector<bool>& known,
                                                                    std::size_t most) {
@@ -150,22 +124,25 @@ bool has_all_variants(const PooledFeatures& features, std::size_t sample) {
 
 }  // namespace
 
-std::optional<PooledFeatures> pooled_features(const std::vector<Sample>& samples, std::size_t variants,
-                                              const FeatureWork& work) {
-  const auto channels = static_cast<std::size_t>(work.weights->config().head.in_channels);
+std::optional<PooledFeatures> pooled_features(const Weights& weights, const std::vector<Sample>& samples,
+                                              std::size_t variants, const ClipWork& work,
+                                              const std::optional<std::filesystem::path>& cache) {
+  const auto channels = static_cast<std::size_t>(weights.config().head.in_channels);
   PooledFeatures features(samples.size(), variants);
-  const std::string network = work.cache ? network_digest(work) : "";
   std::vector<std::optional<std::filesystem::path>> files(samples.size());
   std::vector<bool> known(samples.size());
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    files[i] = cached_file(work, network, samples[i], i, variants);
-    known[i] = files[i] && read_cached(*files[i], i, channels, features);
+  if (cache) {
+    const std::filesystem::path folder = *cache / network_digest(weights, work);
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      files[i] = cached_file(folder, work.clips, samples[i], i, variants);
+      known[i] = files[i] && read_cached(*files[i], i, channels, features);
+    }
   }
   const auto missing = static_cast<std::size_t>(std::ranges::count(known, false));
   if (missing == 0) return features;
 
   TrainingLoader loader(samples, work.clips, work.workers, 0);
-  FeatureNetwork net(work);
+  ClipNetwork network(weights, ClipNetwork::Result::pooled, work);
   std::size_t done = 0;
   // After each stretch its features are kept, so that an interruption loses little.
   const std::size_t stretch = std::max<std::size_t>(64, 8 * static_cast<std::size_t>(work.batch));
@@ -175,25 +152,17 @@ std::optional<PooledFeatures> pooled_features(const std::vector<Sample>& samples
     for (std::size_t variant = 0; variant < variants; ++variant) {
       loader.start(order, static_cast<std::int64_t>(variant), {.first = first, .stride = 1});
       for (std::size_t at = first; at < end;) {
-        if (work.stop && work.stop()) return std::nullopt;
-        std::vector<LoadedClip> clips;
-        std::vector<float> values;
-        try {
-          std::tie(clips, values) = net.run(loader);
-        } catch (const SampleError& error) {
-          work.bad_sample(error);
-          ++at;
-          ++done;
-          continue;
+        if (work.stop()) return std::nullopt;
+        const ClipBatch batch = network.run(loader);
+        for (std::size_t row = 0; row < batch.clips.size(); ++row) {
+          const auto begin = batch.results.begin() + static_cast<std::ptrdiff_t>(row * channels);
+          features.row(batch.clips[row].sample, variant) = {
+              batch.clips[row].label,
+              std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(channels))};
         }
-        for (std::size_t row = 0; row < clips.size(); ++row) {
-          const auto begin = values.begin() + static_cast<std::ptrdiff_t>(row * channels);
-          features.row(clips[row].sample, variant) = {
-              clips[row].label, std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(channels))};
-        }
-        at += clips.size();
-        done += clips.size();
-        if (work.progress) work.progress(done, missing * variants);
+        at += batch.taken;
+        done += batch.taken;
+        work.report(done, missing * variants);
       }
     }
     for (std::size_t i = first; i < end; ++i) {

@@ -4,17 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <memory>
 #include <optional>
-#include <span>
-#include <string>
+#include <utility>
 #include <vector>
 
-#include "engine/data/training_loader.h"
-#include "engine/exec/executor.h"
 #include "engine/finetuning/batch_source.h"
-#include "engine/model/weights.h"
+#include "engine/finetuning/clip_network.h"
 
 namespace tpn {
 
@@ -44,26 +39,12 @@ class PooledFeatures {
   std::size_t variants_;
 };
 
-/// How features are computed.
-struct FeatureWork {
-  std::shared_ptr<const Weights> weights;
-  std::shared_ptr<const Backend> backend;
-  Precision precision = Precision::f32;
-  std::int64_t batch = 8;
-  ClipOptions clips;
-  int workers = 1;
-  /// Where features are kept between runs, a file for each sample; none: nowhere.
-  std::optional<std::filesystem::path> cache;
-  std::function<void(std::size_t done, std::size_t of)> progress = {};  ///< clips
-  std::function<bool()> stop = {};                                      ///< whether to give up: asked often
-  BadSample bad_sample = {};
-};
-
-/// Computes what is not in the cache. A sample's features are known by the model's weights, the file's place,
-/// size and time, and all that decides how clips are made of it. Returns none when it was told to stop.
-/// Throws Error as the loader and the plan do.
-std::optional<PooledFeatures> pooled_features(const std::vector<Sample>& samples, std::size_t variants,
-                                              const FeatureWork& work);
+/// Computes what is not in the cache, a folder with a file for each sample; none: nothing is kept. A sample's
+/// features are known by the model's weights, the file's place, size and time, and all that decides how clips
+/// are made of it. Returns none when it was told to stop. Throws Error as the loader and the plan do.
+std::optional<PooledFeatures> pooled_features(const Weights& weights, const std::vector<Sample>& samples,
+                                              std::size_t variants, const ClipWork& work,
+                                              const std::optional<std::filesystem::path>& cache);
 
 /// Batches of features: epoch e takes variant e of each sample, counted round.
 class FeatureSource final : public BatchSource {

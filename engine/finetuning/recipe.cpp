@@ -17,7 +17,7 @@ namespace {
 template <class T>
 nlohmann::ordered_json value_to_json(const T& value) {
   if constexpr (std::is_enum_v<T>) {
-    return names_of<T>().at(static_cast<std::size_t>(value));
+    return recipe_name(value);
   } else {
     return value;
   }
@@ -32,14 +32,13 @@ void require_in_range(const JsonField& field, double value, const FieldRange& ra
 template <class T>
 void read_value(const JsonField& field, const FieldRange& range, T& value) {
   if constexpr (std::is_enum_v<T>) {
-    const std::vector<std::string>& names = names_of<T>();
-    const auto found = std::ranges::find(names, field.text());
-    if (found == names.end()) {
+    const std::optional<T> named = recipe_value<T>(field.text());
+    if (!named) {
       std::string all;
-      for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+      for (const std::string& name : names_of<T>()) all += (all.empty() ? "" : ", ") + name;
       throw Error(field.path() + " must be one of " + all + "; it is '" + field.text() + "'.");
     }
-    value = static_cast<T>(found - names.begin());
+    value = *named;
   } else if constexpr (std::same_as<T, bool>) {
     value = field.boolean();
   } else if constexpr (std::same_as<T, std::string>) {

@@ -1,8 +1,10 @@
 // Everything that decides what a run of fine-tuning gives, and how it is written down.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -100,6 +102,18 @@ template <>
 const std::vector<std::string>& names_of<Start>();
 template <>
 const std::vector<std::string>& names_of<Precision>();
+
+template <class E>
+const std::string& recipe_name(E value) {
+  return names_of<E>().at(static_cast<std::size_t>(value));
+}
+/// The value of that name; none where there is none.
+template <class E>
+std::optional<E> recipe_value(std::string_view name) {
+  const std::vector<std::string>& names = names_of<E>();
+  const auto found = std::find(names.begin(), names.end(), name);
+  return found == names.end() ? std::nullopt : std::optional(static_cast<E>(found - names.begin()));
+}
 
 /// A JSON object of all fields, for people too: one a line.
 std::string to_json(const Recipe& recipe);

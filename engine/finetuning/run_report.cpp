@@ -64,8 +64,8 @@ std::vector<ReportClip> hardest_clips(const std::vector<ScoredClip>& scored, con
   return clips;
 }
 
-std::string plural(std::int64_t count, const std::string& what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+std::string counted(std::int64_t count, const std::string& one, const std::string& several) {
+  return std::to_string(count) + " " + (count == 1 ? one : several);
 }
 
 }  // namespace
@@ -76,24 +76,24 @@ FinetuneReport report_of_run(const FinetuneData& data, const FinetuneSetup& setu
   const Recipe& recipe = state.recipe;
   const std::shared_ptr<const Weights> model = Weights::load(folder.last());
   const Config& config = model->config();
-  const auto classes = static_cast<std::size_t>(config.head.num_classes);
 
   FinetuneReport report;
   report.title = folder.path().filename().string();
-  report.subtitle = "Fine-tuning of " + config.name + " to " + plural(config.head.num_classes, "class");
-  if (report.subtitle.ends_with("classs")) report.subtitle.back() = 'e', report.subtitle += 's';
-  report.facts = {
-      {"Model", std::filesystem::path(recipe.model).filename().string()},
-      {"Training", plural(std::ssize(data.train.samples), "clip")},
-      {"Validation", data.validation ? plural(std::ssize(data.validation->samples), "clip") : "none"},
-      {"Frozen", names_of<Freeze>()[static_cast<std::size_t>(recipe.freeze)]},
-      {"Device", std::string(setup.backend->name())},
-      {"Precision", std::string(name_of(recipe.precision))}};
+  report.subtitle =
+      "Fine-tuning of " + config.name + " to " + counted(config.head.num_classes, "class", "classes");
+  report.facts = {{"Model", std::filesystem::path(recipe.model).filename().string()},
+                  {"Training", counted(std::ssize(data.train.samples), "clip", "clips")},
+                  {"Validation",
+                   data.validation ? counted(std::ssize(data.validation->samples), "clip", "clips") : "none"},
+                  {"Frozen", recipe_name(recipe.freeze)},
+                  {"Device", std::string(setup.backend->name())},
+                  {"Precision", std::string(name_of(recipe.precision))}};
   report.recipe = to_json(recipe);
   for (const std::string& sentence : advice) report.notes.push_back({true, sentence});
   if (!data.skipped.empty()) {
-    report.notes.push_back({true, plural(std::ssize(data.skipped), "entr") + " left out of the data: see " +
-                                      folder.skipped().filename().string() + "."});
+    report.notes.push_back({true, counted(std::ssize(data.skipped), "entry", "entries") +
+                                      " left out of the data: see " + folder.skipped().filename().string() +
+                                      "."});
   }
 
   report.loss_names = {"loss", "auxiliary"};
@@ -120,10 +120,8 @@ FinetuneReport report_of_run(const FinetuneData& data, const FinetuneSetup& setu
   }
   report.best_epoch = state.best_epoch;
   report.classes = model->labels();
-  report.classes.resize(classes);
-  report.train_samples.resize(classes);
-  for (const Sample& sample : data.train.samples)
-    ++report.train_samples[static_cast<std::size_t>(sample.label)];
+  report.classes.resize(static_cast<std::size_t>(config.head.num_classes));
+  report.train_samples = count_labels(labels_of(data.train), config.head.num_classes);
   if (outcome.best && data.validation) {
     report.confusion = outcome.best->confusion;
     report.hardest = hardest_clips(outcome.best->clips, *data.validation, recipe, setup, config);

@@ -4,52 +4,39 @@
 #include <span>
 #include <utility>
 
-#include "engine/networks/network.h"
-#include "engine/plan/plan.h"
+#include "kernels/error.h"
 
 namespace tpn {
 namespace {
 
 class ClipValidator final : public Validator {
  public:
-  ClipValidator(std::vector<Sample> samples, const FeatureWork& work)
+  ClipValidator(std::vector<Sample> samples, const ClipWork& work)
       : work_(work), samples_(samples.size()), loader_(std::move(samples), work.clips, work.workers, 0) {}
 
-  std::vector<ScoredClip> run(Candidate& candidate, const ValidationProgress& progress) override {
+ private:
+  std::optional<std::vector<ScoredClip>> score(Candidate& candidate) override {
     const std::shared_ptr<const Weights> weights = Weights::load(candidate.file());
-    const Config& config = weights->config();
-    const InputSize size{work_.batch, config.view_frames(), work_.clips.crop_size, work_.clips.crop_size};
-    Executor executor(std::make_shared<const Plan>(build_network(config, size), work_.backend, *weights,
-                                                   PlanOptions{.precision = work_.precision}));
-    const auto classes = static_cast<std::size_t>(config.head.num_classes);
+    ClipNetwork network(*weights, ClipNetwork::Result::logits, work_);
+    const auto classes = static_cast<std::size_t>(weights->config().head.num_classes);
     std::vector<std::size_t> order(samples_);
     std::iota(order.begin(), order.end(), std::size_t{0});
     loader_.start(std::move(order), 0);
     std::vector<ScoredClip> scored;
     for (std::size_t done = 0; done < samples_;) {
-      if (progress.stop && progress.stop()) return {};
-      std::vector<LoadedClip> clips;
-      try {
-        clips = loader_.next(executor.input());
-      } catch (const SampleError& error) {
-        work_.bad_sample(error);
-        ++done;
-        continue;
+      if (work_.stop()) return std::nullopt;
+      const ClipBatch batch = network.run(loader_);
+      for (std::size_t row = 0; row < batch.clips.size(); ++row) {
+        scored.push_back(score_clip(batch.clips[row].sample, batch.clips[row].label,
+                                    std::span(batch.results).subspan(row * classes, classes)));
       }
-      done += clips.size();
-      executor.run();  // rows without a clip have what they had: rows do not depend on each other
-      const std::vector<float> logits = executor.feature("logits").values;
-      for (std::size_t row = 0; row < clips.size(); ++row) {
-        scored.push_back(score_clip(clips[row].sample, clips[row].label,
-                                    std::span(logits).subspan(row * classes, classes)));
-      }
-      if (progress.report) progress.report(done, samples_);
+      done += batch.taken;
+      work_.report(done, samples_);
     }
     return scored;
   }
 
- private:
-  FeatureWork work_;
+  ClipWork work_;
   std::size_t samples_;
   TrainingLoader loader_;
 };
@@ -59,7 +46,8 @@ class FeatureValidator final : public Validator {
   FeatureValidator(PooledFeatures features, const HeadConfig& head)
       : features_(std::move(features)), classes_(head.num_classes), channels_(head.in_channels) {}
 
-  std::vector<ScoredClip> run(Candidate& candidate, const ValidationProgress& /*progress*/) override {
+ private:
+  std::optional<std::vector<ScoredClip>> score(Candidate& candidate) override {
     const std::vector<float> weight = candidate.values("cls_head.fc_cls.weight", {classes_, channels_}),
                              bias = candidate.values("cls_head.fc_cls.bias", {classes_});
     std::vector<ScoredClip> scored;
@@ -77,14 +65,19 @@ class FeatureValidator final : public Validator {
     return scored;
   }
 
- private:
   PooledFeatures features_;
   std::int64_t classes_, channels_;
 };
 
 }  // namespace
 
-std::unique_ptr<Validator> make_clip_validator(std::vector<Sample> samples, const FeatureWork& work) {
+std::optional<std::vector<ScoredClip>> Validator::run(Candidate& candidate) {
+  std::optional<std::vector<ScoredClip>> scored = score(candidate);
+  if (scored && scored->empty()) throw Error("None of the clips to judge by can be loaded.");
+  return scored;
+}
+
+std::unique_ptr<Validator> make_clip_validator(std::vector<Sample> samples, const ClipWork& work) {
   return std::make_unique<ClipValidator>(std::move(samples), work);
 }
 

@@ -293,7 +293,7 @@ TEST_F(FinetuneTest, TellsWhatItWouldDo) {
   EXPECT_EQ(plan.train_clips, (std::vector<std::int64_t>{5, 5}));
   EXPECT_EQ(plan.validation_clips, (std::vector<std::int64_t>{2, 2}));
   EXPECT_EQ(plan.steps_per_epoch, 3);
-  EXPECT_TRUE(plan.classifier_resized);
+  EXPECT_TRUE(plan.classifier.resized);
   EXPECT_GT(plan.step_memory, 0U);
   EXPECT_GT(plan.step_seconds, 0);
   const std::int64_t channels = Weights::load(path("model.safetensors"))->config().head.in_channels;
