@@ -124,16 +124,15 @@ class Run {
   }
 
   FinetuneOutcome go() {
-    if (!state_.finished) {
-      if (!prepare()) return stopped();
-      while (!state_.finished) {
-        if (!train_epoch()) {
-          save();
-          return stopped();
-        }
-        if (!finish_epoch()) return stopped();  // saved before the validation
+    if (!prepare()) return stopped();
+    while (!state_.finished) {
+      if (!train_epoch()) {
+        save();
+        return stopped();
       }
+      if (!finish_epoch()) return stopped();  // saved before the validation
     }
+    if (state_.best_epoch > 0 && !best_ && !judge_again()) return stopped();
     return {
         .end = state_.epochs < recipe_.epochs ? FinetuneOutcome::End::early : FinetuneOutcome::End::finished,
         .state = state_,
@@ -187,7 +186,7 @@ class Run {
     }
     if (recipe_.class_weights == ClassWeights::balanced)
       class_weights_ = balanced_class_weights(labels_, classes_);
-    log_.emplace(folder_, state_.steps);
+    if (!state_.finished) log_.emplace(folder_, state_.steps);
 
     const Augmentation augment = augmentation(recipe_.augment);
     if (learns_classifier_only(recipe_)) {
@@ -367,6 +366,15 @@ class Run {
     } else {
       ++state_.worse_validations;
     }
+  }
+
+  /// What was found of the best model, before this run went on; false when the run is to end.
+  bool judge_again() {
+    const std::shared_ptr<const Weights> model = Weights::load(folder_.model());
+    Candidate candidate(*model, folder_.model());
+    auto scored = validator_->run(candidate);
+    if (scored) best_ = summarize(std::move(*scored), classes_);
+    return scored.has_value();
   }
 
   [[nodiscard]] bool is_better(const Accuracy& accuracy) const {

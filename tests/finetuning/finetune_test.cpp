@@ -235,7 +235,11 @@ TEST_F(FinetuneTest, EndsEarly) {
   EXPECT_EQ(outcome.end, FinetuneOutcome::End::early);
   EXPECT_EQ(outcome.state.epochs, 3);
   EXPECT_EQ(outcome.state.best_epoch, 1);
-  EXPECT_EQ(go_on("run").state, outcome.state) << "a finished run does nothing more";
+  const FinetuneOutcome again = go_on("run");
+  EXPECT_EQ(again.state, outcome.state) << "a finished run does nothing more";
+  ASSERT_TRUE(outcome.best && again.best);  // its report can be made again
+  EXPECT_EQ(again.best->accuracy, outcome.best->accuracy);
+  EXPECT_EQ(again.best->confusion, outcome.best->confusion);
 }
 
 TEST_F(FinetuneTest, KeepsTheLastModels) {
