@@ -14,10 +14,13 @@ namespace tpn::cpu {
 namespace {
 
 TPN_VECTORIZE double sum_of_squares(const float* x, std::int64_t count) {
-  double lanes[8] = {};  // independent sums, so that the loop vectorises without reassociation
+  // Independent sums, so that the loop vectorises without reassociation; so many that compilers keep the
+  // inner one as a loop, of which they make vectors.
+  constexpr std::int64_t width = 32;
+  double lanes[width] = {};
   std::int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    for (std::int64_t j = 0; j < 8; ++j)
+  for (; i + width <= count; i += width) {
+    for (std::int64_t j = 0; j < width; ++j)
       lanes[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
   }
   double sum = 0;
