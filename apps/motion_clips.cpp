@@ -5,12 +5,15 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "apps/number.h"
 #include "apps/program.h"
 #include "engine/video/video_writer.h"
+#include "kernels/work_sharing.h"
 
 namespace {
 
@@ -20,18 +23,34 @@ struct Arguments {
   std::int64_t seed = 1;
 };
 
-int make(const Arguments& a) {
+/// A clip that is to be made.
+struct Clip {
+  tpn::MotionClass motion_class;
+  std::uint64_t seed;
+  std::filesystem::path path;
+};
+
+void write(const Clip& clip) {
   const tpn::MotionClipOptions options;
+  tpn::VideoWriter video(clip.path, {.size = options.size});
+  for (const tpn::Image& frame : render_motion_clip(clip.motion_class, clip.seed, options)) {
+    video.add(frame.view());
+  }
+  video.finish();
+}
+
+int make(const Arguments& a) {
+  std::vector<Clip> clips;
   std::uint64_t seed = static_cast<std::uint64_t>(a.seed) << 32U;
   for (const tpn::MotionClass& motion_class : tpn::motion_classes()) {
     const std::filesystem::path folder = std::filesystem::path(a.folder) / name_of(motion_class);
     std::filesystem::create_directories(folder);
     for (int i = 0; i < a.clips; ++i, ++seed) {
-      tpn::VideoWriter video(folder / ("clip" + std::to_string(i) + ".mp4"), {.size = options.size});
-      for (const tpn::Image& frame : render_motion_clip(motion_class, seed, options)) video.add(frame.view());
-      video.finish();
+      clips.push_back({motion_class, seed, folder / ("clip" + std::to_string(i) + ".mp4")});
     }
   }
+  const auto threads = static_cast<int>(std::thread::hardware_concurrency());
+  tpn::share_work(clips.size(), threads, [&](std::size_t i) { write(clips[i]); });
   return tpn::app::success;
 }
 

@@ -1,19 +1,18 @@
 #include "engine/data/check_samples.h"
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
 #include <map>
 #include <mutex>
 #include <span>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "engine/model/text.h"
 #include "engine/video/quantity.h"
 #include "kernels/caught.h"
+#include "kernels/work_sharing.h"
 
 namespace tpn {
 namespace {
@@ -46,21 +45,14 @@ FileReport look_at(const Sample& sample, const CheckOptions& options) {
 /// Looks at all samples, several at a time.
 std::vector<FileReport> look_at_all(const std::vector<const Sample*>& samples, const CheckOptions& options) {
   std::vector<FileReport> reports(samples.size());
-  std::atomic<std::size_t> next{0};
   std::mutex progress;
   std::size_t done = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < samples.size(); i = next++) {
-      reports[i] = look_at(*samples[i], options);
-      const std::lock_guard lock(progress);
-      ++done;
-      if (options.progress) options.progress(done, samples.size());
-    }
-  };
-  std::vector<std::jthread> threads;
-  for (int i = 1; i < options.threads; ++i) threads.emplace_back(work);
-  work();
-  threads.clear();
+  share_work(samples.size(), options.threads, [&](std::size_t i) {
+    reports[i] = look_at(*samples[i], options);
+    const std::lock_guard lock(progress);
+    ++done;
+    if (options.progress) options.progress(done, samples.size());
+  });
   return reports;
 }
 

@@ -53,6 +53,11 @@ double difference(const Color& a, const Color& b) {
 /// it.
 class Texture {
  public:
+  struct Wave {
+    double x = 0, y = 0, phase = 0;
+    Color color{};
+  };
+
   explicit Texture(Random& random) : base_(random_color(random)), strength_(random.uniform(0, 45)) {
     for (Wave& wave : waves_) {
       const double direction = random.uniform(0, turn), length = random.uniform(6, 40);
@@ -60,31 +65,53 @@ class Texture {
               turn / length * std::sin(direction),
               random.uniform(0, turn),
               {random.uniform(-1, 1), random.uniform(-1, 1), random.uniform(-1, 1)}};
+      for (double& channel : wave.color) channel *= strength_;
     }
   }
   [[nodiscard]] const Color& base() const { return base_; }
-  [[nodiscard]] Color at(double x, double y) const {
-    Color color = base_;
-    for (const Wave& wave : waves_) {
-      const double height = std::sin(wave.x * x + wave.y * y + wave.phase);
-      for (std::size_t c = 0; c < 3; ++c) color[c] += strength_ * wave.color[c] * height;
-    }
-    return color;
-  }
+  [[nodiscard]] const std::array<Wave, 4>& waves() const { return waves_; }
 
  private:
-  struct Wave {
-    double x = 0, y = 0, phase = 0;
-    Color color{};
-  };
   Color base_;
   double strength_;
   std::array<Wave, 4> waves_;
 };
 
+/// A texture's pixels as a camera sees them whose corner is at (x, y). Of a sum of angles, one of a column
+/// and one of a row, the sine is made from theirs.
+class Ground {
+ public:
+  Ground(const Texture& texture, const ImageSize& size, double x, double y) : texture_(texture) {
+    for (std::size_t w = 0; w < texture.waves().size(); ++w) {
+      const Texture::Wave& wave = texture.waves()[w];
+      for (int i = 0; i < size.width; ++i) columns_[w].emplace_back(wave.x * (i + x));
+      for (int i = 0; i < size.height; ++i) rows_[w].emplace_back(wave.y * (i + y) + wave.phase);
+    }
+  }
+  [[nodiscard]] Color at(int x, int y) const {
+    Color color = texture_.base();
+    for (std::size_t w = 0; w < columns_.size(); ++w) {
+      const Angle &column = columns_[w][static_cast<std::size_t>(x)],
+                  &row = rows_[w][static_cast<std::size_t>(y)];
+      const double height = column.sine * row.cosine + column.cosine * row.sine;
+      for (std::size_t c = 0; c < 3; ++c) color[c] += texture_.waves()[w].color[c] * height;
+    }
+    return color;
+  }
+
+ private:
+  struct Angle {
+    explicit Angle(double angle) : sine(std::sin(angle)), cosine(std::cos(angle)) {}
+    double sine, cosine;
+  };
+  const Texture& texture_;
+  std::array<std::vector<Angle>, 4> columns_, rows_;
+};
+
 /// Bars, crosses, triangles, angles: shapes that show how they are turned.
 struct Figure {
-  int kind = 0;  ///< 0: a bar, 1: a cross, 2: a triangle, 3: an L
+  static constexpr double radius = 1.4;  ///< of a circle that holds any of them
+  int kind = 0;                          ///< 0: a bar, 1: a cross, 2: a triangle, 3: an L
   /// Whether a point is inside, in units of the shape's size.
   [[nodiscard]] bool contains(double x, double y) const {
     const auto box = [&](double left, double top, double right, double bottom) {
@@ -189,19 +216,27 @@ std::vector<Image> render_motion_clip(const MotionClass& motion_class, std::uint
     camera_x = 0.8 * camera_x + camera.uniform(-0.5, 0.5);
     camera_y = 0.8 * camera_y + camera.uniform(-0.5, 0.5);
     const Pose pose = course.at(t);
+    const Ground ground_of(texture, options.size, camera_x, camera_y);
     const double cosine = std::cos(pose.angle), sine = std::sin(pose.angle), reach = size * pose.scale;
+    /// How many of four points in a pixel are covered by the shape.
+    const auto covered_points = [&](int x, int y) {
+      int covered = 0;
+      const double left = x + camera_x - pose.x, top = y + camera_y - pose.y;
+      const double far = Figure::radius * reach + 1;
+      if (left * left + top * top > far * far) return covered;
+      for (const double part_y : {0.25, 0.75}) {
+        for (const double part_x : {0.25, 0.75}) {
+          const double dx = (left + part_x) / reach, dy = (top + part_y) / reach;
+          covered += shape.contains(cosine * dx + sine * dy, cosine * dy - sine * dx) ? 1 : 0;
+        }
+      }
+      return covered;
+    };
     Image& image = frames.emplace_back(options.size);
     for (int y = 0; y < options.size.height; ++y) {
       for (int x = 0; x < options.size.width; ++x) {
-        const Color ground = texture.at(x + camera_x, y + camera_y);
-        int covered = 0;  // of four points in the pixel
-        for (const double part_y : {0.25, 0.75}) {
-          for (const double part_x : {0.25, 0.75}) {
-            const double dx = (x + part_x + camera_x - pose.x) / reach,
-                         dy = (y + part_y + camera_y - pose.y) / reach;
-            covered += shape.contains(cosine * dx + sine * dy, cosine * dy - sine * dx) ? 1 : 0;
-          }
-        }
+        const Color ground = ground_of.at(x, y);
+        const int covered = covered_points(x, y);
         const double dirt = grain * (noise.uniform() - 0.5);
         for (std::size_t c = 0; c < 3; ++c) {
           const double value = ground[c] + (color[c] - ground[c]) * covered / 4 + dirt;
