@@ -8,6 +8,7 @@
 
 #include "apps/number.h"
 #include "engine/finetuning/recipe_fields.h"
+#include "kernels/error.h"
 
 namespace tpn::app {
 namespace {
@@ -30,10 +31,14 @@ const std::map<std::string_view, Help>& help_of_fields() {
         "model's)"}},
       {"filename_template", {"Data", "What raw frames are called: 'img_{:05}.jpg'; lists then name folders"}},
       {"skip_bad", {"Data", "Go on without clips that cannot be used, and write them to skipped.txt"}},
-      {"init", {"Training", "What to start with: the model's weights, or random ones from scratch"}},
+      {"init",
+       {"Training",
+        "Weights to start with: model, its own; scratch, random ones; or FILE, a model or checkpoint, for "
+        "all "
+        "parameters that the model too has in that shape"}},
       {"freeze",
        {"Training",
-        "How much is not learned: none, stem, 1, 2, 3 (up to that stage), backbone, neck (all but the "
+        "How much is not learned: none, stem, 1 to 4 (up to that stage), backbone, neck (all but the "
         "classifier); auto: neck below 1,000 clips, 3 below 10,000, else none"}},
       {"bn",
        {"Training", "Batch norms of what is learned: train (by the batch), or eval (as the model has them)"}},
@@ -111,6 +116,7 @@ class Declaration {
     } else if constexpr (std::same_as<T, std::string>) {
       option = app_.add_option_function<std::string>(name, set, help.text);
       option->type_name("TEXT");
+      if (!(defaults_.*member).empty()) option->default_str(defaults_.*member);
     } else if constexpr (std::same_as<T, std::vector<int>>) {
       option = app_.add_option_function<std::vector<int>>(name, set, help.text);
       option->delimiter(',')->allow_extra_args(false)->type_name("N,...");
@@ -156,11 +162,27 @@ Recipe FinetuneArguments::recipe() const {
   return recipe;
 }
 
+std::string FinetuneArguments::folder() const {
+  if (work_dir.empty() && resumed_dir.empty()) throw OptionError("--work-dir is missing. (--help explains.)");
+  if (!work_dir.empty() && !resumed_dir.empty() && work_dir != resumed_dir) {
+    throw OptionError(
+        "A run goes on in its own folder: leave out --work-dir, or give it as --work-dir alone.");
+  }
+  return work_dir.empty() ? resumed_dir : work_dir;
+}
+
 void declare_options(CLI::App& app, FinetuneArguments& a) {
   app.add_option("--work-dir", a.work_dir, "Folder for all that comes of it; made if it is missing")
-      ->type_name("DIR")
-      ->required();
-  app.add_flag("--resume", a.resume, "Go on with the run in --work-dir, which was ended at any moment");
+      ->type_name("DIR");
+  app.add_option_function<std::vector<std::string>>(
+         "--resume",
+         [&a](const std::vector<std::string>& folder) {
+           a.resume = true;
+           a.resumed_dir = folder.front();
+         },
+         "Go on with the run in DIR (default: in --work-dir), which was ended at any moment")
+      ->type_name("[DIR]")
+      ->expected(0, 1);
   app.add_flag("--dry-run", a.dry_run, "Check the data and show what would be done");
   app.add_option("--recipe", a.recipe_file,
                  "Take everything from a recipe.json, as runs write it; other options go before it")

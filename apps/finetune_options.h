@@ -15,7 +15,7 @@ namespace tpn::app {
 
 /// What was asked for.
 struct FinetuneArguments {
-  std::string work_dir;
+  std::string work_dir, resumed_dir;
   std::string recipe_file;
   bool resume = false;
   bool dry_run = false;
@@ -26,6 +26,8 @@ struct FinetuneArguments {
 
   /// Defaults, the recipe file's fields over them, and the options' over those.
   [[nodiscard]] Recipe recipe() const;
+  /// Where the run is, or is to be. Throws OptionError when that was not said, or in two ways.
+  [[nodiscard]] std::string folder() const;
 };
 
 /// Declares all options; `arguments` must outlive the parsing.

@@ -19,6 +19,7 @@
 #include "engine/finetuning/finetune.h"
 #include "engine/finetuning/run_report.h"
 #include "engine/model/cache_folder.h"
+#include "engine/model/output_target.h"
 #include "engine/report/html_report.h"
 #include "kernels/cpu/processors.h"
 #include "kernels/error.h"
@@ -46,7 +47,7 @@ Examples:
   tpn_finetune --model tpn-slowonly-r50-8x8.safetensors --train clips/train --val clips/val --work-dir run1
   tpn_finetune --model m.pth --train train.txt --val val.txt --root frames --filename-template 'img_{:05}.jpg' \
     --work-dir run2 --freeze none --precision bf16 --device cuda --epochs 50 --batch 32
-  tpn_finetune --resume --work-dir run2)";
+  tpn_finetune --resume run2)";
 
 std::string fixed(double value, int digits) {
   char text[64];
@@ -141,6 +142,10 @@ std::string describe(const FinetunePlan& plan, const FinetuneData& data) {
       text += "; it keeps what it knows of " + std::to_string(plan.classifier.kept_rows) + " of them";
     text += ".\n";
   }
+  if (plan.initial_parameters > 0) {
+    text += std::to_string(plan.initial_parameters) + " of " + std::to_string(plan.parameters) +
+            " parameters begin as in " + r.init + ", the others as in " + r.model + "\n";
+  }
   text += "Learned: " + std::to_string(plan.learned_parameters) + " of " + std::to_string(plan.parameters) +
           " parameters (--freeze " + recipe_name(r.freeze) + "), --augment " + recipe_name(r.augment) +
           ", --lr " + CLI::detail::to_string(r.lr) + "\n";
@@ -211,7 +216,7 @@ int train(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder
   console.clear();
   if (outcome.end == FinetuneOutcome::End::stopped) {
     request.ended("the run is saved after step " + std::to_string(outcome.state.steps) +
-                  "; go on with it by --resume --work-dir " + folder.path().string());
+                  "; go on with it by --resume " + folder.path().string());
     return success;  // the signal's thread ends the program before that
   }
   write_html_report(report_of_run(data, setup, folder, outcome, advice), folder.report());
@@ -243,15 +248,34 @@ FinetuneData checked_data(const Recipe& recipe, int workers, Console& console) {
   return data;
 }
 
+/// Does what comes before the first step: whatever is wrong with models and data then, nothing was done.
+template <class Do>
+auto before_training(const Do& action) {
+  try {
+    return action();
+  } catch (const OutputError&) {
+    throw;
+  } catch (const OutOfMemory&) {
+    throw;
+  } catch (const Error& error) {
+    throw OptionError(error.what());
+  }
+}
+
 int resume(const FinetuneArguments& a, Console& console) {
   if (!a.given.empty() || !a.recipe_file.empty() || a.dry_run) {
     throw OptionError("A run that goes on has its recipe: leave out " +
                       (a.given.empty() ? std::string("--recipe and --dry-run") : a.given.front()) + ".");
   }
-  const WorkFolder folder(a.work_dir);
-  const Recipe recipe = recipe_of_run(folder);
-  const FinetuneSetup setup = make_setup(a, recipe, folder.last());
-  return train(checked_data(recipe, setup.workers, console), setup, folder, {}, console);
+  if (!std::filesystem::exists(a.folder())) throw OptionError("There is no folder " + a.folder() + ".");
+  const WorkFolder folder(a.folder());
+  const auto [setup, data] = before_training([&] {
+    const Recipe recipe = recipe_of_run(folder);
+    FinetuneSetup its = make_setup(a, recipe, folder.last());
+    FinetuneData checked = checked_data(recipe, its.workers, console);
+    return std::pair(std::move(its), std::move(checked));
+  });
+  return train(data, setup, folder, {}, console);
 }
 
 int begin(const FinetuneArguments& a, Console& console) {
@@ -259,18 +283,26 @@ int begin(const FinetuneArguments& a, Console& console) {
   for (const auto& [value, option] : {std::pair(given.model, "--model"), std::pair(given.train, "--train")}) {
     if (value.empty()) throw OptionError(std::string(option) + " is missing. (--help explains.)");
   }
-  const ModelArgument model(given.model, say);
-  const FinetuneSetup setup = make_setup(a, given, model.path());
-  const FinetuneData data = checked_data(given, setup.workers, console);
-  const FinetunePlan plan = plan_finetune(given, data, setup, a.dry_run);
+  if (!a.dry_run) (void)a.folder();
+  std::optional<ModelArgument> model, initial;
+  FinetuneSetup setup;
+  FinetuneData data;
+  const FinetunePlan plan = before_training([&] {
+    setup = make_setup(a, given, model.emplace(given.model, say).path());
+    if (given.init != start::model && given.init != start::scratch) {
+      setup.initial = initial.emplace(given.init, say).path();
+    }
+    data = checked_data(given, setup.workers, console);
+    return plan_finetune(given, data, setup, a.dry_run);
+  });
   console.print(describe(plan, data));
   for (const std::string& sentence : plan.advice) console.say("warning: " + sentence);
   if (a.dry_run) {
     console.print(describe_classes(plan));
     return success;
   }
-  const WorkFolder folder(a.work_dir);
-  begin_finetune(plan, data, setup, folder);
+  const WorkFolder folder(a.folder());
+  before_training([&] { begin_finetune(plan, data, setup, folder); });
   return train(data, setup, folder, plan.advice, console);
 }
 

@@ -109,15 +109,15 @@ std::vector<float> random_values(const ParameterSpec& spec, const Config& config
   return values;
 }
 
-/// A classifier's parameter, (K, ...) for the new classes: rows of classes that the model knows are its own.
-std::vector<float> resized(const Weights& model, const ParameterSpec& spec, const ClassifierChange& change,
-                           std::int64_t seed) {
+/// A classifier's parameter, (K, ...) for the new classes: rows of classes that a file knows are from there.
+std::vector<float> resized(const Weights& known_from, const ParameterSpec& spec,
+                           const ClassifierChange& change, std::int64_t seed) {
   std::vector<float> values = random_values(spec, change.config, seed);
-  const SafetensorsFile::Entry* entry = model.tensors().find(spec.name);
+  const SafetensorsFile::Entry* entry = known_from.tensors().find(spec.name);
   if (entry == nullptr || change.kept_rows == 0) return values;
-  const std::vector<float> before = values_in(model, *entry);
+  const std::vector<float> before = values_in(known_from, *entry);
   const std::size_t row = values.size() / static_cast<std::size_t>(spec.shape[0]);
-  const auto known = known_classes(model.labels(), change.labels);
+  const auto known = known_classes(known_from.labels(), change.labels);
   for (std::size_t i = 0; i < known.size(); ++i) {
     if (known[i])
       std::copy_n(before.begin() + static_cast<std::ptrdiff_t>(*known[i] * row), row,
@@ -137,8 +137,21 @@ std::string source_after_training(const Weights& model, const Recipe& recipe) {
 
 }  // namespace
 
-ClassifierChange change_of_classifier(const Weights& model, std::int64_t classes,
+const Weights& InitialWeights::of(const ParameterSpec& spec) const {
+  if (preferred == nullptr) return *model;
+  const SafetensorsFile::Entry* entry = preferred->tensors().find(spec.name);
+  return entry != nullptr && entry->shape == spec.shape ? *preferred : *model;
+}
+
+const Weights& InitialWeights::of_classes() const {
+  const bool fits =
+      preferred != nullptr && preferred->config().head.in_channels == model->config().head.in_channels;
+  return fits ? *preferred : *model;
+}
+
+ClassifierChange change_of_classifier(const InitialWeights& initial, std::int64_t classes,
                                       const std::vector<std::string>& labels) {
+  const Weights& model = *initial.model;
   ClassifierChange change{model.config(), labels, false, 0};
   const std::int64_t before = model.config().head.num_classes;
   if (labels.empty() && classes <= before) {
@@ -149,20 +162,21 @@ ClassifierChange change_of_classifier(const Weights& model, std::int64_t classes
   change.resized = true;
   change.config.head.num_classes = static_cast<int>(classes);
   if (change.config.neck.aux_head) change.config.neck.aux_head->out_channels = static_cast<int>(classes);
-  const auto known = known_classes(model.labels(), labels);
+  const auto known = known_classes(initial.of_classes().labels(), labels);
   change.kept_rows =
       static_cast<int>(std::ranges::count_if(known, [](const auto& row) { return row.has_value(); }));
   return change;
 }
 
-void write_first_checkpoint(const Weights& model, const ClassifierChange& change, const RunState& state,
-                            const std::filesystem::path& path) {
+void write_first_checkpoint(const InitialWeights& initial, const ClassifierChange& change,
+                            const RunState& state, const std::filesystem::path& path) {
   const std::int64_t seed = state.recipe.seed;
   std::vector<SafetensorsOutput> outputs;
   for (const ParameterSpec& spec : parameter_specs(change.config)) {
     const bool classifies = spec.kind == ParameterKind::fc_weight || spec.kind == ParameterKind::fc_bias;
-    const bool lacking = spec.training_only && model.tensors().find(spec.name) == nullptr;
-    const bool anew = state.recipe.init == Start::scratch || lacking;
+    const Weights& from = initial.of(spec);
+    const bool lacking = spec.training_only && from.tensors().find(spec.name) == nullptr;
+    const bool anew = state.recipe.init == start::scratch || lacking;
     if (spec.kind == ParameterKind::bn_batches && anew) {
       outputs.push_back({spec.name, DType::i64, spec.shape, [](const ByteSink& sink) {
                            const std::int64_t none = 0;
@@ -172,13 +186,14 @@ void write_first_checkpoint(const Weights& model, const ClassifierChange& change
       outputs.push_back(
           floats(spec.name, spec.shape, [&, spec] { return random_values(spec, change.config, seed); }));
     } else if (classifies && change.resized) {
-      outputs.push_back(
-          floats(spec.name, spec.shape, [&, spec] { return resized(model, spec, change, seed); }));
+      outputs.push_back(floats(spec.name, spec.shape,
+                               [&, spec] { return resized(initial.of_classes(), spec, change, seed); }));
     } else {
-      outputs.push_back(stored(model, spec));
+      outputs.push_back(stored(from, spec));
     }
   }
-  auto metadata = model_metadata(change.config, change.labels, source_after_training(model, state.recipe));
+  auto metadata =
+      model_metadata(change.config, change.labels, source_after_training(*initial.model, state.recipe));
   metadata[std::string(run_key)] = to_json(state);
   write_durably(path, metadata, outputs);
 }

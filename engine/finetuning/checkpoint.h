@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/finetuning/run_state.h"
 #include "engine/model/config.h"
 #include "engine/model/weights.h"
+#include "engine/networks/network.h"
 #include "engine/train/trainer.h"
 
 namespace tpn {
@@ -29,16 +31,27 @@ struct ClassifierChange {
   int kept_rows = 0;     ///< of such classes
 };
 
+/// What a run's weights come from.
+struct InitialWeights {
+  std::shared_ptr<const Weights> model;           ///< tells the architecture
+  std::shared_ptr<const Weights> preferred = {};  ///< where it has a parameter in the model's shape; or null
+
+  /// The file that a parameter is taken from, which may lack it.
+  [[nodiscard]] const Weights& of(const ParameterSpec& spec) const;
+  /// The file whose classifiers' rows are taken where there are other classes than before.
+  [[nodiscard]] const Weights& of_classes() const;
+};
+
 /// classes: how many there have to be; labels: their names, or empty. Without names, and with no more classes
 /// than the model has, the model keeps its own.
-ClassifierChange change_of_classifier(const Weights& model, std::int64_t classes,
+ClassifierChange change_of_classifier(const InitialWeights& initial, std::int64_t classes,
                                       const std::vector<std::string>& labels);
 
-/// Writes the checkpoint that a run starts with: the model's weights, or random ones (Start::scratch); what
-/// of the classifiers begins anew is random by the recipe's seed; what the file lacks of the auxiliary head
-/// too. Throws Error naming a missing parameter, and OutputError.
-void write_first_checkpoint(const Weights& model, const ClassifierChange& change, const RunState& state,
-                            const std::filesystem::path& path);
+/// Writes the checkpoint that a run starts with: those weights, or random ones (start::scratch); what of the
+/// classifiers begins anew is random by the recipe's seed; what the files lack of the auxiliary head too.
+/// Throws Error naming a missing parameter, and OutputError.
+void write_first_checkpoint(const InitialWeights& initial, const ClassifierChange& change,
+                            const RunState& state, const std::filesystem::path& path);
 
 /// Writes where a run is. start: the checkpoint that `trainer` started from, which has what it does not hold.
 /// Not even a crash of the system loses the file once this returns. Throws OutputError; an older file at

@@ -103,6 +103,12 @@ double seconds_of_step(const std::shared_ptr<const Plan>& step,
   return seconds;
 }
 
+InitialWeights initial_weights(const FinetuneSetup& setup) {
+  InitialWeights initial{.model = Weights::load(setup.model)};
+  if (setup.initial) initial.preferred = Weights::load(*setup.initial);
+  return initial;
+}
+
 /// A run that is under way.
 class Run {
  public:
@@ -423,10 +429,10 @@ class Run {
 FinetunePlan plan_finetune(const Recipe& given, const FinetuneData& data, const FinetuneSetup& setup,
                            bool measure) {
   const auto clips = static_cast<std::int64_t>(data.train.samples.size());
-  const std::shared_ptr<const Weights> model = Weights::load(setup.model);
+  const InitialWeights initial = initial_weights(setup);
   FinetunePlan plan{.recipe = resolved(given, clips),
                     .advice = {},
-                    .classifier = change_of_classifier(*model, data.classes, data.labels()),
+                    .classifier = change_of_classifier(initial, data.classes, data.labels()),
                     .train_clips = {},
                     .validation_clips = {},
                     .steps_per_epoch = (clips + given.batch - 1) / given.batch};
@@ -439,8 +445,13 @@ FinetunePlan plan_finetune(const Recipe& given, const FinetuneData& data, const 
   for (const ParameterSpec& spec : parameter_specs(config)) {
     if (spec.is_buffer()) continue;
     plan.parameters += spec.shape.count();
+    if (&initial.of(spec) == initial.preferred.get()) plan.initial_parameters += spec.shape.count();
     const bool learned = !form.freezes(spec.name) && !(form.from_pooled && spec.training_only);
     if (learned) plan.learned_parameters += spec.shape.count();
+  }
+  if (initial.preferred != nullptr && plan.initial_parameters == 0) {
+    throw OptionError(setup.initial->string() + " has no parameter in the shape that " +
+                      setup.model.string() + " needs.");
   }
   if (!measure) return plan;
 
@@ -469,10 +480,9 @@ void begin_finetune(const FinetunePlan& plan, const FinetuneData& data, const Fi
     for (const std::string& sentence : data.skipped) skipped.write(sentence + "\n");
     skipped.commit();
   }
-  const std::shared_ptr<const Weights> model = Weights::load(setup.model);
   RunState state{.recipe = plan.recipe, .data_digest = data.digest()};
   if (plan.recipe.precision == Precision::f16) state.loss_scale = first_loss_scale;
-  write_first_checkpoint(*model, plan.classifier, state, folder.last());
+  write_first_checkpoint(initial_weights(setup), plan.classifier, state, folder.last());
 }
 
 Recipe recipe_of_run(const WorkFolder& folder) {

@@ -34,6 +34,7 @@ struct FinetuneObserver {
 struct FinetuneSetup {
   std::filesystem::path
       model;  ///< the recipe's model, converted where that is a checkpoint of another project
+  std::optional<std::filesystem::path> initial = {};  ///< the same of the file that the recipe begins with
   std::shared_ptr<const Backend> backend;
   int workers = 1;  ///< threads that decode
   std::optional<std::filesystem::path> feature_cache;
@@ -44,6 +45,7 @@ struct FinetunePlan {
   Recipe recipe;                    ///< resolved
   std::vector<std::string> advice;  ///< sentences
   ClassifierChange classifier;
+  std::int64_t initial_parameters = 0;  ///< that are taken from the file that the recipe begins with
   std::vector<std::int64_t> train_clips, validation_clips;  ///< by class
   std::int64_t steps_per_epoch = 0;
   std::int64_t parameters = 0, learned_parameters = 0;

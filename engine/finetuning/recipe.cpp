@@ -60,7 +60,7 @@ void read_value(const JsonField& field, const FieldRange& range, T& value) {
 
 template <>
 const std::vector<std::string>& names_of<Freeze>() {
-  static const std::vector<std::string> names{"auto", "none", "stem", "1", "2", "3", "backbone", "neck"};
+  static const std::vector<std::string> names{"auto", "none", "stem", "1", "2", "3", "4", "backbone", "neck"};
   return names;
 }
 template <>
@@ -81,11 +81,6 @@ const std::vector<std::string>& names_of<Schedule>() {
 template <>
 const std::vector<std::string>& names_of<ClassWeights>() {
   static const std::vector<std::string> names{"none", "balanced"};
-  return names;
-}
-template <>
-const std::vector<std::string>& names_of<Start>() {
-  static const std::vector<std::string> names{"model", "scratch"};
   return names;
 }
 template <>
@@ -153,7 +148,7 @@ bool learns_classifier_only(const Recipe& recipe) {
 Recipe resolved(Recipe recipe, std::int64_t clips) {
   constexpr std::int64_t few = 1000, many = 10000;
   if (recipe.freeze == Freeze::automatic) {
-    recipe.freeze = recipe.init == Start::scratch ? Freeze::none
+    recipe.freeze = recipe.init == start::scratch ? Freeze::none
                     : clips < few                 ? Freeze::neck
                     : clips < many                ? Freeze::layer3
                                                   : Freeze::none;

@@ -14,7 +14,7 @@
 namespace tpn {
 
 /// How much of the network keeps its weights, from its beginning on.
-enum class Freeze : std::uint8_t { automatic, none, stem, layer1, layer2, layer3, backbone, neck };
+enum class Freeze : std::uint8_t { automatic, none, stem, layer1, layer2, layer3, layer4, backbone, neck };
 
 /// What is done to clips before they are learned from (engine/data/augmentation.h).
 enum class Augment : std::uint8_t { automatic, reference, light, none };
@@ -33,11 +33,12 @@ enum class ClassWeights : std::uint8_t {
   balanced  ///< the loss of a clip counts in inverse proportion to the clips of its class
 };
 
-/// What weights training starts with.
-enum class Start : std::uint8_t {
-  model,   ///< the model's
-  scratch  ///< random ones, as mmaction2 initialises
-};
+/// What a recipe's `init` may be, besides a file of a model or checkpoint, of which every parameter is taken
+/// that the model too has in that shape.
+namespace start {
+inline constexpr const char* model = "model";      ///< the model's own weights
+inline constexpr const char* scratch = "scratch";  ///< random ones, as mmaction2 initialises
+}  // namespace start
 
 /// Stands for a number that is chosen by what else the recipe says.
 inline constexpr double automatic_number = -1;
@@ -49,7 +50,7 @@ struct Recipe {
   std::string root{};               ///< where relative paths of lists begin; empty: in the list's folder
   std::string labels{};             ///< file of class names; empty: the data's, else the model's
   std::string filename_template{};  ///< of raw frames; empty: told from the names
-  Start init = Start::model;
+  std::string init = "model";       ///< what weights training starts with (start)
   int epochs = 20;
   int batch = 8;                 ///< clips of a step
   double lr = automatic_number;  ///< highest learning rate
@@ -98,8 +99,6 @@ template <>
 const std::vector<std::string>& names_of<Schedule>();
 template <>
 const std::vector<std::string>& names_of<ClassWeights>();
-template <>
-const std::vector<std::string>& names_of<Start>();
 template <>
 const std::vector<std::string>& names_of<Precision>();
 

@@ -150,8 +150,8 @@ class Course {
         margin_(0.3 * size.height),
         across_(size.width - 2 * margin_),
         down_(size.height - 2 * margin_),
-        // A fast motion is four times as fast as a slow one, give or take a fifth.
-        speed_((motion_class.tempo == Tempo::fast ? 4 : 1) * random.uniform(0.8, 1.2)),
+        // A fast motion is three times as fast as a slow one, give or take a seventh.
+        speed_((motion_class.tempo == Tempo::fast ? 3 : 1) * random.uniform(0.86, 1.14)),
         // Of a ray that is thrown back by walls, any place is as likely as any other.
         x_(random.uniform(0, 2 * across_)),
         y_(random.uniform(0, 2 * down_)),
@@ -162,12 +162,13 @@ class Course {
         sign_(random.sign()) {}
 
   [[nodiscard]] Pose at(int frame) const {
-    constexpr double pixels = 0.75, degrees = 2, period = 56;  // of a slow motion: a frame, a frame, frames
+    // Of a slow motion: pixels and degrees a frame; frames that it takes to and fro.
+    constexpr double pixels = 0.9, degrees = 2.5, zoom_period = 40, shake_period = 28;
     const double time = speed_ * frame;
     const auto while_it_is = [&](Motion motion, double change) { return motion_ == motion ? change : 0; };
     const double moved = while_it_is(Motion::translate, pixels * time);
-    const double scale = std::sin(zoom_phase_ + while_it_is(Motion::zoom, turn / period * time));
-    const double shift = std::sin(shake_phase_ + while_it_is(Motion::shake, turn / period * time));
+    const double scale = std::sin(zoom_phase_ + while_it_is(Motion::zoom, turn / zoom_period * time));
+    const double shift = std::sin(shake_phase_ + while_it_is(Motion::shake, turn / shake_period * time));
     constexpr double largest_zoom = 1.55, widest_shake = 0.4;  // the latter of the margin
     return {margin_ + reflected(x_ + moved * std::cos(direction_), across_) +
                 widest_shake * margin_ * shift * std::cos(direction_),

@@ -12,8 +12,10 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/model/weights.h"
 #include "engine/networks/initialize.h"
 #include "engine/recognize/tpn.h"
+#include "kernels/convert.h"
 #include "tests/finetuning/moving_clips.h"
 #include "tests/support/run_program.h"
 
@@ -62,7 +64,7 @@ class FinetuneProgram : public ::testing::Test {
   }
   [[nodiscard]] ProgramResult resume(const std::string& work,
                                      const test::ProgramSetting& setting = {}) const {
-    return run({"--resume", "--work-dir", path(work)}, setting);
+    return run({"--resume", path(work)}, setting);
   }
 
   test::TemporaryDirectory folder_;
@@ -108,6 +110,23 @@ TEST_F(FinetuneProgram, IsRepeatedByItsRecipe) {
   EXPECT_FALSE(read_file(path("first/model.safetensors")) == read_file(path("third/model.safetensors")));
 }
 
+TEST_F(FinetuneProgram, BeginsWithTheWeightsOfAnotherFile) {
+  ASSERT_EQ(train("first", {"--freeze", "none"}).status, 0);
+  const std::string learned = path("first/model.safetensors");
+  const ProgramResult dry = train("x", {"--init", learned, "--dry-run"});
+  ASSERT_EQ(dry.status, 0) << dry.error;
+  EXPECT_NE(dry.out.find("parameters begin as in " + learned + ", the others as in "), std::string::npos)
+      << dry.out;
+  ASSERT_EQ(train("second", {"--init", learned, "--lr", "0"}).status, 0);
+  ASSERT_EQ(train("third", {"--lr", "0"}).status, 0);
+  const auto filter = [&](const std::string& work) {
+    const auto weights = Weights::load(path(work + "/model.safetensors"));
+    return to_floats(weights->tensors().view(*weights->tensors().find("backbone.conv1.conv.weight")));
+  };
+  EXPECT_EQ(filter("second"), filter("first"));
+  EXPECT_NE(filter("third"), filter("first"));
+}
+
 /// Wherever a run is killed, it goes on and ends with the same bits.
 TEST_F(FinetuneProgram, SurvivesBeingKilledAtAnyInstant) {
   const std::vector<std::string> options{"--freeze", "none", "--epochs", "4"};
@@ -150,7 +169,7 @@ TEST_F(FinetuneProgram, SavesAndEndsWhenASignalAsksForIt) {
     const ProgramResult r = train(work, {"--freeze", "none", "--epochs", "5"}, {.meanwhile = interrupt});
     EXPECT_EQ(r.status, status) << r.error;
     EXPECT_NE(r.error.find("the run is saved after step "), std::string::npos) << r.error;
-    EXPECT_NE(r.error.find("--resume --work-dir " + path(work)), std::string::npos) << r.error;
+    EXPECT_NE(r.error.find("--resume " + path(work)), std::string::npos) << r.error;
     ASSERT_EQ(resume(work).status, 0);
     EXPECT_TRUE(read_file(path("whole/model.safetensors")) == read_file(path(work + "/model.safetensors")));
   }
@@ -162,8 +181,14 @@ TEST_F(FinetuneProgram, SaysWhatIsWrongBeforeItBegins) {
   expect_refused(train("x", {"--epochs", "0"}), "--epochs");
   expect_refused(train("x", {"--freeze", "head"}), "--freeze");
   expect_refused(train("x", {"--device", "tpu"}), "There is no device 'tpu'");
-  expect_refused(resume("x"), "has no run that could go on");
+  expect_refused(resume("x"), "There is no folder ");
+  fs::create_directory(path("empty"));
+  expect_refused(resume("empty"), "has no run that could go on");
+  expect_refused(run({"--resume"}), "--work-dir is missing");
+  expect_refused(run({"--resume", path("x"), "--work-dir", path("y")}), "leave out --work-dir");
   expect_refused(run({"--resume", "--work-dir", path("x"), "--epochs", "9"}), "leave out --epochs");
+  expect_refused(train("x", {"--init", path("none.pth")}), "none.pth");
+  EXPECT_FALSE(fs::exists(path("x")));
   const std::string list =
       folder_.write("list.txt", path("train/down/clip0") + " 0\n" + path("missing.mp4") + " 1\n");
   const ProgramResult missing = train("x", {"--train", list});

@@ -22,7 +22,7 @@ class CheckpointTest : public ::testing::Test {
   }
   [[nodiscard]] std::shared_ptr<const Weights> first(const ClassifierChange& change,
                                                      const Recipe& recipe = {}) const {
-    write_first_checkpoint(*model_, change, {.recipe = recipe}, path("last"));
+    write_first_checkpoint({model_}, change, {.recipe = recipe}, path("last"));
     return Weights::load(path("last"));
   }
   static std::vector<float> values(const Weights& weights, const std::string& name) {
@@ -46,7 +46,7 @@ const char* const classifier = "cls_head.fc_cls.weight";
 const char* const auxiliary = "neck.aux_head.fc.weight";
 
 TEST_F(CheckpointTest, KeepsTheModelForItsOwnClasses) {
-  const ClassifierChange change = change_of_classifier(*model_, 4, {});
+  const ClassifierChange change = change_of_classifier({model_}, 4, {});
   EXPECT_FALSE(change.resized);
   const auto checkpoint = first(change);
   EXPECT_EQ(checkpoint->labels(), model_->labels());
@@ -56,11 +56,11 @@ TEST_F(CheckpointTest, KeepsTheModelForItsOwnClasses) {
       EXPECT_EQ(values(*checkpoint, entry.name), values(*model_, entry.name)) << entry.name;
     }
   }
-  EXPECT_FALSE(change_of_classifier(*model_, 5, model_->labels()).resized);
+  EXPECT_FALSE(change_of_classifier({model_}, 5, model_->labels()).resized);
 }
 
 TEST_F(CheckpointTest, ResizesBothClassifiersAndKeepsClassesThatAreKnown) {
-  const ClassifierChange change = change_of_classifier(*model_, 3, {"x", "d", "a"});
+  const ClassifierChange change = change_of_classifier({model_}, 3, {"x", "d", "a"});
   EXPECT_TRUE(change.resized);
   EXPECT_EQ(change.kept_rows, 2);
   const auto checkpoint = first(change);
@@ -76,19 +76,42 @@ TEST_F(CheckpointTest, ResizesBothClassifiersAndKeepsClassesThatAreKnown) {
 }
 
 TEST_F(CheckpointTest, ResizesForMoreClassesWithoutNames) {
-  const ClassifierChange change = change_of_classifier(*model_, 6, {});
+  const ClassifierChange change = change_of_classifier({model_}, 6, {});
   EXPECT_TRUE(change.resized);
   EXPECT_EQ(change.kept_rows, 0);
   EXPECT_TRUE(first(change)->labels().empty());
 }
 
+/// The other file has other values, six other classes, and no auxiliary head.
+TEST_F(CheckpointTest, TakesWhatFitsFromAnotherFile) {
+  Config config = test::tiny_config("tpn-slowonly-r50-8x8", 2, 6);
+  config.neck.aux_head.reset();
+  write_random_model(config, Initialization::varied, 4, {"u", "c", "w", "x", "y", "z"}, path("other"));
+  const InitialWeights initial{model_, Weights::load(path("other"))};
+  const auto begun = [&](std::int64_t classes, const std::vector<std::string>& labels) {
+    write_first_checkpoint(initial, change_of_classifier(initial, classes, labels), {}, path("last"));
+    return Weights::load(path("last"));
+  };
+  const Weights& other = *initial.preferred;
+  const std::string filter = "backbone.layer1.0.conv2.conv.weight";
+
+  const auto same_classes = begun(5, {});
+  EXPECT_EQ(values(*same_classes, filter), values(other, filter));
+  for (const char* name : {classifier, auxiliary}) {
+    EXPECT_EQ(values(*same_classes, name), values(*model_, name)) << name;
+  }
+  const auto other_classes = begun(2, {"c", "new"});
+  EXPECT_EQ(values(*other_classes, filter), values(other, filter));
+  EXPECT_EQ(row(*other_classes, classifier, 0), row(other, classifier, 1));
+}
+
 TEST_F(CheckpointTest, BeginsFromScratchBySeed) {
-  const ClassifierChange change = change_of_classifier(*model_, 5, {});
+  const ClassifierChange change = change_of_classifier({model_}, 5, {});
   const std::string name = "backbone.layer1.0.conv2.conv.weight";
-  const auto one = values(*first(change, {.init = Start::scratch, .seed = 1}), name);
+  const auto one = values(*first(change, {.init = start::scratch, .seed = 1}), name);
   EXPECT_NE(one, values(*model_, name));
-  EXPECT_EQ(one, values(*first(change, {.init = Start::scratch, .seed = 1}), name));
-  EXPECT_NE(one, values(*first(change, {.init = Start::scratch, .seed = 2}), name));
+  EXPECT_EQ(one, values(*first(change, {.init = start::scratch, .seed = 1}), name));
+  EXPECT_NE(one, values(*first(change, {.init = start::scratch, .seed = 2}), name));
 }
 
 TEST_F(CheckpointTest, KeepsTheStateOfTheRun) {
@@ -99,7 +122,7 @@ TEST_F(CheckpointTest, KeepsTheStateOfTheRun) {
   state.best_epoch = 1;
   state.history = {{.epoch = 1, .loss = 1.0 / 3, .validated = true, .validation = {.loss = 2, .top1 = 0.25}},
                    {.epoch = 2, .loss = 0.3}};
-  write_first_checkpoint(*model_, change_of_classifier(*model_, 5, {}), state, path("last"));
+  write_first_checkpoint({model_}, change_of_classifier({model_}, 5, {}), state, path("last"));
   EXPECT_EQ(run_state_of(*Weights::load(path("last")), "last"), state);
   try {
     (void)run_state_of(*model_, "model.safetensors");

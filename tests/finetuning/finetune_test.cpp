@@ -156,7 +156,7 @@ TEST_F(FinetuneTest, LearnsWhichWayThingsMove) {
   recipe.lr = 0.02;
   recipe.augment = Augment::none;
   recipe.dropout = 0;
-  recipe.init = Start::scratch;
+  recipe.init = start::scratch;
   begin(recipe, "run");
   const FinetuneOutcome outcome = go_on("run");
   ASSERT_TRUE(outcome.best);

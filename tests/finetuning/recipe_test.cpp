@@ -47,7 +47,7 @@ TEST(Recipe, ChoosesByTheNumberOfClips) {
   EXPECT_EQ(frozen(999), Freeze::neck);
   EXPECT_EQ(frozen(1000), Freeze::layer3);
   EXPECT_EQ(frozen(10000), Freeze::none);
-  EXPECT_EQ(resolved({.init = Start::scratch}, 10).freeze, Freeze::none);
+  EXPECT_EQ(resolved({.init = start::scratch}, 10).freeze, Freeze::none);
 
   const Recipe few = resolved({}, 10), many = resolved({.batch = 16}, 20000);
   EXPECT_EQ(few.augment, Augment::light);
