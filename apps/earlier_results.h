@@ -13,10 +13,6 @@ namespace tpn::app {
 
 struct ResultFormat;
 
-/// A digest of a model's file, which is looked at in many places rather than read. Throws Error when it
-/// cannot be.
-std::string model_digest(const std::filesystem::path& model);
-
 /// A name for a model, by its digest, and every option that results depend on: 16 hexadecimal digits, in each
 /// line of results.
 std::string run_name(const std::string& model, const RecognizerOptions& options, const ResultFormat& format);

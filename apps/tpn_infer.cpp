@@ -1,7 +1,6 @@
 // tpn_infer: classifies videos.
 #include <atomic>
 #include <iostream>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,17 +12,16 @@
 #include "apps/files_in_use.h"
 #include "apps/input_list.h"
 #include "apps/model_argument.h"
+#include "apps/model_digest.h"
 #include "apps/number.h"
 #include "apps/program.h"
+#include "apps/recognizer_options.h"
 #include "apps/result_file.h"
 #include "apps/result_format.h"
 #include "apps/terminal_line.h"
 #include "engine/recognize/tpn.h"
 #include "engine/video/frame_pattern.h"
-#include "engine/video/view_plan.h"
-#include "kernels/cpu/processors.h"
 #include "kernels/error.h"
-#include "kernels/precision_info.h"
 
 namespace tpn::app {
 namespace {
@@ -71,17 +69,13 @@ Examples:
   tpn_infer --model m.safetensors --tensor jump.safetensors)";
 
 // Larger numbers are mistakes; what a model or a machine has is compared where it is known.
-constexpr int most_classes = 1000000, most_views = 3 * 1000, most_devices = 1024;
+constexpr int most_classes = 1000000;
 
 struct Arguments {
   std::string model;
   std::vector<std::string> videos;
   std::string tensor;
   InputOptions inputs;
-  std::string device = "auto";
-  std::string precision = "f32";
-  std::string libraries = "auto";
-  std::string views;
   std::string format = "text";
   std::string output;
   bool resume = false;
@@ -91,7 +85,7 @@ struct Arguments {
   bool dump_given = false;
   bool scores = false;
   TensorDump dump;
-  RecognizerOptions recognizer;
+  RecognizerArguments recognizer;
 };
 
 void declare_options(CLI::App& app, Arguments& a) {
@@ -138,58 +132,12 @@ void declare_options(CLI::App& app, Arguments& a) {
       ->needs(save)
       ->group("Results");
 
-  app.add_option("--views", a.views,
-                 "Views of a video, for example 1x1 or 10x3; default: the model's protocol")
-      ->type_name("CLIPSxCROPS")
-      ->group("Work");
-  app.add_option("--device", a.device, "auto (a GPU if there is one that can be used), cpu or cuda")
-      ->type_name("DEVICE")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}).description(""))
-      ->capture_default_str()
-      ->group("Work");
-  app.add_option("--devices", a.recognizer.devices,
-                 "With cuda, the numbers of the GPUs that share the work, for example 0,1")
-      ->type_name("N,...")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->transform(whole_number(0, most_devices - 1))
-      ->capture_default_str()
-      ->group("Work");
-  app.add_option("--precision", a.precision,
-                 "f32, bf16, and on GPUs f16 and tf32 (f32 whose products are rounded)")
-      ->type_name("TYPE")
-      ->check(CLI::IsMember(precision_names()).description(""))
-      ->capture_default_str()
-      ->group("Work");
-  app.add_option("--libraries", a.libraries,
-                 "On GPUs: auto lets cuDNN and cuBLASLt compute layers where they are faster; none does not")
-      ->type_name("WHICH")
-      ->check(CLI::IsMember({"auto", "none"}).description(""))
-      ->capture_default_str()
-      ->group("Work");
-  app.add_option("--threads", a.recognizer.threads,
-                 "Threads for the network; 0: as OMP_NUM_THREADS says, or one for each processor that the "
-                 "process may use")
-      ->type_name("N")
-      ->transform(whole_number(0, cpu::most_threads()))
-      ->capture_default_str()
-      ->group("Work");
-  app.add_option("--batch", a.recognizer.batch,
-                 "Views that go through the network at once; 0: one on a CPU, all of a video on a GPU")
-      ->type_name("N")
-      ->transform(whole_number(0, most_views))
-      ->capture_default_str()
-      ->group("Work");
-
-  app.add_flag(
-         "--accurate-color", a.recognizer.accurate_color,
-         "Convert colours the same way on every processor, with chroma interpolated; the default equals "
-         "the decoders that the models were evaluated with")
-      ->group("Videos");
+  declare_work_options(app, a.recognizer);
+  declare_video_options(app, a.recognizer);
   app.add_option_function<std::string>(
          "--frames",
          [&a](const std::string& pattern) {
-           a.inputs.frames = a.recognizer.frames = FramePattern(pattern).text();
+           a.inputs.frames = a.recognizer.options.frames = FramePattern(pattern).text();
          },
          "What the frames in folders of images are called: 'img_%05d.jpg', 'img_{:05}.jpg' or 'img_*.jpg'; "
          "by default it is told from the names")
@@ -198,37 +146,6 @@ void declare_options(CLI::App& app, Arguments& a) {
   app.add_flag("--null", a.inputs.null_separated,
                "Names in lists end with a NUL byte instead of a line's end, as find -print0 writes them")
       ->group("Videos");
-  app.add_flag("--allow-urls", a.recognizer.allow_urls,
-               "Open URLs, and files that refer to other files (playlists)")
-      ->group("Videos");
-  app.add_option("--max-pixels", a.recognizer.max_pixels, "Refuse videos with larger frames")
-      ->type_name("N")
-      ->transform(whole_number(1, std::numeric_limits<std::int32_t>::max()))
-      ->capture_default_str()
-      ->group("Videos");
-  app.add_option("--max-frames", a.recognizer.max_frames, "Refuse videos with more frames")
-      ->type_name("N")
-      ->transform(whole_number(1, std::numeric_limits<std::int32_t>::max()))
-      ->capture_default_str()
-      ->group("Videos");
-  app.add_option("--max-duration", a.recognizer.max_seconds, "Refuse videos that last longer")
-      ->type_name("SECONDS")
-      ->transform(decimal_number(0.001, std::numeric_limits<std::int32_t>::max()))
-      ->capture_default_str()
-      ->group("Videos");
-}
-
-RecognizerOptions recognizer_options(const Arguments& a) {
-  RecognizerOptions options = a.recognizer;
-  if (a.device != "auto") options.device = a.device == "cuda" ? Device::cuda : Device::cpu;
-  options.precision = precision_named(a.precision);
-  options.libraries = a.libraries == "none" ? Libraries::none : Libraries::automatic;
-  if (!a.views.empty()) {
-    const ViewCounts counts = parse_view_counts(a.views);
-    options.clips = counts.clips;
-    options.crops = counts.crops;
-  }
-  return options;
 }
 
 /// Where results go, and how many inputs failed.
@@ -392,7 +309,7 @@ int run(const Arguments& a) {
     throw OptionError("--top must be between 1 and " + std::to_string(model.classes()) +
                       ", as many classes as the model has, but is " + std::to_string(a.top) + ".");
   }
-  RecognizerOptions options = recognizer_options(a);
+  RecognizerOptions options = recognizer_options(a.recognizer);
   Recognizer recognizer(model, options);
   options.clips = recognizer.clips();
   options.crops = recognizer.crops();

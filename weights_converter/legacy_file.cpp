@@ -1,7 +1,6 @@
 #include "weights_converter/legacy_file.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 
@@ -14,9 +13,7 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
-constexpr std::array<std::uint8_t, 10> magic{0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
 constexpr std::size_t max_magic_pickle = 64;  // bytes; 15 as protocol 2 writes it
-constexpr std::int64_t protocol_version = 1001;
 
 CheckpointFailure bad_pickle(const std::string& what) {
   return {CheckpointError::bad_pickle, "The legacy checkpoint is damaged: " + what + "."};
@@ -65,7 +62,7 @@ bool has_legacy_magic(Bytes bytes) {
   if (!pickle) return false;
   const auto digits = pickle->root().big_integer();
   return digits &&
-         std::equal(digits->begin(), digits->end(), magic.begin(), magic.end(),
+         std::equal(digits->begin(), digits->end(), legacy_magic.begin(), legacy_magic.end(),
                     [](std::byte a, std::uint8_t b) { return std::to_integer<std::uint8_t>(a) == b; });
 }
 
@@ -75,7 +72,7 @@ CheckpointResult<SavedObject> parse_legacy_file(Bytes bytes) {
   Bytes rest = bytes.subspan(first->size());
   const auto version = next_pickle(rest);
   if (!version) return version.failure();
-  if (version->root().integer() != protocol_version) return bad_pickle("its version is not 1001");
+  if (version->root().integer() != legacy_version) return bad_pickle("its version is not 1001");
   const auto system = next_pickle(rest);
   if (!system) return system.failure();
   const auto little = system->root().find("little_endian");

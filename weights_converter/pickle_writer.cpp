@@ -3,6 +3,8 @@
 #include <bit>
 #include <limits>
 
+#include "weights_converter/legacy_file.h"
+
 namespace tpn {
 namespace {
 
@@ -73,18 +75,33 @@ void PickleWriter::ordered_dictionary() {
   call();
 }
 
-void PickleWriter::tensor(std::string_view storage_key, DType dtype, const Shape& shape) {
-  global("torch._utils", "_rebuild_tensor_v2");
-  mark();
+void PickleWriter::bytes(std::span<const std::byte> value) {
+  stream_ += 'B';
+  little_endian(value.size(), 4);
+  stream_.append(reinterpret_cast<const char*>(value.data()), value.size());
+}
+
+/// By its identification, for torch.load to find.
+void PickleWriter::storage(std::string_view key, DType dtype, std::int64_t elements, File file) {
   mark();
   text("storage");
   global("torch", storage_class(dtype));
-  text(storage_key);
+  text(key);
   text("cpu");
-  integer(shape.count());
+  integer(elements);
+  if (file == File::legacy) none();  // no view of another storage
   close_tuple();
-  stream_ += 'Q';  // the storage, by this identification
-  integer(0);      // offset
+  stream_ += 'Q';
+}
+
+void PickleWriter::begin_tensor() {
+  global("torch._utils", "_rebuild_tensor_v2");
+  mark();
+}
+
+/// Behind the storage.
+void PickleWriter::end_tensor(const Shape& shape) {
+  integer(0);  // offset
   mark();
   for (const std::int64_t extent : shape) integer(extent);
   close_tuple();
@@ -97,6 +114,54 @@ void PickleWriter::tensor(std::string_view storage_key, DType dtype, const Shape
   ordered_dictionary();  // hooks
   close_tuple();
   call();
+}
+
+void PickleWriter::tensor(std::string_view storage_key, DType dtype, const Shape& shape) {
+  begin_tensor();
+  storage(storage_key, dtype, shape.count(), File::archive);
+  end_tensor(shape);
+}
+
+void PickleWriter::tensor(DType dtype, const Shape& shape, std::span<const std::byte> elements) {
+  constexpr std::string_view key = "0";
+  // A legacy file (legacy_file.h) with nothing but the storage.
+  std::string file = PickleWriter().take() + "\x8a\x0a";  // a whole number of ten bytes
+  for (const std::uint8_t byte : legacy_magic) file += static_cast<char>(byte);
+  file += '.';
+  PickleWriter version;
+  version.integer(legacy_version);
+  file += version.finish();
+  PickleWriter machine;
+  machine.empty_dictionary();
+  machine.mark();
+  machine.text("protocol_version");
+  machine.integer(legacy_version);
+  machine.text("little_endian");
+  machine.boolean(true);
+  machine.set_items();
+  file += machine.finish();
+  PickleWriter object;
+  object.storage(key, dtype, shape.count(), File::legacy);
+  file += object.finish();
+  PickleWriter keys;
+  keys.empty_list();
+  keys.mark();
+  keys.text(key);
+  keys.append_items();
+  file += keys.finish();
+  PickleWriter count;
+  static_cast<void>(count.take());
+  count.little_endian(static_cast<std::uint64_t>(shape.count()), 8);
+  file += count.take();
+  file.append(reinterpret_cast<const char*>(elements.data()), elements.size());
+
+  begin_tensor();
+  global("torch.storage", "_load_from_bytes");
+  mark();
+  bytes(std::as_bytes(std::span(file)));
+  close_tuple();
+  call();
+  end_tensor(shape);
 }
 
 }  // namespace tpn

@@ -159,6 +159,10 @@ bool is_array(const PickleValue& value) {
 }
 
 CheckpointResult<TensorRecord> parse_tensor(const PickleValue& value) {
+  return parse_tensor(value, parse_storage_id);
+}
+
+CheckpointResult<TensorRecord> parse_tensor(const PickleValue& value, const StorageParser& storage_of) {
   if (is_array(value)) return CheckpointFailure(CheckpointError::bad_tensor, std::string(array_sentence));
   const auto call = unwrap_parameter(value);
   if (!call) return bad_tensor("a Parameter without a tensor");
@@ -182,7 +186,7 @@ CheckpointResult<TensorRecord> parse_tensor(const PickleValue& value) {
     return bad_tensor("it is a lazily negated or conjugated view; save a copy of it instead");
   }
 
-  const auto storage = parse_storage_id(arguments[0]);
+  const auto storage = storage_of(arguments[0]);
   if (!storage) return storage.failure();
   if (!storage->type.dtype) return bad_dtype(std::string(storage->type.name));
   const auto offset = arguments[1].integer();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,5 +27,10 @@ struct TensorRecord {
   std::uint64_t storage_bytes = 0;
 };
 CheckpointResult<TensorRecord> parse_tensor(const PickleValue& value);
+
+/// The same for a tensor whose storage is told by other values than persistent ones, which `storage_of`
+/// reads.
+using StorageParser = std::function<CheckpointResult<StorageId>(const PickleValue& value)>;
+CheckpointResult<TensorRecord> parse_tensor(const PickleValue& value, const StorageParser& storage_of);
 
 }  // namespace tpn

@@ -17,33 +17,6 @@ namespace {
 
 constexpr std::string_view delimiters = ",;\t";
 
-/// The fields of a line, which may stand in double quotes ("" is one of them there). None where a quote is
-/// not closed.
-std::optional<std::vector<std::string>> split(std::string_view line, char delimiter) {
-  std::vector<std::string> fields;
-  for (;;) {
-    std::string field;
-    const std::size_t begin = line.find_first_not_of(' ');
-    if (begin != std::string_view::npos && line[begin] == '"') {
-      line.remove_prefix(begin + 1);
-      for (;;) {
-        const std::size_t quote = line.find('"');
-        if (quote == std::string_view::npos) return std::nullopt;
-        field += line.substr(0, quote);
-        line.remove_prefix(quote + 1);
-        if (!line.starts_with('"')) break;
-        field += '"';
-        line.remove_prefix(1);
-      }
-    }
-    const std::size_t end = line.find(delimiter);
-    field += trimmed(line.substr(0, end));
-    fields.push_back(std::move(field));
-    if (end == std::string_view::npos) return fields;
-    line.remove_prefix(end + 1);
-  }
-}
-
 /// Where in a line what stands.
 struct Columns {
   std::optional<std::size_t> path;
@@ -149,6 +122,31 @@ Result<ListEntry> entry_of(const std::vector<std::string>& fields, const Columns
 
 }  // namespace
 
+std::optional<std::vector<std::string>> split_fields(std::string_view line, char delimiter) {
+  std::vector<std::string> fields;
+  for (;;) {
+    std::string field;
+    const std::size_t begin = line.find_first_not_of(' ');
+    if (begin != std::string_view::npos && line[begin] == '"') {
+      line.remove_prefix(begin + 1);
+      for (;;) {
+        const std::size_t quote = line.find('"');
+        if (quote == std::string_view::npos) return std::nullopt;
+        field += line.substr(0, quote);
+        line.remove_prefix(quote + 1);
+        if (!line.starts_with('"')) break;
+        field += '"';
+        line.remove_prefix(1);
+      }
+    }
+    const std::size_t end = line.find(delimiter);
+    field += trimmed(line.substr(0, end));
+    fields.push_back(std::move(field));
+    if (end == std::string_view::npos) return fields;
+    line.remove_prefix(end + 1);
+  }
+}
+
 std::optional<char> delimiter_of(const std::string& line) {
   const std::size_t found = line.find_first_of(delimiters);
   if (found == std::string::npos) return std::nullopt;
@@ -172,7 +170,7 @@ ParsedList parse_csv_list(const std::vector<std::string>& lines, char delimiter,
       refuse("the line is empty");
       continue;
     }
-    const auto fields = split(lines[i], delimiter);
+    const auto fields = split_fields(lines[i], delimiter);
     if (!fields) {
       refuse("a quote is not closed in " + in_quotes(lines[i]));
       continue;

@@ -1,13 +1,18 @@
-// Lists whose fields are separated by commas, semicolons or tabs. Internal to list_parser.cpp.
+// Lists whose fields are separated by commas, semicolons or tabs.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/data/list_parser.h"
 
 namespace tpn {
+
+/// The fields of a line, which may stand in double quotes ("" is one of them there). None where a quote is
+/// not closed.
+std::optional<std::vector<std::string>> split_fields(std::string_view line, char delimiter);
 
 /// What separates the fields of a list that begins with this line; none where it is one of PATH LABEL.
 std::optional<char> delimiter_of(const std::string& line);

@@ -38,7 +38,7 @@ Result<ListEntry> entry_of(std::string_view line, const ListRules& rules) {
   if (rules.raw_frames && !has_frames) {
     return Failure{"a folder, the number of its frames and a label are expected, not " + in_quotes(line)};
   }
-  if (has_frames && (rules.raw_frames || rules.is_folder(std::string(frames->rest)))) {
+  if (has_frames && (rules.raw_frames || rules.is_there(std::string(frames->rest)))) {
     entry.path = frames->rest;
     entry.frames = *number;
   }

@@ -36,9 +36,9 @@ struct ParsedList {
 
 struct ListRules {
   bool raw_frames = false;  ///< every entry is a folder of raw frames with their number
-  /// Whether there is a folder of that name, which tells FOLDER FRAMES LABEL from PATH LABEL with blanks in
-  /// the path.
-  std::function<bool(const std::string& path)> is_folder;
+  /// Whether there is a folder of that name, or a video but for its end: that tells FOLDER FRAMES LABEL from
+  /// PATH LABEL with blanks in the path.
+  std::function<bool(const std::string& path)> is_there;
 };
 
 /// Parses a list of any kind but a folder (sample_list.h); `name` is what it is called in messages. Throws

@@ -85,14 +85,15 @@ SampleList read_sample_list(const fs::path& list_or_folder, const SampleListOpti
   const fs::path root = options.root.empty() ? list_or_folder.parent_path() : options.root;
   ListRules rules;
   rules.raw_frames = !options.raw_frames.pattern.empty();
-  rules.is_folder = [&root](const std::string& path) {
+  MediaFinder finder(root);
+  rules.is_there = [&](const std::string& path) {
     std::error_code failed;
-    return fs::is_directory(root / path, failed);
+    return fs::is_directory(root / path, failed) || fs::is_regular_file(finder.locate(path, ""), failed);
   };
   ParsedList parsed = parse_list(read_text(list_or_folder), list.name, rules);
   list.faults = std::move(parsed.faults);
   list.classes = options.classes.empty() ? labels_beside(list_or_folder) : options.classes;
-  add_samples(parsed.entries, MediaFinder(root), list);
+  add_samples(parsed.entries, std::move(finder), list);
   if (list.samples.empty()) throw Error(list.name + " has no entry that can be used: " + list.faults.front());
   return list;
 }

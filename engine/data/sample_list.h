@@ -38,7 +38,7 @@ struct SampleListOptions {
 
 /// Reads a list, told by what is in it:
 ///   PATH LABEL                      mmaction2's list of videos; blanks in paths are allowed
-///   FOLDER FRAMES LABEL             its list of raw frames
+///   FOLDER FRAMES LABEL             its list of raw frames; also ID FRAMES LABEL of a video
 ///   PATH,LABEL                      or with ; or a tab; fields may be quoted; also FOLDER,FRAMES,LABEL
 ///   a heading and such lines        columns by name: path (file, video, video_id, id, youtube_id, ...),
 ///   label

@@ -5,9 +5,8 @@
 
 namespace tpn {
 
-void ModelState::score(Recognition& recognition) const {
-  const HeadConfig& head = config().head;
-  recognition.scores = average_views(recognition.logits, head.num_classes, head.average_clips);
+void ModelState::score(Recognition& recognition, const std::string& average) const {
+  recognition.scores = average_views(recognition.logits, config().head.num_classes, average);
   recognition.labels = labels_;
 }
 

@@ -25,8 +25,8 @@ class ModelState {
   [[nodiscard]] std::shared_ptr<const std::vector<std::string>> labels() const { return labels_; }
   [[nodiscard]] const std::shared_ptr<PlanCache>& plans() const { return plans_; }
 
-  /// Makes scores of a recognition's logits, and labels it.
-  void score(Recognition& recognition) const;
+  /// Makes scores of a recognition's logits, and labels it. average: as HeadConfig::average_clips.
+  void score(Recognition& recognition, const std::string& average) const;
 
  private:
   std::shared_ptr<const Weights> weights_;

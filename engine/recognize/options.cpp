@@ -42,11 +42,28 @@ std::vector<DeviceOptions> choose_devices(const RecognizerOptions& options) {
   return devices;
 }
 
+Config chosen_config(Config config, const RecognizerOptions& options) {
+  if (options.short_side < 0 || options.crop_size < 0) throw Error("The side of a picture is negative.");
+  SamplingConfig& sampling = config.sampling;
+  if (options.short_side > 0) sampling.short_side = options.short_side;
+  if (options.crop_size > 0) sampling.crop_size = options.crop_size;
+  if (sampling.crop_size > sampling.short_side) {
+    throw Error("Crops of " + std::to_string(sampling.crop_size) +
+                " pixels do not fit into frames whose short side has " + std::to_string(sampling.short_side) +
+                ".");
+  }
+  if (options.averaging == Averaging::probabilities) config.head.average_clips = "prob";
+  if (options.averaging == Averaging::scores) config.head.average_clips = "score";
+  return config;
+}
+
 ViewCounts view_counts(const SamplingConfig& sampling, const RecognizerOptions& options) {
   if (options.clips < 0 || options.crops < 0) throw Error("The number of clips or crops is negative.");
+  SamplingConfig with_crops = sampling;  // the protocol's own crops may not fit other sides of pictures
+  if (options.crops > 0) with_crops.crops = options.crops;
   // How many views there are depends on neither the length nor the size of a video.
   const auto counts_of = [&](const std::optional<ViewCounts>& counts) {
-    const ViewPlan plan = plan_views(1, {sampling.short_side, sampling.short_side}, sampling, counts);
+    const ViewPlan plan = plan_views(1, {sampling.short_side, sampling.short_side}, with_crops, counts);
     return ViewCounts{plan.clips, static_cast<int>(plan.crops.size())};
   };
   ViewCounts counts = counts_of(std::nullopt);
@@ -64,6 +81,7 @@ DecodeOptions decode_options(const RecognizerOptions& options) {
   return {.accurate_color = options.accurate_color,
           .allow_urls = options.allow_urls,
           .frames = options.frames,
+          .first_frame = options.first_frame,
           .max_pixels = options.max_pixels,
           .max_frames = options.max_frames,
           .max_seconds = options.max_seconds};

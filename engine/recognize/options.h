@@ -16,6 +16,10 @@ namespace tpn {
 /// twice, and for several devices where there can be only one.
 std::vector<DeviceOptions> choose_devices(const RecognizerOptions& options);
 
+/// The model's configuration with the options' sides of pictures and average. Throws Error for sides that no
+/// views have.
+Config chosen_config(Config config, const RecognizerOptions& options);
+
 /// Views of a video: those of the model's protocol for what is not asked for. Throws Error for numbers that
 /// the model cannot have.
 ViewCounts view_counts(const SamplingConfig& sampling, const RecognizerOptions& options);

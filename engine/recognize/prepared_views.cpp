@@ -40,8 +40,8 @@ void check_views(const std::string& name, const ConstTensorView& tensor) {
 }
 
 Recognition classify_views(const std::string& name, const ConstTensorView& tensor, const ModelState& model,
-                           const PlanOptions& plan, DeviceExecutors& device, int batch,
-                           TensorDumpWriter* dump) {
+                           const std::string& average, const PlanOptions& plan, DeviceExecutors& device,
+                           int batch, TensorDumpWriter* dump) {
   const Stopwatch total;
   const auto views = static_cast<int>(tensor.shape[0]);
   const ViewReader reader = views_of(tensor);
@@ -67,7 +67,7 @@ Recognition classify_views(const std::string& name, const ConstTensorView& tenso
     std::iota(numbers.begin(), numbers.end(), first);
     dump->record(numbers, result.features);
   }
-  model.score(recognition);
+  model.score(recognition, average);
   if (const auto fault = fault_of_logits(name, recognition.logits, recognition.scores.size())) {
     throw Error(fault->message);
   }

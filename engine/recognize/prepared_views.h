@@ -16,9 +16,10 @@ namespace tpn {
 void check_views(const std::string& name, const ConstTensorView& tensor);
 
 /// Runs the network on such a tensor, of a floating-point type. plan: with the features of the dump, which
-/// may be null. batch: views at a time. Throws Error when the results are no scores.
+/// may be null. batch: views at a time. average: as HeadConfig::average_clips. Throws Error when the results
+/// are no scores.
 Recognition classify_views(const std::string& name, const ConstTensorView& tensor, const ModelState& model,
-                           const PlanOptions& plan, DeviceExecutors& device, int batch,
-                           TensorDumpWriter* dump);
+                           const std::string& average, const PlanOptions& plan, DeviceExecutors& device,
+                           int batch, TensorDumpWriter* dump);
 
 }  // namespace tpn

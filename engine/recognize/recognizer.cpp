@@ -35,7 +35,8 @@ class Recognizer::Impl {
   Impl(Model model, const RecognizerOptions& options)
       : model_(std::move(model)),
         options_(options),
-        counts_(view_counts(sampling(), options)),
+        config_(chosen_config(state().config(), options)),
+        counts_(view_counts(config_.sampling, options)),
         workers_(make_devices(state(), options)) {
     if (options.batch < 0) throw Error("The number of views in a batch is negative.");
   }
@@ -43,13 +44,15 @@ class Recognizer::Impl {
   [[nodiscard]] const Model& model() const { return model_; }
   [[nodiscard]] ViewCounts counts() const { return counts_; }
 
-  /// input: the name of a file, or frames.
+  /// input: the name of a file, or frames. frame_count: of a folder of images; 0: all of them.
   template <class Input>
-  [[nodiscard]] ClipSource source(const Input& input) const {
-    return source_of(input, {.sampling = sampling(),
-                             .counts = wanted_counts(sampling(), options_),
-                             .decoding = decode_options(options_),
-                             .keeping = frame_keeping()});
+  [[nodiscard]] ClipSource source(const Input& input, std::int64_t frame_count = 0) const {
+    ClipLoading loading{.sampling = config_.sampling,
+                        .counts = wanted_counts(config_.sampling, options_),
+                        .decoding = decode_options(options_),
+                        .keeping = frame_keeping()};
+    loading.decoding.frame_count = frame_count;
+    return source_of(input, loading);
   }
 
   /// Runs the network on one source.
@@ -62,7 +65,7 @@ class Recognizer::Impl {
       throw Error(fault->message);
     }
     recognition.input = name;
-    if (writer) write_dump(*writer, recognition, views_of(clips, sampling()));
+    if (writer) write_dump(*writer, recognition, views_of(clips, config_.sampling));
     return std::move(recognition);
   }
 
@@ -71,25 +74,28 @@ class Recognizer::Impl {
     check_views(name, views);
     const std::unique_ptr<TensorDumpWriter> writer = writer_of(dump);
     const std::lock_guard lock(mutex_);
-    return classify_views(name, views, state(), plan_options(writer.get()), workers_.first(),
-                          batch_of(static_cast<int>(views.shape[0])), writer.get());
+    return classify_views(name, views, state(), config_.head.average_clips, plan_options(writer.get()),
+                          workers_.first(), batch_of(static_cast<int>(views.shape[0])), writer.get());
   }
 
-  void classify_all(std::span<const std::string> inputs,
-                    const std::function<void(Outcome&& outcome)>& on_outcome,
-                    const std::function<void(const Progress& progress)>& on_progress) {
+  void classify_inputs(std::span<const VideoInput> inputs,
+                       const std::function<void(Outcome&& outcome)>& on_outcome,
+                       const std::function<void(const Progress& progress)>& on_progress) {
     std::vector<ClipSource> sources;
-    for (const std::string& input : inputs) sources.push_back(source(input));
+    sources.reserve(inputs.size());
+    for (const VideoInput& input : inputs) {
+      if (input.frames < 0) throw Error(input.name + ": its number of frames is negative.");
+      sources.push_back(source(input.name, input.frames));
+    }
     const std::lock_guard lock(mutex_);
     VideoRun run(std::move(sources), workers_, run_options(nullptr, on_progress));
     while (std::optional<VideoOutcome> ended = run.next()) {
-      on_outcome(outcome_of(inputs[ended->video], std::move(*ended)));
+      on_outcome(outcome_of(inputs[ended->video].name, std::move(*ended)));
     }
   }
 
  private:
   [[nodiscard]] const ModelState& state() const { return *model_.state_; }
-  [[nodiscard]] const SamplingConfig& sampling() const { return state().config().sampling; }
 
   /// Views of so many that go through the network at once, unless asked for otherwise: one on a CPU, where
   /// more gain nothing; on other devices all that there are.
@@ -118,6 +124,7 @@ class Recognizer::Impl {
   [[nodiscard]] VideoRun::Options run_options(
       TensorDumpWriter* dump, const std::function<void(const Progress& progress)>& on_progress) const {
     return {.model = &state(),
+            .config = &config_,
             .plan = plan_options(dump),
             .batch = batch_of(counts_.clips * counts_.crops),
             .dump = dump,
@@ -143,6 +150,7 @@ class Recognizer::Impl {
 
   Model model_;
   RecognizerOptions options_;
+  Config config_;  // the model's, but for what the options say
   ViewCounts counts_;
   std::mutex mutex_;  // one call at a time
   DeviceWorkers workers_;
@@ -207,7 +215,16 @@ Recognition Recognizer::classify_tensor(const std::filesystem::path& path,
 void Recognizer::classify_all(std::span<const std::string> inputs,
                               const std::function<void(Outcome&& outcome)>& on_outcome,
                               const std::function<void(const Progress& progress)>& on_progress) {
-  impl_->classify_all(inputs, on_outcome, on_progress);
+  std::vector<VideoInput> videos;
+  videos.reserve(inputs.size());
+  for (const std::string& input : inputs) videos.push_back({input});
+  impl_->classify_inputs(videos, on_outcome, on_progress);
+}
+
+void Recognizer::classify_inputs(std::span<const VideoInput> inputs,
+                                 const std::function<void(Outcome&& outcome)>& on_outcome,
+                                 const std::function<void(const Progress& progress)>& on_progress) {
+  impl_->classify_inputs(inputs, on_outcome, on_progress);
 }
 
 }  // namespace tpn

@@ -61,13 +61,23 @@ enum class Device {
 /// Whether NVIDIA's cuDNN and cuBLASLt may compute a layer where they are faster than TPN's own kernels.
 enum class Libraries { automatic, none };
 
+/// What becomes of the views of a video.
+enum class Averaging {
+  automatic,      ///< as the model says
+  probabilities,  ///< softmax of each view's logits, then their mean
+  scores          ///< the mean of the logits
+};
+
 struct RecognizerOptions {
   Device device = Device::automatic;
   std::vector<int> devices = {0};        ///< CUDA's numbers of the GPUs to share the work of a cuda device
   Precision precision = Precision::f32;  ///< of the network
   Libraries libraries = Libraries::automatic;
-  int clips = 0;  ///< along time; 0: as the model's test protocol has it
-  int crops = 0;  ///< in space, 1 (middle) or 3; 0: as the protocol has it
+  int clips = 0;       ///< along time; 0: as the model's test protocol has it
+  int crops = 0;       ///< in space, 1 (middle) or 3; 0: as the protocol has it
+  int short_side = 0;  ///< pixels to which a frame's short side is resized; 0: as the protocol has it
+  int crop_size = 0;   ///< side of the square crops, in pixels; 0: as the protocol has it
+  Averaging averaging = Averaging::automatic;
   /// For the network. 0: OMP_NUM_THREADS, or one for each processor that affinity and quotas leave the
   /// process.
   int threads = 0;
@@ -80,6 +90,9 @@ struct RecognizerOptions {
   /// What the frames in folders of images are called: "img_%05d.jpg", "img_{:05}.jpg" or "img_*.jpg". Empty:
   /// told from the names of all images there.
   std::string frames;
+  /// With a `frames` that has a number: that of a video's first frame, from which none may be missing.
+  /// Negative: the lowest that is there, and what is missing is passed over with a warning.
+  std::int64_t first_frame = -1;
   std::int64_t max_pixels = std::int64_t{8192} * 8192;    ///< of a frame; larger ones are refused
   std::int64_t max_frames = std::int64_t{6} * 3600 * 60;  ///< of a video
   double max_seconds = 6 * 3600;  ///< of a video, as its container states them, else frames through rate
@@ -113,8 +126,8 @@ struct TPN_API Recognition {
   int crops = 0;
   std::vector<std::int64_t> frame_indices;  ///< (clips, T), from 0 in presentation order
 
-  /// (K). The mean over the views of softmax(logits), unless the configuration says average_clips "score":
-  /// then the mean of the logits.
+  /// (K). The mean over the views of softmax(logits), unless the options or else the configuration
+  /// (average_clips "score") ask for the mean of the logits.
   std::vector<float> scores;
   std::vector<float> logits;  ///< (clips * crops, K)
 
@@ -168,6 +181,14 @@ struct Progress {
   int views = 0;
 };
 
+/// One of several inputs.
+struct VideoInput {
+  std::string name;
+  /// How many of a folder's images are the video's frames, from the first on; fewer are an error. 0: all.
+  /// Files and URLs have as many as they have.
+  std::int64_t frames = 0;
+};
+
 /// What became of one of several inputs.
 struct Outcome {
   std::size_t index = 0;  ///< of the input
@@ -206,11 +227,14 @@ class TPN_API Recognizer {
                               const std::optional<TensorDump>& dump = std::nullopt);
 
   /// Classifies one input after the other, while the next is being decoded. What goes wrong with an input
-  /// becomes its outcome's error; the others go on. Both functions are called on the calling thread, in the
-  /// order of the inputs; they must not use this Recognizer. What they throw ends the call.
+  /// becomes its outcome's error; the others go on. The two functions are called on the calling thread, in
+  /// the order of the inputs; they must not use this Recognizer. What they throw ends the call.
   void classify_all(std::span<const std::string> inputs,
                     const std::function<void(Outcome&& outcome)>& on_outcome,
                     const std::function<void(const Progress& progress)>& on_progress = {});
+  void classify_inputs(std::span<const VideoInput> inputs,
+                       const std::function<void(Outcome&& outcome)>& on_outcome,
+                       const std::function<void(const Progress& progress)>& on_progress = {});
 
  private:
   class Impl;

@@ -12,7 +12,7 @@ namespace {
 
 ViewPipeline::Options pipeline_options(const VideoRun::Options& options, const DeviceWorkers& workers) {
   ViewMaker* const maker = workers.first().view_maker();
-  return {.sampling = options.model->config().sampling,
+  return {.sampling = options.config->sampling,
           .dtype = options.plan.storage(),
           .batch = options.batch,
           .on_device = maker != nullptr,
@@ -34,7 +34,7 @@ void describe(const LoadedClips& clips, Recognition& recognition) {
 
 VideoRun::VideoRun(std::vector<ClipSource> sources, DeviceWorkers& workers, Options options)
     : options_(std::move(options)),
-      classifier_(options_.model->config(), options_.plan),
+      classifier_(*options_.config, options_.plan),
       workers_(workers),
       pipeline_(std::move(sources), pipeline_options(options_, workers)) {
   // Making the plan takes as long as decoding: both happen at once.
@@ -126,7 +126,7 @@ VideoOutcome VideoRun::finish(const VideoEnd& end) {
   describe(*end.clips, video.recognition);
   std::ranges::move(video.warnings, std::back_inserter(video.recognition.warnings));
   video.recognition.timings.total = end.age.ms();
-  options_.model->score(video.recognition);
+  options_.model->score(video.recognition, options_.config->head.average_clips);
   return {end.video, ClassifiedVideo{std::move(video.recognition), end.clips}};
 }
 

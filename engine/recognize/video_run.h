@@ -36,8 +36,9 @@ class VideoRun {
  public:
   struct Options {
     const ModelState* model = nullptr;
-    PlanOptions plan;  ///< with the features of the dump
-    int batch = 1;     ///< views
+    const Config* config = nullptr;  ///< of the model, but for how views are taken and averaged
+    PlanOptions plan;                ///< with the features of the dump
+    int batch = 1;                   ///< views
     TensorDumpWriter* dump = nullptr;
     std::function<void(const Progress& progress)> on_progress;  ///< called by next()
   };

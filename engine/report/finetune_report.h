@@ -8,20 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "engine/report/report_head.h"
+
 namespace tpn {
 
 /// Where a value was not measured. Not shown.
 inline constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
-
-struct ReportFact {
-  std::string name{};
-  std::string value{};
-};
-
-struct ReportNote {
-  bool warning = false;
-  std::string text{};
-};
 
 struct ReportStep {
   std::int64_t step = 0;         ///< ascending

@@ -34,6 +34,17 @@ std::string json_number(double value) {
   return {text.data(), end};
 }
 
+std::string json_float(float value) {
+  if (!std::isfinite(value)) return "null";
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  // Readers of JSON make a double of it first, which has to be this float again.
+  double read = 0;
+  std::from_chars(text.data(), end, read);
+  if (static_cast<float>(read) != value) return json_number(static_cast<double>(value));
+  return {text.data(), end};
+}
+
 JsonObject& JsonObject::add_json(std::string_view key, std::string_view value) {
   if (!members_.empty()) members_ += ',';
   ((members_ += json_string(key)) += ':') += value;

@@ -16,6 +16,9 @@ std::string json_string(std::string_view text);
 /// have.
 std::string json_number(double value);
 
+/// The same for a float: without the digits that only a double has.
+std::string json_float(float value);
+
 /// An array of what `write` makes of each element.
 template <class Range, class Write>
 std::string json_array(const Range& values, const Write& write) {

@@ -22,6 +22,12 @@ ImageFolder::ImageFolder(const std::filesystem::path& folder, const DecodeOption
   std::optional<FramePattern> pattern;
   if (!options.frames.empty()) pattern.emplace(options.frames);
   FrameNames chosen = find_frames(folder, pattern);
+  const bool from_number = pattern && pattern->has_number() && options.first_frame >= 0;
+  if (options.frame_count > 0 || from_number) {
+    // Without a first number a count begins with the lowest that is there.
+    chosen.names = counted_frames(folder, std::move(chosen.names), from_number ? pattern : std::nullopt,
+                                  options.first_frame, options.frame_count);
+  }
   if (static_cast<std::int64_t>(chosen.names.size()) > options.max_frames) {
     throw Error(name_ + ": it has more frames than the limit of " + std::to_string(options.max_frames) + ".");
   }

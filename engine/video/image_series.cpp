@@ -11,6 +11,7 @@
 #include "engine/video/image_kind.h"
 #include "engine/video/media_names.h"
 #include "engine/video/natural_order.h"
+#include "engine/video/quantity.h"
 #include "kernels/error.h"
 
 namespace tpn {
@@ -390,6 +391,30 @@ FrameNames find_frames(const std::filesystem::path& folder, const std::optional<
     throw Error(folder.string() + ": the folder holds no images (jpg, jpeg, png, bmp, webp).");
   }
   return choose_frames(std::move(names), folder.string(), pattern);
+}
+
+std::vector<std::string> counted_frames(const std::filesystem::path& folder, std::vector<std::string> names,
+                                        const std::optional<FramePattern>& pattern, std::int64_t first,
+                                        std::int64_t count) {
+  const auto found = std::ssize(names);
+  if (found < count) {
+    throw Error(folder.string() + ": the folder holds " + count_of(found, "frame") + ", but " +
+                std::to_string(count) + " are expected.");
+  }
+  if (count == 0) count = found;
+  if (!pattern || !pattern->has_number()) {
+    names.resize(static_cast<std::size_t>(count));
+    return names;
+  }
+  const std::set<std::string> there(names.begin(), names.end());
+  names.clear();
+  for (std::int64_t i = 0; i < count; ++i) {
+    names.push_back(pattern->name(first + i));
+    if (there.contains(names.back())) continue;
+    throw Error((folder / names.back()).string() + ": there is no such image, but frames " +
+                std::to_string(first) + " to " + std::to_string(first + count - 1) + " are expected.");
+  }
+  return names;
 }
 
 }  // namespace tpn

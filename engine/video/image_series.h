@@ -2,6 +2,7 @@
 // too.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -31,5 +32,12 @@ FrameNames choose_frames(std::vector<std::string> names, const std::string& fold
 
 /// The same for a folder. Throws Error, naming it, also when it cannot be read or holds no images.
 FrameNames find_frames(const std::filesystem::path& folder, const std::optional<FramePattern>& pattern);
+
+/// Those of a folder's frames that a list counts: `count` of them (0: as many as there are), from number
+/// `first` on where the pattern has one, else from the first of `names`. Throws Error, naming the folder,
+/// when there are fewer, and naming the image when a number is missing.
+std::vector<std::string> counted_frames(const std::filesystem::path& folder, std::vector<std::string> names,
+                                        const std::optional<FramePattern>& pattern, std::int64_t first,
+                                        std::int64_t count);
 
 }  // namespace tpn

@@ -1,13 +1,11 @@
 #include "engine/video/raw_frames.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "engine/video/frame_converter.h"
 #include "engine/video/image_decoder.h"
 #include "engine/video/image_series.h"
-#include "engine/video/quantity.h"
 #include "kernels/error.h"
 
 namespace tpn {
@@ -28,27 +26,15 @@ RawFrames::RawFrames(std::filesystem::path folder, const DecodeOptions& options,
     : folder_(std::move(folder)), options_(options), start_index_(names.start_index) {
   std::optional<FramePattern> pattern;
   if (!names.pattern.empty()) pattern.emplace(names.pattern);
-  names_ = find_frames(folder_, pattern).names;
-  const auto found = std::ssize(names_);
-  if (found < frames) {
-    throw Error(folder_.string() + ": the folder holds " + count_of(found, "frame") + ", but " +
-                std::to_string(frames) + " are expected.");
-  }
-  info_.frames = frames > 0 ? frames : found;
+  names_ = counted_frames(folder_, find_frames(folder_, pattern).names, pattern, start_index_, frames);
+  info_.frames = std::ssize(names_);
   if (info_.frames > options_.max_frames) {
     throw Error(folder_.string() + ": it has more frames than the limit of " +
                 std::to_string(options_.max_frames) + ".");
   }
   if (pattern && pattern->has_number()) {
     pattern_ = std::move(pattern);
-    const std::set<std::string> there(names_.begin(), names_.end());
     names_ = {};
-    for (std::int64_t i = 0; i < info_.frames; ++i) {
-      if (there.contains(path_of(i).filename().string())) continue;
-      throw Error(path_of(i).string() + ": there is no such image, but frames " +
-                  std::to_string(start_index_) + " to " + std::to_string(start_index_ + info_.frames - 1) +
-                  " are expected.");
-    }
   }
   ImageDecoder decoder(options_.max_pixels);
   const DecodedImage first = decode_whole(decoder, path_of(0));

@@ -24,6 +24,10 @@ struct DecodeOptions {
   bool allow_urls = false;
   /// What the frames in folders of images are called (FramePattern); empty: see choose_frames().
   std::string frames = {};
+  /// With a `frames` that has a number: that of a video's first frame, from which none may be missing.
+  /// Negative: the lowest that is there.
+  std::int64_t first_frame = -1;
+  std::int64_t frame_count = 0;  ///< frames that are a video's in a folder; fewer are an error; 0: all
   std::int64_t max_pixels = std::int64_t{8192} * 8192;    ///< of a frame; larger ones are refused
   std::int64_t max_frames = std::int64_t{6} * 3600 * 60;  ///< of a video: six hours at 60 frames a second
   double max_seconds = 6 * 3600;                          ///< of a video, as VideoInfo has them

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "apps/model_digest.h"
 #include "apps/result_format.h"
 #include "kernels/error.h"
 #include "tests/support/temporary_directory.h"

@@ -91,6 +91,12 @@ TEST_F(SampleListTest, ResolvesPathsAgainstTheRoot) {
   EXPECT_EQ(described(read("t", "a/b.mp4 1\n", options)), Names{"/videos/a/b.mp4 1 0 t:1"});
 }
 
+TEST_F(SampleListTest, ReadsIdsOfVideosWithTheirFrames) {
+  make({"abc.mp4"});
+  EXPECT_EQ(described(read("t", "abc 300 4\ngone 300 4\n")),
+            (Names{"abc.mp4 4 300 t:1", "gone 300 4 0 t:2"}));
+}
+
 TEST_F(SampleListTest, ReadsFoldersOfRawFrames) {
   make({"clip 7/"});
   EXPECT_EQ(described(read("t", "clip 7 120 4\nclip 8.mp4 3\n")),

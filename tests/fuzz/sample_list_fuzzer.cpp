@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,  // NOLINT(reada
   for (const bool raw_frames : {false, true}) {
     tpn::ListRules rules;
     rules.raw_frames = raw_frames;
-    rules.is_folder = [](const std::string& path) { return path.size() % 2 == 0; };
+    rules.is_there = [](const std::string& path) { return path.size() % 2 == 0; };
     try {
       const tpn::ParsedList list =
           tpn::parse_list({reinterpret_cast<const char*>(data), size}, "input", rules);

@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 mv "$work/first" "$work/prefix"
 prefix=$work/prefix
 
-for file in bin/tpn_convert bin/tpn_infer include/tpn/tpn.h include/tpn/export.h include/tpn/kernels/precision.h "$libdir/libtpn.so" \
+for file in bin/tpn_convert bin/tpn_infer bin/tpn_eval include/tpn/tpn.h include/tpn/export.h include/tpn/kernels/precision.h "$libdir/libtpn.so" \
   "$libdir/libtpn.so.${version%.*}" "$libdir/libtpn.so.$version" "$libdir/pkgconfig/tpn.pc" \
   "$libdir/cmake/tpn/tpn-config.cmake" share/doc/tpn/LICENSE share/doc/tpn/README.md; do
   [[ -e $prefix/$file ]] || { echo "cmake --install gave no $file" >&2; exit 1; }

@@ -108,6 +108,72 @@ TEST(Recognizer, AveragesAsTheConfigurationSays) {
   EXPECT_EQ(r.top(1).front().label, "");
 }
 
+TEST(Recognizer, AveragesAsTheOptionsSay) {
+  const test::TinyModel file;
+  const test::RandomFrames frames(30, {48, 40}, 1);
+  RecognizerOptions options = test::one_thread();
+  options.averaging = Averaging::scores;
+  const Recognition scores = Recognizer(Model::load(file.path()), options).classify(sequence_of(frames));
+  EXPECT_EQ(scores.scores, average_views(scores.logits, 5, "score"));
+  Config config = file.config();
+  config.head.average_clips = "score";
+  const test::TinyModel of_scores(config, {});
+  options.averaging = Averaging::probabilities;
+  const Recognition r = Recognizer(Model::load(of_scores.path()), options).classify(sequence_of(frames));
+  EXPECT_EQ(r.scores, average_views(r.logits, 5, "prob"));
+}
+
+TEST(Recognizer, TakesOtherSidesOfPictures) {
+  const test::TinyModel file;
+  const test::RandomFrames frames(30, {48, 40}, 2);
+  SamplingConfig sampling = file.config().sampling;
+  sampling.short_side = 40;
+  sampling.crop_size = 24;
+  const auto clips = load_clips(frames.images(), sampling, ViewCounts{3, 1});
+  RecognizerOptions options = test::one_thread();
+  options.short_side = 40;
+  options.crop_size = 24;
+  options.crops = 1;
+  const Model model = Model::load(file.path());
+  EXPECT_EQ(Recognizer(model, options).classify(sequence_of(frames)).logits, logits_of(file, *clips));
+  options.crops = 3;  // three crops have the short side
+  EXPECT_THROW(Recognizer(model, options), Error);
+  options.crop_size = 41;
+  EXPECT_THROW(Recognizer(model, options), Error);
+}
+
+TEST(Recognizer, TakesTheFramesThatAListCounts) {
+  const test::TinyModel file;
+  const std::filesystem::path all = file.directory() / "all", some = file.directory() / "some";
+  std::filesystem::copy(videos + "frames/png", all);
+  std::vector<std::filesystem::path> images;
+  for (const auto& entry : std::filesystem::directory_iterator(all)) images.push_back(entry.path());
+  std::ranges::sort(images);
+  std::filesystem::create_directory(some);
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const std::string name = "f" + std::to_string(i + 3) + ".png";
+    std::filesystem::rename(images[i], all / name);
+    if (i >= 1 && i <= 4) std::filesystem::copy(all / name, some / name);
+  }
+  RecognizerOptions options = test::one_thread();
+  options.frames = "f%d.png";
+  const Model model = Model::load(file.path());
+  const Recognition expected = Recognizer(model, options).classify(some.string());
+  options.first_frame = 4;
+  Recognizer recognizer(model, options);
+  const std::vector<VideoInput> inputs{{all.string(), 4}, {some.string(), 5}, {all.string(), 0}};
+  std::vector<Outcome> outcomes;
+  recognizer.classify_inputs(inputs, [&](Outcome&& outcome) { outcomes.push_back(std::move(outcome)); });
+  ASSERT_EQ(outcomes.size(), 3U);
+  ASSERT_TRUE(outcomes[0].recognition) << outcomes[0].error;
+  EXPECT_EQ(outcomes[0].recognition->logits, expected.logits);
+  EXPECT_EQ(outcomes[0].recognition->frames, 4);
+  expect_mentions(outcomes[1].error, "5 are expected");
+  expect_mentions(outcomes[2].error, "there is no such image");
+  EXPECT_THROW(recognizer.classify_inputs(std::vector<VideoInput>{{all.string(), -1}}, [](Outcome&&) {}),
+               Error);
+}
+
 TEST(Recognizer, ReadsFilesAsItReadsFrames) {
   const test::TinyModel file;
   Recognizer recognizer(Model::load(file.path()), test::one_thread());

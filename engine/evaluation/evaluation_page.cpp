@@ -1,0 +1,175 @@
+#include "engine/evaluation/evaluation_page.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/report/chart.h"
+#include "engine/report/class_section.h"
+#include "engine/report/html_page.h"
+#include "engine/report/html_text.h"
+
+namespace tpn {
+namespace {
+
+std::string interval_text(const Interval& interval) {
+  return "95 %: " + fixed(100 * interval.low, 1) + " to " + fixed(100 * interval.high, 1);
+}
+
+std::string exact_percent(double share) {
+  return fixed(100 * share, 2) + "\u00a0%";
+}
+
+std::string of_readable(const EvaluationResults& r, double share) {
+  return r.summary.failed > 0 ? "; of the readable " + exact_percent(share) : std::string();
+}
+
+ReportHead head(const EvaluationResults& r) {
+  const EvaluationSummary& s = r.summary;
+  const Accuracies& all = s.all;
+  const Accuracies& readable = s.readable;
+  ReportHead head;
+  head.title = r.run.model + " on " + std::filesystem::path(r.run.list).filename().string();
+  head.subtitle = protocol_text(r.run);
+  head.tiles = {
+      {exact_percent(all.top1.share()), "top-1 accuracy",
+       interval_text(all.top1_interval) + of_readable(r, readable.top1.share())},
+      {exact_percent(all.top5.share()), "top-5 accuracy",
+       interval_text(all.top5_interval) + of_readable(r, readable.top5.share())},
+      {exact_percent(all.mean_class), "mean class accuracy",
+       interval_text(all.mean_class_interval) + of_readable(r, readable.mean_class)},
+      {exact_percent(s.calibration_error), "calibration error", "how far confidence is from accuracy"}};
+  head.facts = {{"List", r.run.list},
+                {"Entries", std::to_string(s.entries)},
+                {"Not usable", std::to_string(s.failed)},
+                {"Used in spite of damage", std::to_string(s.damaged)},
+                {"Shorter than a clip", std::to_string(s.brief)},
+                {"Model file", r.run.model_digest}};
+  if (r.run.shard.count > 1) {
+    head.notes.push_back({true, "This is part " + r.run.shard.text() +
+                                    " of the list; tpn_eval --merge puts parts "
+                                    "together."});
+  }
+  if (s.failed > 0) {
+    head.notes.push_back(
+        {true, std::to_string(s.failed) + " of " + std::to_string(s.entries) +
+                   " entries could not be used and count as wrong in the figures above; they are "
+                   "named below."});
+  }
+  return head;
+}
+
+std::string calibration_section(const EvaluationSummary& s) {
+  Chart chart{.id = "calibration",
+              .title = "Accuracy by confidence",
+              .caption =
+                  "Where the model is as sure as it is right, both lines meet. Confidence is the largest "
+                  "probability, in ten bins.",
+              .x_name = "confidence in %, around",
+              .shares = true};
+  ChartSeries accuracy{"accuracy", {}};
+  ChartSeries confidence{"mean confidence", {}};
+  ChartSeries videos{"share of the videos", {}};
+  double readable = 0;
+  for (const ConfidenceBin& bin : s.calibration) readable += static_cast<double>(bin.right.trials);
+  for (const ConfidenceBin& bin : s.calibration) {
+    const bool any = bin.right.trials > 0;
+    chart.x.push_back(50 * (bin.low + bin.high));
+    accuracy.values.push_back(bin.right.share());
+    confidence.values.push_back(any ? bin.confidence : bin.right.share());
+    videos.values.push_back(static_cast<double>(bin.right.trials) / readable);
+  }
+  chart.series = {std::move(accuracy), std::move(confidence), std::move(videos)};
+  return chart_html(chart);
+}
+
+std::string bar(double share) {
+  return "<i class=\"bar\"><i style=\"width:" + fixed(100 * share, 1) + "%\"></i></i>";
+}
+
+std::string length_section(const EvaluationSummary& s) {
+  if (s.lengths.empty()) return {};
+  std::string text =
+      std::string("<div class=\"card\">\n<h3>Accuracy by length</h3>\n<table>\n<thead><tr><th>") +
+      (s.length_in_seconds ? "Seconds" : "Frames") +
+      "</th><th>Videos</th><th>Top-1</th><th>Top-5</th></tr></thead>\n<tbody>\n";
+  for (const LengthGroup& group : s.lengths) {
+    text += "<tr><td>" + significant(group.least) + " to " + significant(group.most) +
+            "</td><td class=\"number\">" + std::to_string(group.top1.trials) + "</td><td class=\"number\">" +
+            percent(group.top1.share()) + " <small>" + interval_text(wilson_interval(group.top1)) +
+            "</small>" + bar(group.top1.share()) + "</td><td class=\"number\">" +
+            percent(group.top5.share()) + bar(group.top5.share()) + "</td></tr>\n";
+  }
+  return text + "</tbody>\n</table>\n</div>\n";
+}
+
+std::string comparison_section(const EvaluationResults& r) {
+  if (!r.comparison) return {};
+  const Comparison& c = *r.comparison;
+  std::string text = "<section id=\"comparison\">\n<h2>Compared with " + html(c.name) +
+                     "</h2>\n<div class=\"card\">\n<dl class=\"facts\">\n";
+  const std::vector<ReportFact> facts{
+      {"Videos in both", std::to_string(c.videos)},
+      {"Only here, only there", std::to_string(c.only_here) + ", " + std::to_string(c.only_there)},
+      {"Not usable here, there", std::to_string(c.failed_here) + ", " + std::to_string(c.failed_there)},
+      {"Top-1 here, there", exact_percent(c.here.share()) + ", " + exact_percent(c.there.share())},
+      {"Same first guess", exact_percent(c.agreement.share()) + " of " + std::to_string(c.agreement.trials)},
+      {"Right only here, only there", std::to_string(c.right_here) + ", " + std::to_string(c.right_there)},
+      {"McNemar's exact test", "p = " + significant(c.p_value)},
+      {"Mean difference of scores", significant(c.mean_difference)}};
+  for (const ReportFact& fact : facts) {
+    text += "<div><dt>" + html(fact.name) + "</dt><dd>" + html(fact.value) + "</dd></div>\n";
+  }
+  text += "</dl>\n</div>\n";
+  if (!c.largest.empty()) {
+    text +=
+        "<div class=\"card\">\n<h3>Largest differences</h3>\n<div "
+        "class=\"scroll\"><table>\n<thead><tr><th>Video</th><th>Class</th>"
+        "<th>Difference</th><th>Of class</th><th>Guess here</th><th>Guess there</th></tr></thead>\n<tbody>\n";
+    const auto name = [&](std::int64_t label) {
+      return label < 0 ? std::string("–") : class_html(r.run.classes, static_cast<std::size_t>(label));
+    };
+    for (const ScoreDifference& d : c.largest) {
+      text += "<tr><td>" + html(d.path) + "</td><td>" + name(d.label) + "</td><td class=\"number\">" +
+              significant(d.largest) + "</td><td>" + name(d.of_class) + "</td><td>" + name(d.guess) +
+              "</td><td>" + name(d.other_guess) + "</td></tr>\n";
+    }
+    text += "</tbody>\n</table></div>\n</div>\n";
+  }
+  return text + "</section>\n";
+}
+
+std::string remark_section(const std::string& id, const std::string& title,
+                           const std::vector<EntryRemark>& remarks) {
+  if (remarks.empty()) return {};
+  std::string text = "<section id=\"" + id + "\">\n<h2>" + title +
+                     "</h2>\n<div class=\"card\">\n<div class=\"scroll\"><table>\n<thead><tr><th>Entry</th>"
+                     "<th>Reason</th></tr></thead>\n<tbody>\n";
+  for (const EntryRemark& remark : remarks) {
+    text +=
+        "<tr><td class=\"number\">" + html(remark.origin) + "</td><td>" + html(remark.text) + "</td></tr>\n";
+  }
+  return text + "</tbody>\n</table></div>\n</div>\n</section>\n";
+}
+
+}  // namespace
+
+void write_evaluation_page(const EvaluationResults& results, const std::filesystem::path& path) {
+  const EvaluationSummary& s = results.summary;
+  HtmlPage page(path, head(results));
+  page.write("<section id=\"quality\">\n<h2>When it is right</h2>\n<div class=\"charts\">\n" +
+             calibration_section(s) + length_section(s) + "</div>\n</section>\n");
+  ClassSection classes{results.run.classes, s.confusion, "Videos", {}};
+  if (s.failed > 0) {
+    ClassColumn failed{"Not usable", {}};
+    for (const ClassAccuracy& c : s.classes) failed.counts.push_back(c.failed);
+    classes.columns.push_back(std::move(failed));
+  }
+  page.write(class_sections_html(classes));
+  page.write(comparison_section(results));
+  page.write(remark_section("failures", "Not usable", s.failures));
+  page.write(remark_section("remarks", "Remarks", s.remarks));
+  page.finish();
+}
+
+}  // namespace tpn
