@@ -46,7 +46,8 @@ std::vector<std::vector<double>> time_on_device(const ModelBenchmark& benchmark,
     total += device.back();
   }
   executor.stream().synchronize();
-  timing.seconds = summarize(std::move(device));
+  timing.all_seconds = std::move(device);
+  timing.seconds = summarize(timing.all_seconds);
   timing.host_seconds = summarize(std::move(host));
   std::vector<std::vector<double>> series;
   fill_views(executor.input());
@@ -59,9 +60,10 @@ std::vector<std::vector<double>> time_on_device(const ModelBenchmark& benchmark,
 std::vector<std::vector<double>> time_on_host(const ModelBenchmark& benchmark, Executor& executor,
                                               ModelTiming& timing) {
   std::vector<std::vector<double>> series;
-  timing.seconds = summarize(repeat(
+  timing.all_seconds = repeat(
       benchmark.repetitions, [&] { series.push_back(executor.run_timed()); },
-      [&] { fill_views(executor.input()); }));
+      [&] { fill_views(executor.input()); });
+  timing.seconds = summarize(timing.all_seconds);
   return series;
 }
 

@@ -70,6 +70,7 @@ struct ModelTiming {
   double plan_seconds = 0;                   ///< from opening the file to the plan
   /// Of one run, which has its input in the device's memory when it begins.
   Statistics seconds;
+  std::vector<double> all_seconds;              ///< in the order of the runs
   std::optional<Statistics> processor_seconds;  ///< of one run, all threads of the host together
   std::int64_t multiply_adds = 0;               ///< of one run
   std::size_t arena_bytes = 0;                  ///< with the kernels' workspace

@@ -303,6 +303,7 @@ ordered_json json_of(const ModelTiming& t, const Peak* peak) {
   if (t.seconds.count == 0) return json;
   const double rate = gflops(t.multiply_adds, t.seconds.median);
   json["seconds"] = json_of(t.seconds);
+  json["all_seconds"] = t.all_seconds;
   if (t.processor_seconds) json["processor_seconds"] = json_of(*t.processor_seconds);
   json["views_per_second"] = static_cast<double>(t.views) / t.seconds.median;
   json["gflops"] = rate;

@@ -8,13 +8,19 @@
 namespace tpn::benchmarks {
 namespace {
 
-/// The mean of the two middle values of a sorted series, or the one in the middle.
+/// The median of a sorted series.
 double middle(const std::vector<double>& sorted) {
   const std::size_t half = sorted.size() / 2;
   return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
 }  // namespace
+
+double median(std::vector<double> values) {
+  if (values.empty()) throw Error("A series of timings is empty.");
+  std::sort(values.begin(), values.end());
+  return middle(values);
+}
 
 Statistics summarize(std::vector<double> seconds) {
   if (seconds.empty()) throw Error("A series of timings is empty.");

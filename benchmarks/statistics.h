@@ -17,6 +17,9 @@ struct Statistics {
   double spread = 0;  ///< median absolute deviation from the median
 };
 
+/// The mean of the two middle values, or the one in the middle. Throws Error for an empty series.
+double median(std::vector<double> values);
+
 /// Throws Error for an empty series.
 Statistics summarize(std::vector<double> seconds);
 

@@ -148,12 +148,14 @@ std::vector<std::vector<double>> time_steps(const ModelBenchmark& benchmark, con
       by_step();
       processor.push_back(processor_seconds() - before);
     };
-    timing.seconds = summarize(repeat(benchmark.repetitions, timed, fill));
+    timing.all_seconds = repeat(benchmark.repetitions, timed, fill);
+    timing.seconds = summarize(timing.all_seconds);
     timing.processor_seconds = summarize(std::move(processor));
     return series;
   }
   const auto whole = [&] { (void)trainer.step(); };
-  timing.seconds = summarize(repeat(benchmark.repetitions, whole, fill));
+  timing.all_seconds = repeat(benchmark.repetitions, whole, fill);
+  timing.seconds = summarize(timing.all_seconds);
   (void)repeat({.runs = std::min(benchmark.repetitions.runs, most_step_runs)}, by_step, fill);
   return series;
 }

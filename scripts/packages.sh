@@ -3,7 +3,8 @@
 build_packages=(g++ cmake ninja-build pkg-config libdnnl-dev libcli11-dev nlohmann-json3-dev libssl-dev zlib1g-dev
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libjpeg-dev libwebp-dev
   ocl-icd-opencl-dev) # oneDNN's CMake package looks for OpenCL
-test_packages=(libgtest-dev libbenchmark-dev libfmt-dev libboost-context-dev)
+benchmark_packages=(libbenchmark-dev libfmt-dev)
+test_packages=("${benchmark_packages[@]}" libgtest-dev libboost-context-dev)
 check_packages=(clang clang-tidy clang-format libclang-rt-dev libomp-dev)
 root_packages=(debootstrap debian-archive-keyring wget)
 speed_packages=(ccache mold) # builds use them where they are found

@@ -155,7 +155,7 @@ Scale value_scale(const Chart& chart, const Thinned& thin) {
   if (chart.shares) {
     low = 0;
     high = 100;
-  } else if (low > 0 && low < 0.6 * high) {
+  } else if (low > 0 && (chart.from_zero || low < 0.6 * high)) {
     low = 0;  // a part of the way to zero would make differences look larger than they are
   }
   if (high <= low) high = low + (low == 0 ? 1 : std::abs(low));

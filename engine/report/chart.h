@@ -21,6 +21,7 @@ struct Chart {
   std::vector<ChartSeries> series{};
   bool shares = false;           ///< values are shares, shown from 0 to 100 %
   bool noisy = false;            ///< the line is smoothed, what was measured stands pale behind it
+  bool from_zero = false;        ///< the scale begins at zero, however close to one another the values are
   bool any_magnitude = false;    ///< a logarithmic scale where the values differ by more than a hundred
   std::optional<double> mark{};  ///< an x to be pointed out
   std::string mark_name{};

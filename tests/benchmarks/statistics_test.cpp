@@ -19,6 +19,7 @@ TEST(Statistics, OfAnOddNumber) {
 TEST(Statistics, OfAnEvenNumber) {
   const Statistics s = summarize({4, 1, 2, 9});
   EXPECT_EQ(s.median, 3);
+  EXPECT_EQ(median({4, 1, 2, 9}), 3);
   EXPECT_EQ(s.spread, 1.5);  // of the deviations 1, 2, 1, 6
 }
 
@@ -30,6 +31,7 @@ TEST(Statistics, NinetyNinePercentAreNotAboveTheP99) {
 
 TEST(Statistics, OfNothingIsAnError) {
   EXPECT_THROW(summarize({}), Error);
+  EXPECT_THROW(median({}), Error);
 }
 
 }  // namespace

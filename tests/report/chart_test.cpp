@@ -61,6 +61,9 @@ TEST(Chart, HasAPlaceForASingleValue) {
 TEST(Chart, BeginsAtZeroUnlessValuesLieCloseTogether) {
   EXPECT_TRUE(contains(chart_html(chart_of({1, 4})), "style=\"bottom:0.00%\"><span>0</span>"));
   EXPECT_TRUE(contains(chart_html(chart_of({9, 10})), "style=\"bottom:0.00%\"><span>9</span>"));
+  Chart whole = chart_of({9, 10});
+  whole.from_zero = true;
+  EXPECT_TRUE(contains(chart_html(whole), "style=\"bottom:0.00%\"><span>0</span>"));
   EXPECT_TRUE(contains(chart_html(chart_of({-1, 1})), "style=\"bottom:50.00%\"><span>0</span>"));
 }
 
