@@ -96,6 +96,11 @@ TEST(Comparison, FindsTheRatioAndItsInterval) {
   const Ratio paired = ratio_of({{1}, {2}, {3}}, {{2}, {4}, {6}}, {.paired = true});
   EXPECT_EQ(paired.low, 2);
   EXPECT_EQ(paired.high, 2);
+  // Timings of a round agree, rounds do not: the interval is of rounds.
+  const Ratio unsure = ratio_of({{1, 1}, {1, 1}, {1, 1}}, {{1, 1}, {2, 2}, {3, 3}}, {.paired = true});
+  EXPECT_EQ(unsure.ratio, 2);
+  EXPECT_EQ(unsure.low, 1);
+  EXPECT_EQ(unsure.high, 3);
 }
 
 TEST(Comparison, HoldsItsConfidence) {
