@@ -130,9 +130,9 @@ struct Figure {
   }
 };
 
-/// Where the shape is.
+/// Where the shape is, and how large.
 struct Pose {
-  double x = 0, y = 0, angle = 0, scale = 1;
+  double x = 0, y = 0, angle = 0, width = 1, height = 1;
 };
 
 /// Back and forth between 0 and `length`.
@@ -159,29 +159,42 @@ class Course {
         zoom_phase_(random.uniform(0, turn)),
         shake_phase_(random.uniform(0, turn)),
         direction_(random.uniform(0, turn)),
-        sign_(random.sign()) {}
+        sign_(random.sign()),
+        circle_phase_(random.uniform(0, turn)),
+        swing_phase_(random.uniform(0, turn)),
+        stretch_phase_(random.uniform(0, turn)) {}
 
   [[nodiscard]] Pose at(int frame) const {
-    // Of a slow motion: pixels and degrees a frame; frames that it takes to and fro.
-    constexpr double pixels = 0.9, degrees = 2.5, zoom_period = 40, shake_period = 28;
+    // Of a slow motion: pixels and degrees a frame; frames of a cycle.
+    constexpr double pixels = 0.9, degrees = 2.5, zoom_cycle = 40, cycle = 28;
     const double time = speed_ * frame;
     const auto while_it_is = [&](Motion motion, double change) { return motion_ == motion ? change : 0; };
+    const auto phase = [&](Motion motion, double start, double frames) {
+      return start + while_it_is(motion, turn / frames * time);
+    };
     const double moved = while_it_is(Motion::translate, pixels * time);
-    const double scale = std::sin(zoom_phase_ + while_it_is(Motion::zoom, turn / zoom_period * time));
-    const double shift = std::sin(shake_phase_ + while_it_is(Motion::shake, turn / shake_period * time));
-    constexpr double largest_zoom = 1.55, widest_shake = 0.4;  // the latter of the margin
-    return {margin_ + reflected(x_ + moved * std::cos(direction_), across_) +
-                widest_shake * margin_ * shift * std::cos(direction_),
-            margin_ + reflected(y_ + moved * std::sin(direction_), down_) +
-                widest_shake * margin_ * shift * std::sin(direction_),
-            angle_ + while_it_is(Motion::rotate, sign_ * turn / 360 * degrees * time),
-            std::pow(largest_zoom, scale)};
+    const double shift = widest_shake * margin_ * std::sin(phase(Motion::shake, shake_phase_, cycle));
+    const double around = phase(Motion::circle, circle_phase_, cycle);
+    const double zoom = std::pow(largest_zoom, std::sin(phase(Motion::zoom, zoom_phase_, zoom_cycle)));
+    const double stretch = std::pow(longest_stretch, std::sin(phase(Motion::stretch, stretch_phase_, cycle)));
+    return {.x = margin_ + reflected(x_ + moved * std::cos(direction_), across_) +
+                 shift * std::cos(direction_) + circle * margin_ * std::cos(around),
+            .y = margin_ + reflected(y_ + moved * std::sin(direction_), down_) +
+                 shift * std::sin(direction_) + circle * margin_ * std::sin(around),
+            .angle = angle_ + while_it_is(Motion::rotate, sign_ * turn / 360 * degrees * time) +
+                     widest_swing * std::sin(phase(Motion::swing, swing_phase_, cycle)),
+            .width = zoom * stretch,
+            .height = zoom / stretch};
   }
+
+  static constexpr double largest_zoom = 1.55, longest_stretch = 1.3, widest_swing = turn / 10;
+  static constexpr double widest_shake = 0.4, circle = 0.3;  ///< of the margin
 
  private:
   Motion motion_;
   double margin_, across_, down_, speed_;
-  double x_, y_, angle_, zoom_phase_, shake_phase_, direction_, sign_;
+  double x_, y_, angle_, zoom_phase_, shake_phase_, direction_, sign_, circle_phase_, swing_phase_,
+      stretch_phase_;
 };
 
 }  // namespace
@@ -194,8 +207,13 @@ std::vector<MotionClass> motion_classes() {
   return classes;
 }
 
+std::vector<MotionClass> further_motion_classes() {
+  return {{Motion::circle, Tempo::slow}, {Motion::swing, Tempo::slow}, {Motion::stretch, Tempo::slow}};
+}
+
 std::string name_of(const MotionClass& motion_class) {
-  constexpr std::array<const char*, 4> motions{"moving", "rotating", "zooming", "shaking"};
+  constexpr std::array<const char*, 7> motions{"moving",   "rotating", "zooming",   "shaking",
+                                               "circling", "swinging", "stretching"};
   return std::string(motions[static_cast<std::size_t>(motion_class.motion)]) +
          (motion_class.tempo == Tempo::fast ? " fast" : " slowly");
 }
@@ -216,19 +234,21 @@ std::vector<Image> render_motion_clip(const MotionClass& motion_class, std::uint
   for (int t = 0; t < options.frames; ++t) {
     camera_x = 0.8 * camera_x + camera.uniform(-0.5, 0.5);
     camera_y = 0.8 * camera_y + camera.uniform(-0.5, 0.5);
-    const Pose pose = course.at(t);
+    const Pose pose = course.at(options.still ? 0 : t);
     const Ground ground_of(texture, options.size, camera_x, camera_y);
-    const double cosine = std::cos(pose.angle), sine = std::sin(pose.angle), reach = size * pose.scale;
+    const double cosine = std::cos(pose.angle), sine = std::sin(pose.angle), across = size * pose.width,
+                 down = size * pose.height;
     /// How many of four points in a pixel are covered by the shape.
     const auto covered_points = [&](int x, int y) {
       int covered = 0;
       const double left = x + camera_x - pose.x, top = y + camera_y - pose.y;
-      const double far = Figure::radius * reach + 1;
+      const double far = Figure::radius * std::max(across, down) + 1;
       if (left * left + top * top > far * far) return covered;
       for (const double part_y : {0.25, 0.75}) {
         for (const double part_x : {0.25, 0.75}) {
-          const double dx = (left + part_x) / reach, dy = (top + part_y) / reach;
-          covered += shape.contains(cosine * dx + sine * dy, cosine * dy - sine * dx) ? 1 : 0;
+          const double dx = left + part_x, dy = top + part_y;
+          covered +=
+              shape.contains((cosine * dx + sine * dy) / across, (cosine * dy - sine * dx) / down) ? 1 : 0;
         }
       }
       return covered;

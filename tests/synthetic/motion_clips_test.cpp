@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
 #include <span>
 
@@ -35,6 +36,8 @@ TEST(MotionClips, HaveNames) {
   std::set<std::string> names;
   for (const MotionClass& motion_class : motion_classes()) names.insert(name_of(motion_class));
   EXPECT_EQ(names.size(), 8U);
+  for (const MotionClass& motion_class : further_motion_classes()) names.insert(name_of(motion_class));
+  EXPECT_EQ(names.size(), 11U);
   EXPECT_EQ(name_of({Motion::zoom, Tempo::slow}), "zooming slowly");
 }
 
@@ -43,13 +46,25 @@ TEST(MotionClips, TellTheClassByMotionAlone) {
   const MotionClipOptions options{.size = {48, 40}, .frames = 9};
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
     const auto still = render_motion_clip({Motion::translate, Tempo::slow}, seed, options);
-    for (const MotionClass& motion_class : motion_classes()) {
+    std::vector<MotionClass> classes = motion_classes();
+    std::ranges::copy(further_motion_classes(), std::back_inserter(classes));
+    for (const MotionClass& motion_class : classes) {
       const auto clip = render_motion_clip(motion_class, seed, options);
       EXPECT_TRUE(std::ranges::equal(bytes(clip[0]), bytes(still[0]))) << name_of(motion_class) << seed;
       if (!(motion_class == MotionClass{Motion::translate, Tempo::slow})) {
         EXPECT_GT(change(clip[8], still[8]), 0.1) << name_of(motion_class) << seed;
       }
     }
+  }
+}
+
+TEST(MotionClips, MayBeStill) {
+  const auto still = [](Motion motion) {
+    return render_motion_clip({motion, Tempo::fast}, 5, {.size = {48, 40}, .frames = 3, .still = true});
+  };
+  const auto rotating = still(Motion::rotate), zooming = still(Motion::zoom);
+  for (std::size_t t = 0; t < 3; ++t) {
+    EXPECT_TRUE(std::ranges::equal(bytes(rotating[t]), bytes(zooming[t]))) << t;
   }
 }
 
