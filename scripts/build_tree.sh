@@ -51,3 +51,27 @@ configure_tree() {
   fi
   build_identity >"$build/configured_with"
 }
+
+# build_programs NAME TARGET...: release builds of programs, without tests, in build/release; NAME is for the logs.
+build_programs() {
+  local name=$1 build=$root/build/release cuda=-DTPN_CUDA=OFF
+  shift
+  say "building in $build"
+  if ! is_configured "$build"; then
+    # For this machine's GPU, if it has one: for all kinds it would take minutes.
+    if nvidia-smi --query-gpu=compute_cap --format=csv,noheader >/dev/null 2>&1; then
+      cuda=-DTPN_CUDA_ARCHITECTURES=native
+    fi
+    configure_tree "$root" "$build" "$root/build/log/$name-configure.log" --preset release \
+      -DTPN_BUILD_TESTS=OFF -DTPN_BUILD_BENCHMARKS=OFF "$cuda"
+  fi
+  quietly "$root/build/log/$name-build.log" cmake --build "$build" --target "$@"
+}
+
+# Runs a command and shows it, names of the tree's files as they are below its root.
+run() {
+  printf '$'
+  printf ' %q' "${@/#"$root/"/}"
+  printf '\n'
+  "$@"
+}

@@ -46,7 +46,7 @@ std::vector<std::string> advice(const Recipe& recipe, const Recipe& given, const
           std::to_string(recipe.batch) + " leaves more.");
     }
   }
-  if (given.lr != automatic_number) {
+  if (given.lr != automatic_number && recipe.init != start::scratch) {
     Recipe automatic = recipe;
     automatic.lr = automatic_number;
     const double usual = resolved(automatic, clips).lr;
