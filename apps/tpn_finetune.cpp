@@ -7,9 +7,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include "apps/finetune_options.h"
 #include "apps/model_argument.h"
@@ -20,6 +22,7 @@
 #include "engine/finetuning/run_report.h"
 #include "engine/model/cache_folder.h"
 #include "engine/model/output_target.h"
+#include "engine/parallel/launch.h"
 #include "engine/report/html_report.h"
 #include "kernels/cpu/processors.h"
 #include "kernels/error.h"
@@ -47,7 +50,8 @@ Examples:
   tpn_finetune --model tpn-slowonly-r50-8x8.safetensors --train clips/train --val clips/val --work-dir run1
   tpn_finetune --model m.pth --train train.txt --val val.txt --root frames --filename-template 'img_{:05}.jpg' \
     --work-dir run2 --freeze none --precision bf16 --device cuda --epochs 50 --batch 32
-  tpn_finetune --resume run2)";
+  tpn_finetune --resume run2
+  mpirun -n 2 --bind-to none tpn_finetune --model m.safetensors --train train.txt --val val.txt --work-dir run3)";
 
 std::string fixed(double value, int digits) {
   char text[64];
@@ -150,7 +154,10 @@ std::string describe(const FinetunePlan& plan, const FinetuneData& data) {
           " parameters (--freeze " + recipe_name(r.freeze) + "), --augment " + recipe_name(r.augment) +
           ", --lr " + CLI::detail::to_string(r.lr) + "\n";
   text += std::to_string(r.epochs) + " epochs of " + std::to_string(plan.steps_per_epoch) + " steps of " +
-          std::to_string(r.batch) + " clips\n";
+          std::to_string(update_clips(r)) + " clips";
+  if (r.accumulate > 1) text += ", " + std::to_string(r.accumulate) + " batches";
+  if (r.ranks > 1) text += ", " + std::to_string(r.ranks) + " processes";
+  text += "\n";
   return text;
 }
 
@@ -174,13 +181,46 @@ std::string describe_classes(const FinetunePlan& plan) {
   return text + "\n";
 }
 
-FinetuneSetup make_setup(const FinetuneArguments& a, const Recipe& recipe,
-                         const std::filesystem::path& model) {
+/// Threads where nobody asks for a number: processes share the machine's processors.
+int default_threads(const Communicator* processes) {
+  if (processes == nullptr) return cpu::default_threads();
+  const auto processors = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
+  return std::clamp(processors / processes->local_size(), 1, cpu::default_threads());
+}
+
+/// The device of this process.
+DeviceOptions device_of(const Recipe& recipe, const Communicator* processes) {
   DeviceOptions device = device_named(recipe.device);
-  device.threads = recipe.threads;
-  FinetuneSetup setup{
-      .model = model, .backend = make_backend(device), .workers = recipe.workers, .feature_cache = {}};
-  if (setup.workers == 0) setup.workers = cpu::default_threads();
+  device.threads = recipe.threads == 0 && processes != nullptr ? default_threads(processes) : recipe.threads;
+  const std::size_t local = processes == nullptr ? 0 : static_cast<std::size_t>(processes->local_rank()),
+                    needed = processes == nullptr ? 1 : static_cast<std::size_t>(processes->local_size());
+  if (recipe.devices.empty()) {
+    if (processes != nullptr && recipe.device.find(':') == std::string::npos)
+      device.number = static_cast<int>(local);
+    return device;
+  }
+  if (processes == nullptr && recipe.devices.size() > 1) {
+    const std::string count = std::to_string(recipe.devices.size());
+    throw OptionError("--devices names " + count + " GPUs, and a process has one: start " + count +
+                      " of them by mpirun -n " + count + " tpn_finetune ...");
+  }
+  if (recipe.devices.size() < needed) {
+    throw OptionError("--devices names " + std::to_string(recipe.devices.size()) + " GPUs for " +
+                      std::to_string(needed) + " processes on this machine.");
+  }
+  if (device.kind != DeviceKind::cuda) throw OptionError("--devices names GPUs, and none is used.");
+  device.number = recipe.devices[local];
+  return device;
+}
+
+FinetuneSetup make_setup(const FinetuneArguments& a, const Recipe& recipe, const std::filesystem::path& model,
+                         std::shared_ptr<Communicator> processes) {
+  FinetuneSetup setup{.model = model,
+                      .backend = make_backend(device_of(recipe, processes.get())),
+                      .workers = recipe.workers,
+                      .feature_cache = {},
+                      .communicator = std::move(processes)};
+  if (setup.workers == 0) setup.workers = default_threads(setup.communicator.get());
   if (!supports(*setup.backend, recipe.precision)) {
     throw OptionError("The device " + recipe.device + " does not compute in " +
                       recipe_name(recipe.precision) + ".");
@@ -237,6 +277,23 @@ int train(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder
   return success;
 }
 
+/// What a process does that does not lead: it trains along, and says only what goes wrong.
+int train_along(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder& folder) {
+  StopRequest request;
+  const FinishAtInterrupt at_interrupt([&] { return request.ask(); });
+  FinetuneObserver observer;
+  observer.note = [](const std::string& sentence) { say(sentence); };
+  observer.stop = [&] { return request.asked(); };
+  try {
+    (void)finetune(data, setup, folder, observer);
+  } catch (...) {
+    request.ended("");
+    throw;
+  }
+  request.ended("");
+  return success;
+}
+
 FinetuneData checked_data(const Recipe& recipe, int workers, Console& console) {
   FinetuneData data = read_data(recipe);
   for (const std::string& sentence : data.warnings) console.say("warning: " + sentence);
@@ -262,23 +319,21 @@ auto before_training(const Do& action) {
   }
 }
 
-int resume(const FinetuneArguments& a, Console& console) {
-  if (!a.given.empty() || !a.recipe_file.empty() || a.dry_run) {
-    throw OptionError("A run that goes on has its recipe: leave out " +
-                      (a.given.empty() ? std::string("--recipe and --dry-run") : a.given.front()) + ".");
-  }
+int resume(const FinetuneArguments& a, const std::shared_ptr<Communicator>& processes, Console& console) {
   if (!std::filesystem::exists(a.folder())) throw OptionError("There is no folder " + a.folder() + ".");
   const WorkFolder folder(a.folder());
   const auto [setup, data] = before_training([&] {
     const Recipe recipe = recipe_of_run(folder);
-    FinetuneSetup its = make_setup(a, recipe, folder.last());
+    FinetuneSetup its = make_setup(a, recipe, folder.last(), processes);
+    (void)for_processes(recipe, its);
     FinetuneData checked = checked_data(recipe, its.workers, console);
     return std::pair(std::move(its), std::move(checked));
   });
+  if (processes) processes->barrier();
   return train(data, setup, folder, {}, console);
 }
 
-int begin(const FinetuneArguments& a, Console& console) {
+int begin(const FinetuneArguments& a, const std::shared_ptr<Communicator>& processes, Console& console) {
   const Recipe given = a.recipe();
   for (const auto& [value, option] : {std::pair(given.model, "--model"), std::pair(given.train, "--train")}) {
     if (value.empty()) throw OptionError(std::string(option) + " is missing. (--help explains.)");
@@ -288,7 +343,7 @@ int begin(const FinetuneArguments& a, Console& console) {
   FinetuneSetup setup;
   FinetuneData data;
   const FinetunePlan plan = before_training([&] {
-    setup = make_setup(a, given, model.emplace(given.model, say).path());
+    setup = make_setup(a, given, model.emplace(given.model, say).path(), processes);
     if (given.init != start::model && given.init != start::scratch) {
       setup.initial = initial.emplace(given.init, say).path();
     }
@@ -303,7 +358,41 @@ int begin(const FinetuneArguments& a, Console& console) {
   }
   const WorkFolder folder(a.folder());
   before_training([&] { begin_finetune(plan, data, setup, folder); });
+  if (processes) processes->barrier();
   return train(data, setup, folder, plan.advice, console);
+}
+
+/// Joins the run that rank 0 has begun, or goes on with: its recipe is in the folder.
+int join(const FinetuneArguments& a, const std::shared_ptr<Communicator>& processes) {
+  if (a.dry_run) return success;
+  processes->barrier();
+  const WorkFolder folder = WorkFolder::of_others(a.folder());
+  const Recipe recipe = recipe_of_run(folder);
+  const FinetuneSetup setup = make_setup(a, recipe, folder.last(), processes);
+  FinetuneData data = read_data(recipe);
+  // Rank 0 has found nothing wrong with it, or has left that out.
+  if (recipe.skip_bad) check_data(data, recipe, setup.workers, [](std::size_t, std::size_t) {});
+  return train_along(data, setup, folder);
+}
+
+int run(const FinetuneArguments& a, const std::shared_ptr<Communicator>& processes) {
+  if (a.resume && (!a.given.empty() || !a.recipe_file.empty() || a.dry_run)) {
+    throw OptionError("A run that goes on has its recipe: leave out " +
+                      (a.given.empty() ? std::string("--recipe and --dry-run") : a.given.front()) + ".");
+  }
+  if (processes && processes->rank() > 0) return join(a, processes);
+  Console console;
+  return a.resume ? resume(a, processes, console) : begin(a, processes, console);
+}
+
+/// The same; the other processes are told what goes wrong here.
+int run_and_tell(const FinetuneArguments& a, const std::shared_ptr<Communicator>& processes) try {
+  return run(a, processes);
+} catch (const RankFailure&) {
+  throw;
+} catch (const std::exception& error) {
+  if (processes) processes->fail(error.what());
+  throw;
 }
 
 }  // namespace
@@ -315,10 +404,15 @@ int main(int argc, char** argv) try {
   app.footer(tpn::app::footer + std::string(tpn::app::common_exit_statuses) + tpn::app::examples);
   tpn::app::FinetuneArguments arguments;
   declare_options(app, arguments);
-  return tpn::app::run_program(app, argc, argv, tpn::app::input_failed, [&] {
-    tpn::app::Console console;
-    return arguments.resume ? tpn::app::resume(arguments, console) : tpn::app::begin(arguments, console);
+  const auto launch = tpn::launched_among_others();
+  if (launch) app.name("tpn_finetune: rank " + std::to_string(launch->rank));
+  std::shared_ptr<tpn::ProcessGroup> processes;
+  const int status = tpn::app::run_program(app, argc, argv, tpn::app::input_failed, [&] {
+    if (launch) processes = tpn::join_processes();
+    return tpn::app::run_and_tell(arguments, processes);
   });
+  if (processes && status != tpn::app::success) processes->abort(status);
+  return status;
 } catch (const std::exception& error) {
   return tpn::app::failed_to_start(error);
 }

@@ -4,9 +4,13 @@ find_package(dnnl REQUIRED)
 
 tpn_layer(
   cpu
-  SOURCES cpu/add.cpp
+  SOURCES cpu/accumulate.cpp
+          cpu/add.cpp
+          cpu/all_gather.cpp
           cpu/available_memory.cpp
           cpu/batch_norm.cpp
+          cpu/batch_norm_rows.cpp
+          cpu/batch_norm_synchronized.cpp
           cpu/batch_norm_training.cpp
           cpu/channel_slice.cpp
           cpu/concat.cpp

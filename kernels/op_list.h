@@ -8,8 +8,11 @@
 #include <variant>
 #include <vector>
 
+#include "kernels/ops/accumulate.h"
 #include "kernels/ops/add.h"
+#include "kernels/ops/all_gather.h"
 #include "kernels/ops/batch_norm.h"
+#include "kernels/ops/batch_norm_synchronized.h"
 #include "kernels/ops/batch_norm_training.h"
 #include "kernels/ops/classifier.h"
 #include "kernels/ops/concat.h"
@@ -67,8 +70,14 @@ using AnyOp = std::variant<ops::Conv3d,                   //
                            ops::Dropout,                  //
                            ops::CrossEntropy,             //
                            ops::CrossEntropyGradient,     //
+                           ops::Accumulate,               //
                            ops::GradientNorm,             //
-                           ops::Sgd>;
+                           ops::Sgd,                      //
+                           ops::AllGather,                //
+                           ops::BatchNormMoments,         //
+                           ops::BatchNormSynchronized,    //
+                           ops::BatchNormGradientSums,    //
+                           ops::BatchNormGradientSynchronized>;
 
 /// Calls visit(std::type_identity<Op>{}) for every operation of the list.
 template <class Visit>

@@ -8,6 +8,7 @@ test_packages=("${benchmark_packages[@]}" libgtest-dev libboost-context-dev)
 check_packages=(clang clang-tidy clang-format libclang-rt-dev libomp-dev)
 root_packages=(debootstrap debian-archive-keyring wget)
 speed_packages=(ccache mold) # builds use them where they are found
+parallel_packages=(libopenmpi-dev openmpi-bin) # likewise; their tests are skipped elsewhere
 
 is_installed() { [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 

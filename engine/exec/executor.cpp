@@ -117,6 +117,17 @@ void Executor::run() {
   stream_->synchronize();
 }
 
+void Executor::run(const std::function<void(const Step&)>& after) {
+  plan_->backend().enter_thread();
+  upload_inputs();
+  begin_run();
+  for (const Step& step : plan_->steps()) {
+    run_step(step);
+    after(step);
+  }
+  stream_->synchronize();
+}
+
 void Executor::enqueue() {
   plan_->backend().enter_thread();
   run_steps();

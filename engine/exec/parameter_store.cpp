@@ -47,14 +47,14 @@ ParameterStore::ParameterStore(std::shared_ptr<const Backend> backend,
 void ParameterStore::load(const Weights& weights) {
   for (auto& [name, held] : tensors_) {
     const auto& [shape, kind, dtype] = held.tensor.spec;
-    if (held.tensor.role != Role::state && kind != Kind::index) {
+    const bool in_file = held.tensor.role == Role::parameter || held.tensor.role == Role::buffer;
+    if (in_file && kind != Kind::index) {
       const StoredParameter stored = weights.parameter(name, shape);
       write(held, stored.view);
       if (stored.release) stored.release();
       continue;
     }
-    const SafetensorsFile::Entry* entry =
-        held.tensor.role == Role::state ? nullptr : weights.tensors().find(name);
+    const SafetensorsFile::Entry* entry = in_file ? weights.tensors().find(name) : nullptr;
     if (entry != nullptr && entry->dtype == dtype && entry->shape == shape) {
       write(held, weights.tensors().view(*entry));
       continue;
@@ -77,6 +77,12 @@ void ParameterStore::clear(Held& held) {
   set(held, [&](std::byte* to) { std::memset(to, 0, held.memory.bytes()); });
 }
 
+void ParameterStore::clear(Role role) {
+  for (auto& [name, held] : tensors_) {
+    if (held.tensor.role == role) clear(held);
+  }
+}
+
 void ParameterStore::write(Held& held, const ConstTensorView& values) {
   set(held, [&](std::byte* to) {
     convert(values.data, values.dtype, to, held.tensor.spec.dtype,
@@ -93,12 +99,16 @@ void ParameterStore::write(std::string_view name, const ConstTensorView& values)
 void ParameterStore::read(std::string_view name, const TensorView& values) const {
   const Held& held = at(name);
   require_shape(held.tensor, values.shape);
+  const auto convert_from = [&](const std::byte* from) {
+    convert(from, held.tensor.spec.dtype, values.data, values.dtype,
+            static_cast<std::size_t>(values.shape.count()));
+  };
+  if (backend_->uses_host_memory()) return convert_from(held.memory.data());
   const Buffer staging = backend_->allocate_staging(held.memory.bytes());
   const std::unique_ptr<Stream> stream = backend_->make_stream();
   stream->download(staging.data(), held.memory.data(), staging.bytes());
   stream->synchronize();
-  convert(staging.data(), held.tensor.spec.dtype, values.data, values.dtype,
-          static_cast<std::size_t>(values.shape.count()));
+  convert_from(staging.data());
 }
 
 TensorView ParameterStore::tensor(std::string_view name, const TensorSpec& spec) const {

@@ -47,9 +47,12 @@ class ParameterStore {
   /// Room for the tensors, all zeros. Throws OutOfMemory when the device has none.
   ParameterStore(std::shared_ptr<const Backend> backend, std::span<const PersistentTensor> tensors);
 
-  /// Parameters and buffers as the model file has them; the optimizer's state becomes zeros. A count that
-  /// the file lacks becomes 0. Throws Error as Weights::parameter does.
+  /// Parameters and buffers as the model file has them; the optimizer's state and sums become zeros. A count
+  /// that the file lacks becomes 0. Throws Error as Weights::parameter does.
   void load(const Weights& weights);
+
+  /// Makes all tensors of that role zeros.
+  void clear(Role role);
 
   /// Sets a tensor, and copies one, from and to the host's memory. They throw Error when there is none of
   /// that name or it has another shape.

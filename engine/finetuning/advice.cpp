@@ -35,11 +35,14 @@ std::vector<std::string> advice(const Recipe& recipe, const Recipe& given, const
     said.emplace_back(
         "The warm-up is as long as the training: the learning rate never gets where it should.");
   if (learns_norms_from_batches(recipe)) {
-    if (recipe.batch == 1) {
+    // Clips that batch norms see at once at the end of an epoch, when they are shared out among processes.
+    const std::int64_t shares = recipe.sync_bn ? 1 : std::max(recipe.ranks, 1);
+    const std::int64_t left = clips % (std::int64_t{recipe.batch} * std::max(recipe.ranks, 1));
+    if (recipe.batch == 1 && shares == std::max(recipe.ranks, 1)) {
       said.emplace_back(
           "With a single clip a step, the batch norms' statistics are those of one clip: "
           "--bn eval keeps the model's.");
-    } else if (clips % recipe.batch == 1) {
+    } else if (left > 0 && left < 2 * shares) {
       said.push_back(
           "The last step of each epoch has a single clip, from which batch norms get poor statistics: "
           "another --batch than " +
@@ -53,7 +56,7 @@ std::vector<std::string> advice(const Recipe& recipe, const Recipe& given, const
     constexpr double far = 4;
     if (recipe.lr > usual * far || recipe.lr * far < usual) {
       said.push_back("The learning rate " + number(recipe.lr) + " is far from the " + number(usual) +
-                     " that suits " + std::to_string(recipe.batch) +
+                     " that suits " + std::to_string(update_clips(recipe)) +
                      " clips a step: one that is meant for 64 clips needs --auto-scale-lr.");
     }
   }

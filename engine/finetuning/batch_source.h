@@ -18,9 +18,9 @@ class BatchSource {
  public:
   virtual ~BatchSource() = default;
 
-  /// Begins an epoch, from 0, with the clip at position `first` of its order.
-  virtual void start(const std::vector<std::size_t>& order, std::int64_t epoch, std::size_t first) = 0;
-  /// Fills the trainer's views with the next `count` clips, which the order still has, but for those that
+  /// Begins an epoch, from 0, with that share of the positions of its order.
+  virtual void start(const std::vector<std::size_t>& order, std::int64_t epoch, const OrderShare& share) = 0;
+  /// Fills the trainer's views with the next `count` clips, which the share still has, but for those that
   /// cannot be loaded: as many views as clips are returned.
   virtual std::vector<LoadedClip> next(Trainer& trainer, std::int64_t count) = 0;
   /// Spent waiting for clips, since construction.
@@ -37,8 +37,8 @@ class ClipSource final : public BatchSource {
   ClipSource(TrainingLoader& loader, BadSample bad_sample)
       : loader_(&loader), bad_sample_(std::move(bad_sample)) {}
 
-  void start(const std::vector<std::size_t>& order, std::int64_t epoch, std::size_t first) override {
-    loader_->start(order, epoch, {.first = first, .stride = 1});
+  void start(const std::vector<std::size_t>& order, std::int64_t epoch, const OrderShare& share) override {
+    loader_->start(order, epoch, share);
   }
   std::vector<LoadedClip> next(Trainer& trainer, std::int64_t count) override {
     for (; count > 0; --count) {

@@ -72,7 +72,7 @@ SafetensorsOutput held(const Trainer& trainer, const std::string& name, const Te
 /// Every tensor of the model, as it is by now.
 std::vector<SafetensorsOutput> tensors_now(const Weights& start, const Trainer& trainer) {
   std::map<std::string, TensorSpec, std::less<>> specs;
-  for (const PersistentTensor& tensor : trainer.plan().persistent()) specs[tensor.name] = tensor.spec;
+  for (const PersistentTensor& tensor : trainer.persistent()) specs[tensor.name] = tensor.spec;
   std::vector<SafetensorsOutput> outputs;
   for (const ParameterSpec& spec : parameter_specs(start.config())) {
     const auto found = specs.find(spec.name);
@@ -201,7 +201,7 @@ void write_first_checkpoint(const InitialWeights& initial, const ClassifierChang
 void write_checkpoint(const Weights& start, const Trainer& trainer, const WeightAverage& average,
                       const RunState& state, const std::filesystem::path& path) {
   std::vector<SafetensorsOutput> outputs = tensors_now(start, trainer);
-  for (const PersistentTensor& tensor : trainer.plan().persistent()) {
+  for (const PersistentTensor& tensor : trainer.persistent()) {
     if (tensor.role == Role::state) outputs.push_back(held(trainer, tensor.name, tensor.spec));
   }
   for (const auto& [name, values] : average) {
@@ -234,7 +234,7 @@ RunState run_state_of(const Weights& checkpoint, const std::string& name) {
 }
 
 void restore(const Weights& checkpoint, const RunState& state, Trainer& trainer) {
-  for (const PersistentTensor& tensor : trainer.plan().persistent()) {
+  for (const PersistentTensor& tensor : trainer.persistent()) {
     if (tensor.role != Role::state || state.steps == 0) continue;
     trainer.store().write(tensor.name, checkpoint.parameter(tensor.name, tensor.spec.shape).view);
   }

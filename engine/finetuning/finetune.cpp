@@ -1,6 +1,7 @@
 #include "engine/finetuning/finetune.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <span>
@@ -18,6 +19,7 @@
 #include "engine/finetuning/schedule.h"
 #include "engine/finetuning/validator.h"
 #include "engine/model/output_file.h"
+#include "engine/parallel/rank_share.h"
 #include "engine/train/trainer.h"
 #include "kernels/precision_info.h"
 #include "kernels/stopwatch.h"
@@ -68,6 +70,7 @@ ClipOptions clip_options(const Recipe& recipe, const Config& config, const std::
 }
 
 TrainingOptions training_options(const Recipe& recipe) {
+  const bool parallel = recipe.ranks > 1;
   TrainingOptions options{.form = {.dropout = {},
                                    .frozen = frozen_modules(recipe.freeze),
                                    .batch_statistics = recipe.bn == NormMode::train,
@@ -76,7 +79,10 @@ TrainingOptions training_options(const Recipe& recipe) {
                           .class_weights = recipe.class_weights == ClassWeights::balanced,
                           .momentum = recipe.momentum,
                           .weight_decay = recipe.weight_decay,
-                          .max_norm = recipe.clip_grad};
+                          .max_norm = recipe.clip_grad,
+                          .batches = recipe.accumulate,
+                          .ranks = parallel ? recipe.ranks : 1,
+                          .synchronized = parallel && recipe.sync_bn && recipe.bn == NormMode::train};
   if (recipe.dropout != automatic_number) options.form.dropout = recipe.dropout;
   return options;
 }
@@ -109,6 +115,11 @@ InitialWeights initial_weights(const FinetuneSetup& setup) {
   return initial;
 }
 
+/// What a process has seen of the clips of an update.
+struct Tally {
+  double learned = 0, correct = 0, loss = 0;  ///< clips, those guessed right, and the sum of their losses
+};
+
 /// A run that is under way.
 class Run {
  public:
@@ -123,6 +134,9 @@ class Run {
         recipe_(state_.recipe),
         classes_(start_->config().head.num_classes),
         labels_(labels_of(data.train)) {
+    recipe_.ranks = std::max(recipe_.ranks, 1);  // of runs before there could be several
+    recipe_ = for_processes(recipe_, setup);
+    if (setup.communicator) own_ = {setup.communicator->rank(), setup.communicator->size()};
     if (state_.data_digest != data.digest()) {
       throw OptionError("The data is not that with which the run in " + folder.path().string() +
                         " began: its lists, or files that could not be read, have changed.");
@@ -138,7 +152,7 @@ class Run {
       }
       if (!finish_epoch()) return stopped();  // saved before the validation
     }
-    if (state_.best_epoch > 0 && !best_ && !judge_again()) return stopped();
+    if (setup_.leads() && state_.best_epoch > 0 && !best_ && !judge_again()) return stopped();
     return {
         .end = state_.epochs < recipe_.epochs ? FinetuneOutcome::End::early : FinetuneOutcome::End::finished,
         .state = state_,
@@ -148,6 +162,11 @@ class Run {
  private:
   [[nodiscard]] FinetuneOutcome stopped() const {
     return {.end = FinetuneOutcome::End::stopped, .state = state_, .best = {}};
+  }
+
+  /// Whether that is so for any process.
+  [[nodiscard]] bool anywhere(bool here) const {
+    return setup_.communicator ? any_rank(*setup_.communicator, here) : here;
   }
 
   /// what: is done with the clips, for the progress line.
@@ -176,15 +195,22 @@ class Run {
   /// Features of all samples, computed or from the cache; none when the run is to end.
   std::optional<PooledFeatures> features(const std::vector<Sample>& samples, std::size_t variants,
                                          Augmentation augmentation, const std::string& whose) const {
-    return pooled_features(*start_, samples, variants,
-                           work(augmentation, "features of the " + whose + " clips"), setup_.feature_cache);
+    const ClipWork clips = work(augmentation, "features of the " + whose + " clips");
+    if (own_.ranks > 1 && setup_.feature_cache) {  // each computes some of them; all find them in the cache
+      const auto some = pooled_features(*start_, samples, variants, clips, setup_.feature_cache, own_);
+      if (anywhere(!some)) return std::nullopt;
+    }
+    auto all = pooled_features(*start_, samples, variants, clips, setup_.feature_cache);
+    if (anywhere(!all)) return std::nullopt;
+    return all;
   }
 
   /// Makes what the run needs; false when it is to end.
   bool prepare() {
     trainer_ = std::make_unique<Trainer>(
         start_->config(), batch_size(recipe_, start_->config(), std::ssize(labels_)),
-        training_options(recipe_), setup_.backend, PlanOptions{.precision = recipe_.precision}, *start_);
+        training_options(recipe_), setup_.backend, PlanOptions{.precision = recipe_.precision}, *start_,
+        setup_.communicator);
     restore(*start_, state_, *trainer_);
     if (recipe_.ema > 0) {
       average_ = average_in(*start_);
@@ -192,7 +218,7 @@ class Run {
     }
     if (recipe_.class_weights == ClassWeights::balanced)
       class_weights_ = balanced_class_weights(labels_, classes_);
-    if (!state_.finished) log_.emplace(folder_, state_.steps);
+    if (!state_.finished && setup_.leads()) log_.emplace(folder_, state_.steps);
 
     const Augmentation augment = augmentation(recipe_.augment);
     if (learns_classifier_only(recipe_)) {
@@ -220,45 +246,62 @@ class Run {
   /// What is left of the epoch under way; false when the run is to end.
   bool train_epoch() {
     const std::vector<std::size_t> order = epoch_order(recipe_, labels_, classes_, state_.epochs);
-    const auto clips = static_cast<std::int64_t>(order.size());
-    source_->start(order, state_.epochs, static_cast<std::size_t>(state_.clips));
-    while (state_.clips < clips) {
-      if (observer_.stop()) return false;
-      train_step(order);
+    start_source(order);
+    while (state_.clips < std::ssize(order)) {
+      if (anywhere(observer_.stop())) return false;
+      learn(order);
       if (saved_.seconds() > seconds_between_saves) save();
     }
     return true;
   }
 
-  void train_step(const std::vector<std::size_t>& order) {
+  /// The clips that this process has of what is left of the epoch: it takes turns with the others, which have
+  /// as many in every batch but the last.
+  void start_source(const std::vector<std::size_t>& order) {
+    source_->start(order, state_.epochs,
+                   {.first = static_cast<std::size_t>(state_.clips + own_.rank),
+                    .stride = static_cast<std::size_t>(own_.ranks)});
+  }
+
+  /// The next update, by its batches.
+  void learn(const std::vector<std::size_t>& order) {
     const auto clips = static_cast<std::int64_t>(order.size());
-    const std::int64_t count = std::min<std::int64_t>(recipe_.batch, clips - state_.clips);
+    const std::int64_t count = std::min(update_clips(recipe_), clips - state_.clips);
+    const bool grouped = training_options(recipe_).grouped();
     const Stopwatch watch;
     const double waited = source_->waited_seconds();
-    const std::vector<LoadedClip> batch = source_->next(*trainer_, count);
+    const StepOptions options{
+        .learning_rate = rate_at(state_.clips), .loss_scale = state_.loss_scale, .seed = recipe_.seed};
+    Tally tally;
+    StepResult result;
+    for_each_batch(count, [&](const std::vector<LoadedClip>& batch, bool last) {
+      const std::vector<std::int64_t> labels = labels_in(batch);
+      if (grouped) {
+        result = trainer_->add(labels, options, last, class_weights_);
+      } else if (!batch.empty()) {
+        result = trainer_->step(labels, options, class_weights_);
+      }
+      if (!std::isfinite(result.loss)) fail_not_finite(order, count, options);
+      count_in(tally, labels, result);
+    });
+    if (grouped) result = trainer_->update(options);
+    if (setup_.communicator) {
+      std::array<double, 3> sums{tally.learned, tally.correct, tally.loss};
+      setup_.communicator->sum(sums);
+      tally = {sums[0], sums[1], sums[2]};
+    }
+    if (tally.learned > 0) {
+      if (!std::isfinite(result.gradient_norm) && recipe_.precision != Precision::f16) {
+        fail_not_finite(order, count, options);
+      }
+      scale_losses(std::isfinite(result.gradient_norm));
+      if (recipe_.ema > 0) update_average(recipe_.ema);
+    }
     state_.clips += count;
-    if (batch.empty()) return;
-    std::vector<std::int64_t> labels;
-    labels.reserve(batch.size());
-    for (const LoadedClip& clip : batch) labels.push_back(clip.label);
-    const StepOptions options{.learning_rate = rate_at(state_.clips - count),
-                              .loss_scale = state_.loss_scale,
-                              .seed = recipe_.seed};
-    const StepResult result = trainer_->step(labels, options, class_weights_);
-    if (!std::isfinite(result.loss) ||
-        (!std::isfinite(result.gradient_norm) && recipe_.precision != Precision::f16)) {
-      fail_not_finite(order, batch, labels, options);
-    }
-    scale_losses(std::isfinite(result.gradient_norm));
-    if (recipe_.ema > 0) update_average(recipe_.ema);
-
-    const auto classes = static_cast<std::size_t>(classes_);
-    for (std::size_t row = 0; row < batch.size(); ++row) {
-      const auto logits = std::span(result.logits).subspan(row * classes, classes);
-      state_.correct += std::ranges::max_element(logits) - logits.begin() == labels[row] ? 1 : 0;
-    }
-    state_.loss_sum += result.loss * static_cast<double>(batch.size());
-    state_.learned += std::ssize(batch);
+    if (tally.learned == 0) return;
+    state_.correct += static_cast<std::int64_t>(tally.correct);
+    state_.loss_sum += tally.loss;
+    state_.learned += static_cast<std::int64_t>(tally.learned);
     ++state_.steps;
     const StepRecord record{.step = state_.steps,
                             .epoch = state_.epochs + 1,
@@ -269,8 +312,37 @@ class Run {
                             .gradient_norm = result.gradient_norm,
                             .data_seconds = source_->waited_seconds() - waited,
                             .seconds = watch.seconds()};
-    log_->add(record);
+    if (log_) log_->add(record);
     observer_.step(record, clips);
+  }
+
+  /// Calls body(clips, whether they are the last) for this process's batches of the next `count` clips; some
+  /// may be without clips. All processes have as many batches.
+  template <class Body>
+  void for_each_batch(std::int64_t count, const Body& body) {
+    const std::int64_t together = std::int64_t{recipe_.batch} * own_.ranks;
+    for (std::int64_t first = 0; first < count; first += together) {
+      const std::int64_t clips = own_.turns(std::min(together, count - first));
+      body(clips > 0 ? source_->next(*trainer_, clips) : std::vector<LoadedClip>{},
+           first + together >= count);
+    }
+  }
+
+  static std::vector<std::int64_t> labels_in(const std::vector<LoadedClip>& batch) {
+    std::vector<std::int64_t> labels;
+    labels.reserve(batch.size());
+    for (const LoadedClip& clip : batch) labels.push_back(clip.label);
+    return labels;
+  }
+
+  void count_in(Tally& tally, std::span<const std::int64_t> labels, const StepResult& result) const {
+    const auto classes = static_cast<std::size_t>(classes_);
+    for (std::size_t row = 0; row < labels.size(); ++row) {
+      const auto logits = std::span(result.logits).subspan(row * classes, classes);
+      tally.correct += std::ranges::max_element(logits) - logits.begin() == labels[row] ? 1 : 0;
+    }
+    tally.loss += result.loss * static_cast<double>(labels.size());
+    tally.learned += static_cast<double>(labels.size());
   }
 
   /// The learning rate of the step that begins with that clip of the epoch.
@@ -279,18 +351,24 @@ class Run {
     return learning_rate(recipe_, static_cast<double>(state_.epochs) + share);
   }
 
-  [[noreturn]] void fail_not_finite(const std::vector<std::size_t>& order,
-                                    const std::vector<LoadedClip>& batch,
-                                    std::span<const std::int64_t> labels, const StepOptions& options) {
-    // A step overwrites its views: the same clips are loaded anew, into parameters as they are since.
-    const std::int64_t count = state_.clips - (state_.clips - 1) / recipe_.batch * recipe_.batch;
-    source_->start(order, state_.epochs, static_cast<std::size_t>(state_.clips - count));
-    (void)source_->next(*trainer_, count);
-    const auto tensor = trainer_->first_not_finite(labels, options, class_weights_);
+  /// count: clips of the update. Of its batches the first with a tensor that is not finite is named, or this
+  /// process's all.
+  [[noreturn]] void fail_not_finite(const std::vector<std::size_t>& order, std::int64_t count,
+                                    const StepOptions& options) {
+    // A step overwrites its views: the same clips are loaded anew, into parameters as they are since. Steps
+    // with exchanges cannot be run by one process alone.
+    const bool searched = !training_options(recipe_).synchronized;
+    std::optional<std::string> tensor;
     std::string clips;
-    for (const LoadedClip& clip : batch) {
-      clips += (clips.empty() ? "" : ", ") + data_.train.samples[clip.sample].path.string();
-    }
+    start_source(order);
+    for_each_batch(count, [&](const std::vector<LoadedClip>& batch, bool) {
+      if (tensor || batch.empty()) return;
+      if (searched) tensor = trainer_->first_not_finite(labels_in(batch), options, class_weights_);
+      if (tensor) clips.clear();
+      for (const LoadedClip& clip : batch) {
+        clips += (clips.empty() ? "" : ", ") + data_.train.samples[clip.sample].path.string();
+      }
+    });
     throw Error("Step " + std::to_string(state_.steps + 1) + " (epoch " + std::to_string(state_.epochs + 1) +
                 ") has a loss or gradient that is not finite" +
                 (tensor ? "; '" + *tensor + "' is the first tensor that is not" : "") + ". Its clips: " +
@@ -311,7 +389,7 @@ class Run {
   /// average = decay * average + (1 - decay) * parameter, for all that is learned.
   void update_average(double decay) {
     std::vector<float> values;
-    for (const PersistentTensor& tensor : trainer_->plan().persistent()) {
+    for (const PersistentTensor& tensor : trainer_->persistent()) {
       if (tensor.role != Role::parameter || !tensor.is_updated) continue;
       values.resize(static_cast<std::size_t>(tensor.spec.shape.count()));
       trainer_->store().read(tensor.name,
@@ -325,12 +403,23 @@ class Run {
     }
   }
 
-  /// Validates and keeps the model; false when the run is to end before that is done.
+  /// Validates and keeps the model; false when the run is to end before that is done. What has become of the
+  /// run the others are told.
   bool finish_epoch() {
+    if (!setup_.communicator) return close_epoch();
+    std::string state;
+    if (setup_.leads() && close_epoch()) state = to_json(state_);
+    state = broadcast(*setup_.communicator, std::move(state));
+    if (state.empty()) return false;
+    if (!setup_.leads()) state_ = parse_run_state(state, "rank 0");
+    return true;
+  }
+
+  bool close_epoch() {
     const auto clips = std::ssize(labels_);
     if (state_.learned == 0) throw Error("None of the clips to learn from can be loaded.");
     const auto learned = static_cast<double>(state_.learned);
-    const std::int64_t last_step = (clips - 1) / recipe_.batch * recipe_.batch;  // its first clip
+    const std::int64_t last_step = (clips - 1) / update_clips(recipe_) * update_clips(recipe_);  // its first
     EpochRecord record{.epoch = state_.epochs + 1,
                        .loss = state_.loss_sum / learned,
                        .top1 = static_cast<double>(state_.correct) / learned,
@@ -400,6 +489,7 @@ class Run {
   }
 
   void save() {
+    if (!setup_.leads()) return;
     write_checkpoint(*start_, *trainer_, average_, state_, folder_.last());
     saved_ = Stopwatch();
   }
@@ -413,10 +503,11 @@ class Run {
   Recipe recipe_;
   std::int64_t classes_;
   std::vector<std::int64_t> labels_;
+  RankOf own_;  ///< this process among all
   std::unique_ptr<Trainer> trainer_;
   WeightAverage average_;
   std::vector<float> class_weights_;
-  std::optional<RunLog> log_;
+  std::optional<RunLog> log_;  ///< of the process that leads
   std::unique_ptr<TrainingLoader> loader_;
   std::unique_ptr<BatchSource> source_;
   std::unique_ptr<Validator> validator_;
@@ -426,8 +517,24 @@ class Run {
 
 }  // namespace
 
-FinetunePlan plan_finetune(const Recipe& given, const FinetuneData& data, const FinetuneSetup& setup,
+Recipe for_processes(Recipe recipe, const FinetuneSetup& setup) {
+  const int ranks = setup.ranks();
+  if (recipe.ranks != 0 && recipe.ranks != ranks) {
+    throw OptionError("The recipe is for " + std::to_string(recipe.ranks) + " processes, and there " +
+                      (ranks == 1 ? "is 1" : "are " + std::to_string(ranks)) +
+                      ", with which the result would be another: start it by mpirun -n " +
+                      std::to_string(recipe.ranks) + ".");
+  }
+  if (ranks > 1 && recipe.sync_bn && !setup.backend->uses_host_memory()) {
+    throw OptionError("--sync-bn is for CPUs only: the batch norms of GPUs know their own clips alone.");
+  }
+  recipe.ranks = ranks;
+  return recipe;
+}
+
+FinetunePlan plan_finetune(const Recipe& asked, const FinetuneData& data, const FinetuneSetup& setup,
                            bool measure) {
+  const Recipe given = for_processes(asked, setup);
   const auto clips = static_cast<std::int64_t>(data.train.samples.size());
   const InitialWeights initial = initial_weights(setup);
   FinetunePlan plan{.recipe = resolved(given, clips),
@@ -435,7 +542,7 @@ FinetunePlan plan_finetune(const Recipe& given, const FinetuneData& data, const 
                     .classifier = change_of_classifier(initial, data.classes, data.labels()),
                     .train_clips = {},
                     .validation_clips = {},
-                    .steps_per_epoch = (clips + given.batch - 1) / given.batch};
+                    .steps_per_epoch = (clips + update_clips(given) - 1) / update_clips(given)};
   const Config& config = plan.classifier.config;
   const std::int64_t classes = config.head.num_classes;
   plan.train_clips = count_labels(labels_of(data.train), classes);
@@ -455,11 +562,17 @@ FinetunePlan plan_finetune(const Recipe& given, const FinetuneData& data, const 
   }
   if (!measure) return plan;
 
-  const InputSize size = batch_size(plan.recipe, config, clips);
-  const auto step =
-      std::make_shared<const Plan>(build_training_graph(config, size, training_options(plan.recipe)),
-                                   setup.backend, PlanOptions{.precision = plan.recipe.precision});
-  const auto store = std::make_shared<ParameterStore>(setup.backend, step->persistent());
+  TrainingOptions options = training_options(plan.recipe);
+  options.synchronized = false;  // which takes as much, and other processes
+  const Graph graph = build_training_graph(config, batch_size(plan.recipe, config, clips), options);
+  const auto plan_of = [&](const Graph& steps) {
+    return std::make_shared<const Plan>(steps, setup.backend,
+                                        PlanOptions{.precision = plan.recipe.precision});
+  };
+  const std::shared_ptr<const Plan> step = plan_of(graph),
+                                    update = options.grouped() ? plan_of(build_update_graph(graph, options))
+                                                               : nullptr;
+  const auto store = std::make_shared<ParameterStore>(setup.backend, persistent_tensors(*step, update.get()));
   plan.step_memory = step->arena_bytes();
   plan.weight_memory = store->bytes();
   plan.step_seconds = seconds_of_step(step, store);

@@ -16,6 +16,7 @@
 #include "engine/finetuning/run_state.h"
 #include "engine/finetuning/score.h"
 #include "engine/finetuning/work_folder.h"
+#include "engine/parallel/communicator.h"
 #include "kernels/backend.h"
 
 namespace tpn {
@@ -38,6 +39,11 @@ struct FinetuneSetup {
   std::shared_ptr<const Backend> backend;
   int workers = 1;  ///< threads that decode
   std::optional<std::filesystem::path> feature_cache;
+  std::shared_ptr<Communicator> communicator = nullptr;  ///< with the other processes; null: there are none
+
+  [[nodiscard]] int ranks() const { return communicator ? communicator->size() : 1; }
+  /// Whether this process writes, validates and reports.
+  [[nodiscard]] bool leads() const { return !communicator || communicator->rank() == 0; }
 };
 
 /// What a run would be.
@@ -62,7 +68,12 @@ struct FinetuneOutcome {
   std::optional<Validation> best;  ///< of the model that was kept
 };
 
-/// Tells what finetune() would do with checked data; `measure`: runs a step to tell how long it takes.
+/// The recipe as the setup's processes follow it. Throws OptionError when it is for another number of them,
+/// or their device cannot do what it asks for.
+Recipe for_processes(Recipe recipe, const FinetuneSetup& setup);
+
+/// Tells what finetune() would do with checked data; `measure`: runs a step to tell how long it takes. Throws
+/// as for_processes() does.
 FinetunePlan plan_finetune(const Recipe& recipe, const FinetuneData& data, const FinetuneSetup& setup,
                            bool measure);
 
@@ -77,7 +88,9 @@ Recipe recipe_of_run(const WorkFolder& folder);
 /// Goes on with the run in a folder, new or not, to its end. data: checked, the same as when it began. A run
 /// that was ended at any moment and goes on gives the same bits as one that was not. Throws Error: when the
 /// data is other data; when a clip cannot be loaded, naming it; when a loss is not finite, naming step, clips
-/// and tensor; and OutputError. What was reached by the last checkpoint is never lost.
+/// and tensor; and OutputError. What was reached by the last checkpoint is never lost. All processes of a run
+/// call it, with a folder that all see; what it throws in one of them they are to be told
+/// (Communicator::fail). The outcome of those that do not lead has no validation.
 FinetuneOutcome finetune(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder& folder,
                          const FinetuneObserver& observer);
 

@@ -126,7 +126,8 @@ bool has_all_variants(const PooledFeatures& features, std::size_t sample) {
 
 std::optional<PooledFeatures> pooled_features(const Weights& weights, const std::vector<Sample>& samples,
                                               std::size_t variants, const ClipWork& work,
-                                              const std::optional<std::filesystem::path>& cache) {
+                                              const std::optional<std::filesystem::path>& cache,
+                                              const RankOf& share) {
   const auto channels = static_cast<std::size_t>(weights.config().head.in_channels);
   PooledFeatures features(samples.size(), variants);
   std::vector<std::optional<std::filesystem::path>> files(samples.size());
@@ -138,6 +139,9 @@ std::optional<PooledFeatures> pooled_features(const Weights& weights, const std:
       known[i] = files[i] && read_cached(*files[i], i, channels, features);
     }
   }
+  const auto [first_own, end_of_own] = share.stretch(std::ssize(samples));
+  std::fill(known.begin(), known.begin() + first_own, true);
+  std::fill(known.begin() + end_of_own, known.end(), true);
   const auto missing = static_cast<std::size_t>(std::ranges::count(known, false));
   if (missing == 0) return features;
 
@@ -172,17 +176,18 @@ std::optional<PooledFeatures> pooled_features(const Weights& weights, const std:
   return features;
 }
 
-void FeatureSource::start(const std::vector<std::size_t>& order, std::int64_t epoch, std::size_t first) {
+void FeatureSource::start(const std::vector<std::size_t>& order, std::int64_t epoch,
+                          const OrderShare& share) {
   order_ = order;
-  at_ = first;
+  share_ = share;
   variant_ = static_cast<std::size_t>(epoch) % features_.variants();
 }
 
 std::vector<LoadedClip> FeatureSource::next(Trainer& trainer, std::int64_t count) {
   std::vector<LoadedClip> clips;
-  for (const std::size_t end = at_ + static_cast<std::size_t>(count); at_ < end; ++at_) {
-    const PooledFeatures::Row& row = features_.row(order_.at(at_), variant_);
-    if (!row.values.empty()) clips.push_back({.sample = order_[at_], .label = row.label});
+  for (; count > 0; --count, share_.first += share_.stride) {
+    const PooledFeatures::Row& row = features_.row(order_.at(share_.first), variant_);
+    if (!row.values.empty()) clips.push_back({.sample = order_[share_.first], .label = row.label});
   }
   if (clips.empty()) return clips;
   auto* to = reinterpret_cast<float*>(trainer.views(std::ssize(clips)).data);

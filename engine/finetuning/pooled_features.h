@@ -10,6 +10,7 @@
 
 #include "engine/finetuning/batch_source.h"
 #include "engine/finetuning/clip_network.h"
+#include "engine/parallel/rank_share.h"
 
 namespace tpn {
 
@@ -39,26 +40,29 @@ class PooledFeatures {
   std::size_t variants_;
 };
 
-/// Computes what is not in the cache, a folder with a file for each sample; none: nothing is kept. A sample's
+/// Computes what is not in the cache, a folder with a file for each sample; none: nothing is kept. share:
+/// which stretch of the samples is computed; the others' features may be missing in the result. A sample's
 /// features are known by the model's weights, the file's place, size and time, and all that decides how clips
 /// are made of it. Returns none when it was told to stop. Throws Error as the loader and the plan do.
 std::optional<PooledFeatures> pooled_features(const Weights& weights, const std::vector<Sample>& samples,
                                               std::size_t variants, const ClipWork& work,
-                                              const std::optional<std::filesystem::path>& cache);
+                                              const std::optional<std::filesystem::path>& cache,
+                                              const RankOf& share = {});
 
 /// Batches of features: epoch e takes variant e of each sample, counted round.
 class FeatureSource final : public BatchSource {
  public:
   explicit FeatureSource(PooledFeatures features) : features_(std::move(features)) {}
 
-  void start(const std::vector<std::size_t>& order, std::int64_t epoch, std::size_t first) override;
+  void start(const std::vector<std::size_t>& order, std::int64_t epoch, const OrderShare& share) override;
   std::vector<LoadedClip> next(Trainer& trainer, std::int64_t count) override;
   [[nodiscard]] double waited_seconds() const override { return 0; }
 
  private:
   PooledFeatures features_;
   std::vector<std::size_t> order_;
-  std::size_t at_ = 0, variant_ = 0;
+  OrderShare share_;  ///< of what is left
+  std::size_t variant_ = 0;
 };
 
 }  // namespace tpn

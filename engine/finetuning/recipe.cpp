@@ -145,6 +145,10 @@ bool learns_classifier_only(const Recipe& recipe) {
   return recipe.freeze == Freeze::neck && recipe.augment != Augment::reference;
 }
 
+std::int64_t update_clips(const Recipe& recipe) {
+  return std::int64_t{recipe.batch} * recipe.accumulate * std::max(recipe.ranks, 1);
+}
+
 Recipe resolved(Recipe recipe, std::int64_t clips) {
   constexpr std::int64_t few = 1000, many = 10000;
   if (recipe.freeze == Freeze::automatic) {
@@ -157,9 +161,10 @@ Recipe resolved(Recipe recipe, std::int64_t clips) {
     recipe.augment = recipe.freeze == Freeze::neck ? Augment::light : Augment::reference;
   }
   if (recipe.lr == automatic_number) {
-    recipe.lr = (recipe.freeze == Freeze::neck ? 0.01 : 0.0025) * recipe.batch / 8;
+    recipe.lr =
+        (recipe.freeze == Freeze::neck ? 0.01 : 0.0025) * static_cast<double>(update_clips(recipe)) / 8;
   } else if (recipe.auto_scale_lr) {
-    recipe.lr *= recipe.batch / 64.0;
+    recipe.lr *= static_cast<double>(update_clips(recipe)) / 64;
   }
   recipe.auto_scale_lr = false;
   if (recipe.milestones.empty() && recipe.schedule == Schedule::multistep) {

@@ -52,7 +52,10 @@ struct Recipe {
   std::string filename_template{};  ///< of raw frames; empty: told from the names
   std::string init = "model";       ///< what weights training starts with (start)
   int epochs = 20;
-  int batch = 8;                 ///< clips of a step
+  int batch = 8;                 ///< clips that a process computes at once
+  int accumulate = 1;            ///< such batches of each process for an update
+  int ranks = 0;                 ///< processes; 0: as many as were started
+  bool sync_bn = false;          ///< batch norms have the statistics of all processes' batches
   double lr = automatic_number;  ///< highest learning rate
   bool auto_scale_lr = false;    ///< `lr` is meant for 64 clips a step
   Schedule schedule = Schedule::cosine;
@@ -79,6 +82,7 @@ struct Recipe {
   std::int64_t seed = 0;
   Precision precision = Precision::f32;
   std::string device = "auto";  ///< auto, cpu, cuda, or cuda:N
+  std::vector<int> devices{};   ///< GPUs of a machine's processes, in order; empty: numbered as they are
   int threads = 0;              ///< of a CPU's network; 0: one for each processor
   int workers = 0;              ///< threads that decode; 0: one for each processor
   int cache_mb = 2048;          ///< memory for decoded frames
@@ -127,8 +131,11 @@ Recipe parse_recipe(std::string_view json, const std::string& name, const Recipe
 ///   freeze: "neck" below 1,000 clips: there is too little to learn more from than the classifier; "3" below
 ///     10,000; else "none".
 ///   augment: "light" where all but the classifier is frozen, so that features can be kept; else "reference".
-///   lr: 0.01 for a classifier alone, else 0.0025, both for 8 clips a step and in proportion to them.
+///   lr: 0.01 for a classifier alone, else 0.0025, both for 8 clips an update and in proportion to them.
 Recipe resolved(Recipe recipe, std::int64_t clips);
+
+/// Clips of an update: of all batches of all processes.
+std::int64_t update_clips(const Recipe& recipe);
 
 /// The modules that a recipe's `freeze`, which must not be automatic, leaves out of learning.
 std::vector<std::string> frozen_modules(Freeze freeze);

@@ -28,6 +28,8 @@ void visit_recipe_fields(const Visit& visit) {
   visit("augment", &Recipe::augment, none);
   visit("epochs", &Recipe::epochs, FieldRange{1, 100000});
   visit("batch", &Recipe::batch, FieldRange{1, 4096});
+  visit("accumulate", &Recipe::accumulate, FieldRange{1, 4096});
+  visit("sync_bn", &Recipe::sync_bn, none);
   visit("lr", &Recipe::lr, FieldRange{automatic_number, 1000});
   visit("auto_scale_lr", &Recipe::auto_scale_lr, none);
   visit("schedule", &Recipe::schedule, none);
@@ -49,7 +51,9 @@ void visit_recipe_fields(const Visit& visit) {
   visit("skip_bad", &Recipe::skip_bad, none);
   visit("seed", &Recipe::seed, FieldRange{0, large});
   visit("precision", &Recipe::precision, none);
+  visit("ranks", &Recipe::ranks, FieldRange{0, 65536});
   visit("device", &Recipe::device, none);
+  visit("devices", &Recipe::devices, FieldRange{0, 65536});
   visit("threads", &Recipe::threads, FieldRange{0, 4096});
   visit("workers", &Recipe::workers, FieldRange{0, 1024});
   visit("cache_mb", &Recipe::cache_mb, FieldRange{0, 1 << 24});

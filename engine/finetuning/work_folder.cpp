@@ -31,7 +31,7 @@ WorkFolder::WorkFolder(std::filesystem::path path) : path_(std::move(path)) {
 }
 
 WorkFolder::~WorkFolder() {
-  ::close(lock_);
+  if (lock_ != none) ::close(lock_);
 }
 
 std::filesystem::path WorkFolder::of_epoch(std::int64_t epoch) const {

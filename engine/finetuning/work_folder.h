@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <utility>
 
 namespace tpn {
 
@@ -12,6 +13,8 @@ class WorkFolder {
   /// Makes the folder where it is missing, and removes temporary files that a killed run left. Throws
   /// OutputError when it cannot be written to or another run works there.
   explicit WorkFolder(std::filesystem::path path);
+  /// A folder that another process of the same run has locked.
+  static WorkFolder of_others(std::filesystem::path path) { return {std::move(path), none}; }
   WorkFolder(const WorkFolder&) = delete;
   WorkFolder& operator=(const WorkFolder&) = delete;
   ~WorkFolder();
@@ -31,8 +34,12 @@ class WorkFolder {
   [[nodiscard]] std::filesystem::path skipped() const { return path_ / "skipped.txt"; }
 
  private:
+  static constexpr int none = -1;
+
+  WorkFolder(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
+
   std::filesystem::path path_;
-  int lock_ = -1;
+  int lock_ = none;
 };
 
 }  // namespace tpn

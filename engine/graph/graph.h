@@ -19,6 +19,7 @@ enum class Role {
   parameter,  ///< a weight: constant in inference, updated in training
   buffer,     ///< a statistic that training keeps and inference reads: constant in inference too
   state,      ///< the optimizer's memory of a parameter
+  gradient,   ///< the sum of a parameter's gradients until its next update
   saved,      ///< computed forward, kept for the backward pass
   temporary,  ///< computed and dropped within one pass
   output,     ///< computed, read by the caller
@@ -34,7 +35,7 @@ struct Value {
 
   /// Whether it outlives a run: the file or the optimizer owns it.
   [[nodiscard]] bool is_persistent() const {
-    return role == Role::parameter || role == Role::buffer || role == Role::state;
+    return role == Role::parameter || role == Role::buffer || role == Role::state || role == Role::gradient;
   }
 };
 
@@ -48,7 +49,7 @@ struct Node {
 class Graph {
  public:
   ValueId add_input(std::string name, const TensorSpec& spec);
-  /// role: parameter, buffer or state.
+  /// role: parameter, buffer, state or gradient.
   ValueId add_constant(std::string name, const TensorSpec& spec, Role role);
 
   /// Appends a node and returns its outputs; what they are, is inferred. The first has the name, the others

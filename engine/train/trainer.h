@@ -11,6 +11,8 @@
 
 #include "engine/exec/executor.h"
 #include "engine/exec/parameter_store.h"
+#include "engine/parallel/communicator.h"
+#include "engine/train/gradient_exchange.h"
 #include "engine/train/training_graph.h"
 
 namespace tpn {
@@ -31,13 +33,14 @@ struct StepOptions {
   std::int64_t seed = 0;  ///< of dropout
 };
 
-/// Trains a network on one device. Not thread-safe.
+/// Trains a network on one device, perhaps together with those of other processes. Not thread-safe.
 class Trainer {
  public:
-  /// size: of the usual batch. Throws Error when the device cannot train the network in that precision, or a
-  /// weight is missing, and OutOfMemory.
+  /// size: of the usual batch. communicator: of options.ranks; null where there is one. Throws Error when the
+  /// device cannot train the network in that precision, or a weight is missing, and OutOfMemory.
   Trainer(const Config& config, const InputSize& size, const TrainingOptions& options,
-          const std::shared_ptr<const Backend>& backend, const PlanOptions& plan, const Weights& weights);
+          const std::shared_ptr<const Backend>& backend, const PlanOptions& plan, const Weights& weights,
+          std::shared_ptr<Communicator> communicator = nullptr);
 
   /// Where the caller writes the normalised views of the next step: (N,T,H,W,3) in the precision, or what
   /// TrainingForm::from_pooled says; in the host's memory.
@@ -54,6 +57,17 @@ class Trainer {
   StepResult step_timed(std::span<const std::int64_t> labels, const StepOptions& options,
                         std::vector<double>& seconds, std::span<const float> class_weights = {});
 
+  /// With options.grouped(), in place of step(): adds the gradients on views(N) to those of the group of
+  /// batches whose mean is the next update's. Clips count alike, or by their class weights, whatever the
+  /// sizes of their batches. N may be 0, where other ranks have clips. last: of the group, on this rank: what
+  /// is complete is sent to the other ranks while the rest is computed. All ranks give as many batches. The
+  /// result's norm is 0, its losses are the batch's. Throws as step() does.
+  StepResult add(std::span<const std::int64_t> labels, const StepOptions& options, bool last,
+                 std::span<const float> class_weights = {});
+  /// Updates the parameters by the group's gradients, on all ranks alike. The losses are means over its
+  /// clips; there are no logits. A group without clips changes nothing.
+  StepResult update(const StepOptions& options);
+
   /// The name of what first holds a value that is not finite when a step runs on views(N), "input" included;
   /// none where all is finite. The parameters change as by a step.
   std::optional<std::string> first_not_finite(std::span<const std::int64_t> labels,
@@ -68,27 +82,53 @@ class Trainer {
   /// Steps that were done.
   [[nodiscard]] std::int64_t steps() const { return steps_; }
   [[nodiscard]] ParameterStore& store() const { return *store_; }
+  /// What outlives an update: parameters, buffers and momentum.
+  [[nodiscard]] const std::vector<PersistentTensor>& persistent() const { return persistent_; }
   /// Of the usual batch.
   [[nodiscard]] const Plan& plan() const { return usual().plan(); }
 
  private:
+  /// What is known of the group of batches under way, of this rank.
+  struct Group {
+    std::int64_t batches = 0;
+    double weight = 0;                    ///< of its clips, in usual batches
+    double loss = 0, auxiliary_loss = 0;  ///< times the weight
+    bool has_sums = false;                ///< whether the sums of gradients are the group's
+  };
+
   [[nodiscard]] Graph graph(std::int64_t views) const;
+  [[nodiscard]] std::shared_ptr<const Plan> plan(const Graph& graph) const;
+  [[nodiscard]] bool parallel() const { return communicator_ != nullptr && communicator_->size() > 1; }
+  /// What the batch's clips count.
+  [[nodiscard]] double weight_of(std::span<const std::int64_t> labels,
+                                 std::span<const float> class_weights) const;
+  /// What takes the place of a batch without clips, so that all ranks exchange statistics as often.
+  Executor& bind_stand_in(std::span<const float> class_weights);
   [[nodiscard]] Executor& usual() const { return *executors_.at(size_.views); }
   /// For a batch of as many views as there are labels, its inputs set.
   Executor& bind(std::span<const std::int64_t> labels, const StepOptions& options,
                  std::span<const float> class_weights);
-  /// Of the step that has just run.
-  StepResult finish(const Executor& executor);
+  /// Of the losses that have just been computed.
+  [[nodiscard]] StepResult result(const Executor& executor) const;
 
   Config config_;
   InputSize size_;
   TrainingOptions options_;
   std::shared_ptr<const Backend> backend_;
   PlanOptions plan_options_;
+  std::shared_ptr<Communicator> communicator_;
   bool auxiliary_ = false;  ///< whether there is a second loss
   std::shared_ptr<ParameterStore> store_;
+  std::vector<PersistentTensor> persistent_;
+  std::unique_ptr<Executor> update_;            ///< of groups
+  std::unique_ptr<GradientExchange> exchange_;  ///< with other ranks
+  Group group_;
   std::map<std::int64_t, std::unique_ptr<Executor>> executors_;  ///< by the number of views
   std::int64_t steps_ = 0;
 };
+
+/// What a ParameterStore has to hold for steps whose graph that is, and where it makes gradients for the
+/// update behind it.
+std::vector<PersistentTensor> persistent_tensors(const Plan& step, const Plan* update);
 
 }  // namespace tpn

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "engine/plan/differentiate.h"
 #include "engine/plan/fuse.h"
 #include "engine/plan/recompute.h"
+#include "engine/train/synchronize_batch_norms.h"
 
 namespace tpn {
 namespace {
@@ -43,6 +45,72 @@ bool is_learned(const Graph& graph, std::string_view feature, std::span<const Va
          graph.dependents(learned)[static_cast<std::size_t>(found->second)];
 }
 
+/// A parameter that is learned, and its gradient or the sum of several.
+struct ParameterGradient {
+  ValueId parameter, gradient;
+};
+
+/// Appends the norm of the gradients and the update of the parameters.
+void add_update(Graph& graph, ValueId rate, ValueId scale, std::span<const ParameterGradient> gradients,
+                const TrainingOptions& options) {
+  std::vector<ValueId> all{scale}, updated{rate, scale};
+  for (const ParameterGradient& of : gradients) all.push_back(of.gradient);
+  const ValueId norm = graph.apply(ops::GradientNorm{}, all, "grad_norm");
+  graph.add_feature("grad_norm", norm);
+  graph.set_role(norm, Role::output);
+  updated.push_back(norm);
+  for (const auto& [parameter, gradient] : gradients) {
+    const TensorSpec spec = graph.value(parameter).spec;
+    const std::string momentum = momentum_name(graph.value(parameter).name);
+    updated.insert(updated.end(), {parameter, gradient, graph.add_constant(momentum, spec, Role::state)});
+  }
+  graph.apply(ops::Sgd{.momentum = options.momentum,
+                       .weight_decay = options.weight_decay,
+                       .nesterov = options.nesterov,
+                       .max_norm = options.max_norm},
+              updated, "update");
+}
+
+/// Adds the gradients to sums, some together, each as soon as the last of them has been computed.
+Graph add_sums(Graph graph, ValueId keep, std::vector<ParameterGradient> gradients,
+               std::size_t bucket_bytes) {
+  std::vector<ValueId> sums(graph.values().size());  // of gradients
+  for (const auto& [parameter, gradient] : gradients) {
+    const Value& value = graph.value(parameter);
+    const std::string name = sum_name(value.name);
+    const TensorSpec spec = value.spec;
+    sums[static_cast<std::size_t>(gradient)] = graph.add_constant(name, spec, Role::gradient);
+  }
+  std::vector<std::size_t> made_by(graph.values().size());
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    for (const ValueId id : graph.nodes()[i].outputs) made_by[static_cast<std::size_t>(id)] = i;
+  }
+  const auto maker = [&](const ParameterGradient& of) {
+    return made_by[static_cast<std::size_t>(of.gradient)];
+  };
+  std::ranges::stable_sort(gradients, {}, maker);
+
+  std::vector<Node> nodes;
+  const std::vector<Node> before(graph.nodes().begin(), graph.nodes().end());
+  std::vector<ValueId> bucket{keep};
+  std::size_t bytes = 0, copied = 0;
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const auto& [parameter, gradient] = gradients[i];
+    bucket.insert(bucket.end(), {sums[static_cast<std::size_t>(gradient)], gradient});
+    bytes += static_cast<std::size_t>(graph.value(gradient).spec.shape.count()) * sizeof(float);
+    if (bytes < bucket_bytes && i + 1 < gradients.size()) continue;
+    const std::size_t made = maker(gradients[i]) + 1;
+    nodes.insert(nodes.end(), before.begin() + static_cast<std::ptrdiff_t>(copied),
+                 before.begin() + static_cast<std::ptrdiff_t>(made));
+    copied = made;
+    graph.apply(ops::Accumulate{}, std::exchange(bucket, {keep}), "sums");
+    nodes.push_back(graph.nodes().back());
+    bytes = 0;
+  }
+  nodes.insert(nodes.end(), before.begin() + static_cast<std::ptrdiff_t>(copied), before.end());
+  return graph.with_nodes(std::move(nodes));
+}
+
 }  // namespace
 
 std::string gradient_name(std::string_view parameter) {
@@ -51,6 +119,10 @@ std::string gradient_name(std::string_view parameter) {
 
 std::string momentum_name(std::string_view parameter) {
   return "momentum/" + std::string(parameter);
+}
+
+std::string sum_name(std::string_view parameter) {
+  return "sum/" + std::string(parameter);
 }
 
 Graph build_training_graph(const Config& config, const InputSize& size, const TrainingOptions& options) {
@@ -67,8 +139,10 @@ Graph build_training_graph(const Config& config, const InputSize& size, const Tr
   if (options.class_weights) {
     targets.push_back(input(training_input::class_weights, per_channel(config.head.num_classes)));
   }
-  const ValueId rate = input(training_input::learning_rate, scalar());
+  const bool grouped = options.grouped();
+  const ValueId rate = grouped ? -1 : input(training_input::learning_rate, scalar());
   const ValueId scale = input(training_input::loss_scale, scalar());
+  const ValueId keep = grouped ? input(training_input::keep, scalar()) : -1;
 
   std::vector<ValueId> losses;
   const double auxiliary = config.neck.aux_head ? config.neck.aux_head->loss_weight : 0;
@@ -80,30 +154,35 @@ Graph build_training_graph(const Config& config, const InputSize& size, const Tr
   if (is_learned(graph, "aux_logits", learned)) lose("aux_logits", auxiliary, "loss_aux");
 
   const std::size_t forward_nodes = graph.nodes().size();
-  const std::vector<ValueId> gradients = differentiate(graph, losses, scale, learned);
-  std::vector<ValueId> all{scale}, updated{rate, scale};
-  for (const ValueId gradient : gradients) {
-    if (gradient >= 0) all.push_back(gradient);
-  }
-  const ValueId norm = graph.apply(ops::GradientNorm{}, all, "grad_norm");
-  graph.add_feature("grad_norm", norm);
-  graph.set_role(norm, Role::output);
-
-  updated.push_back(norm);
+  std::vector<ParameterGradient> gradients;
+  const std::vector<ValueId> found = differentiate(graph, losses, scale, learned);
   for (std::size_t i = 0; i < learned.size(); ++i) {
-    if (gradients[i] < 0) continue;
-    const std::string name = graph.value(learned[i]).name;
-    const TensorSpec spec = graph.value(learned[i]).spec;
-    graph.add_feature(gradient_name(name), gradients[i]);
-    updated.insert(updated.end(),
-                   {learned[i], gradients[i], graph.add_constant(momentum_name(name), spec, Role::state)});
+    if (found[i] < 0) continue;
+    graph.add_feature(gradient_name(graph.value(learned[i]).name), found[i]);
+    gradients.push_back({learned[i], found[i]});
   }
-  graph.apply(ops::Sgd{.momentum = options.momentum,
-                       .weight_decay = options.weight_decay,
-                       .nesterov = options.nesterov,
-                       .max_norm = options.max_norm},
-              updated, "update");
-  return options.recompute ? recompute(graph, forward_nodes) : graph;
+  if (grouped) {
+    graph = add_sums(graph, keep, gradients, options.bucket_bytes);
+  } else {
+    add_update(graph, rate, scale, gradients, options);
+  }
+  if (options.recompute) graph = recompute(graph, forward_nodes);
+  return options.synchronized ? synchronize_batch_norms(graph, options.ranks) : graph;
+}
+
+Graph build_update_graph(const Graph& gradients, const TrainingOptions& options) {
+  Graph graph;
+  const ValueId rate = graph.add_input(std::string(training_input::learning_rate), scalar());
+  const ValueId scale = graph.add_input(std::string(training_input::loss_scale), scalar());
+  std::vector<ParameterGradient> sums;
+  for (const Value& value : gradients.values()) {
+    if (value.role != Role::gradient) continue;
+    const std::string parameter = value.name.substr(sum_name("").size());
+    sums.push_back({graph.add_constant(parameter, value.spec, Role::parameter),
+                    graph.add_constant(value.name, value.spec, Role::gradient)});
+  }
+  add_update(graph, rate, scale, sums, options);
+  return graph;
 }
 
 }  // namespace tpn

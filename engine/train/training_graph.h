@@ -1,6 +1,9 @@
-// One step of training as a graph: forward, losses, backward, update.
+// A step of training as a graph: forward, losses, backward, update; or as two, where an update takes the
+// gradients of several batches.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +20,16 @@ struct TrainingOptions {
   double momentum = 0.9;
   double weight_decay = 1e-4;  ///< of every parameter, as in mmaction2's configurations of TPN
   bool nesterov = true;
-  double max_norm = 40;   ///< the L2 norm of all gradients is clipped to that; 0: it is not
-  bool recompute = true;  ///< the backward pass computes again what is cheap, instead of keeping it
+  double max_norm = 40;       ///< the L2 norm of all gradients is clipped to that; 0: it is not
+  bool recompute = true;      ///< the backward pass computes again what is cheap, instead of keeping it
+  std::int64_t batches = 1;   ///< of one process, that an update takes
+  std::int64_t ranks = 1;     ///< processes whose batches it takes
+  bool synchronized = false;  ///< batch norms have the statistics of all ranks' batches
+  /// Of gradients that are added to their sums together, as the backward pass gives them.
+  std::size_t bucket_bytes = std::size_t{4} << 20U;
+
+  /// Whether an update takes more than one batch.
+  [[nodiscard]] bool grouped() const { return batches * ranks > 1; }
 };
 
 /// Names of the inputs of a training graph beside "input", the views (N,T,H,W,3).
@@ -28,12 +39,18 @@ constexpr std::string_view class_weights = "class_weights";  ///< (K)
 constexpr std::string_view learning_rate = "learning_rate";  ///< scalar
 constexpr std::string_view loss_scale = "loss_scale";        ///< scalar that the losses are multiplied by
 constexpr std::string_view random_state = TrainingForm::random_state;
+/// Of graphs of gradients: scalar, 0 where sums begin anew.
+constexpr std::string_view keep = "keep";
+/// Where batch norms are synchronized: scalar, 0 where the batch only stands for one.
+constexpr std::string_view present = "present";
 }  // namespace training_input
 
 /// Of the gradient of a parameter: the name of its feature, "grad/NAME".
 std::string gradient_name(std::string_view parameter);
 /// Of the momentum of a parameter: the name of its state, "momentum/NAME".
 std::string momentum_name(std::string_view parameter);
+/// Of the sum of a parameter's gradients, Role::gradient: "sum/NAME".
+std::string sum_name(std::string_view parameter);
 
 /// A graph that updates the parameters that are not frozen and the statistics of their batch norms. Outputs:
 /// "logits" (N,K) and "loss_cls"; with an auxiliary head behind which something is learned (else it does not
@@ -43,6 +60,12 @@ std::string momentum_name(std::string_view parameter);
 /// them, the update as its optimizer wrapper and torch.optim.SGD do (SEMANTICS.md of the reference: clipping,
 /// then weight decay, momentum, Nesterov). Throws Error as build_training_network does, and when everything
 /// is frozen.
+///
+/// With options.grouped() it updates no parameter, and has no norm: each gradient is added to its sum.
 Graph build_training_graph(const Config& config, const InputSize& size, const TrainingOptions& options);
+
+/// The rest of a step whose gradients are in sums. gradients: the graph that makes them. Inputs: learning
+/// rate; loss scale, which the sums are divided by. Output: "grad_norm".
+Graph build_update_graph(const Graph& gradients, const TrainingOptions& options);
 
 }  // namespace tpn

@@ -8,10 +8,16 @@
 
 namespace tpn::cpu {
 
+std::unique_ptr<Kernel> compile(const ops::Accumulate& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Add& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::AllGather& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::BatchNorm& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::BatchNormApply& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::BatchNormGradient& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::BatchNormGradientSums& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::BatchNormGradientSynchronized& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::BatchNormMoments& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::BatchNormSynchronized& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::BatchNormTraining& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::ChannelSlice& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Concat& op, const Signature& signature);

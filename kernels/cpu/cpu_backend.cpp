@@ -47,6 +47,7 @@ bool CpuBackend::supports(const AnyOp& op) const {
   if (const auto* conv = std::get_if<ops::FusedConv3d>(&op)) {
     return conv->shift_fold == 0 && !conv->one_frame_residual;
   }
+  if (const auto* gather = std::get_if<ops::AllGather>(&op)) return gather->ranks == 1;
   return std::visit([]<class Op>(const Op&) { return HasKernel<Op>; }, op);
 }
 

@@ -8,6 +8,7 @@
 
 namespace tpn::cuda {
 
+std::unique_ptr<Kernel> compile(const ops::Accumulate& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Add& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::BatchNorm& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::BatchNormApply& op, const Signature& signature);

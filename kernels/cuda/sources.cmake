@@ -1,5 +1,6 @@
 # The sources of the CUDA backend: for nvcc, and for the emulation that the tests run (tests/cuda_on_cpu).
 set(TPN_CUDA_SOURCES
+    accumulate.cu
     add.cu
     batch_norm.cu
     batch_norm_gradient.cu

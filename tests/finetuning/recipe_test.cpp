@@ -16,6 +16,8 @@ TEST(Recipe, IsReadBackAsItWasWritten) {
   recipe.precision = Precision::bf16;
   recipe.shuffle = false;
   recipe.seed = 123456789;
+  recipe.devices = {1, 0};
+  recipe.sync_bn = true;
   EXPECT_EQ(parse_recipe(to_json(recipe), "r.json"), recipe);
   EXPECT_EQ(parse_recipe("{}", "r.json", recipe), recipe);
   EXPECT_EQ(parse_recipe(R"({"epochs": 3})", "r.json", recipe).epochs, 3);
@@ -56,6 +58,17 @@ TEST(Recipe, ChoosesByTheNumberOfClips) {
   EXPECT_FALSE(learns_classifier_only(many));
   EXPECT_DOUBLE_EQ(few.lr, 0.01);
   EXPECT_DOUBLE_EQ(many.lr, 0.005);
+}
+
+TEST(Recipe, ScalesTheLearningRateByTheClipsOfAnUpdate) {
+  const Recipe recipe{.batch = 4, .accumulate = 3, .ranks = 2};
+  EXPECT_EQ(update_clips(recipe), 24);
+  EXPECT_EQ(update_clips({.batch = 4}), 4);
+  EXPECT_DOUBLE_EQ(resolved(recipe, 20000).lr, 0.0075);
+  Recipe scaled = recipe;
+  scaled.lr = 0.08;
+  scaled.auto_scale_lr = true;
+  EXPECT_DOUBLE_EQ(resolved(scaled, 20000).lr, 0.03);
 }
 
 TEST(Recipe, KeepsWhatWasChosen) {

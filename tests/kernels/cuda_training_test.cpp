@@ -106,6 +106,25 @@ TEST_F(CudaTraining, UpdatesManyParameters) {
   }
 }
 
+/// What a sum held is read where it is kept, and only there.
+TEST_F(CudaTraining, AddsManyGradients) {
+  std::vector<TensorSpec> inputs{scalar()};
+  for (const TensorSpec& parameter : many_parameters()) inputs.insert(inputs.end(), 2, parameter);
+  const ops::Case<ops::Accumulate> c("many", {}, inputs);
+  for (const double keep : {0.0, 1.0}) {
+    const BindOptions options{.adjust = [&](std::span<ops::Tensor64> all) {
+      all[0].data[0] = keep;
+      if (keep == 0) all[15].data.assign(all[15].data.size(), nan);
+    }};
+    BoundCase apart(c, backend_, options), in_place(c, backend_, options);
+    apart.run();
+    expect_agreement(c, apart, test::op_f32_relative_l2);
+    in_place.run_updating(ops::Accumulate::aliases(c.inputs.size()));
+    for (std::size_t i = 0; i < apart.output_count(); ++i)
+      ASSERT_EQ(in_place.output(i), apart.output(i)) << i;
+  }
+}
+
 /// As after an overflow of f16: gradients are infinite or NaN, and so is their norm.
 TEST_F(CudaTraining, UpdatesNothingWhenTheNormIsNotFinite) {
   const auto c = update_of_many({.max_norm = 1});

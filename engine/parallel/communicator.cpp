@@ -1,0 +1,19 @@
+#include "engine/parallel/communicator.h"
+
+namespace tpn {
+
+std::string broadcast(Communicator& communicator, std::string text) {
+  auto size = static_cast<double>(communicator.rank() == 0 ? text.size() : 0);
+  communicator.sum({&size, 1});
+  text.resize(static_cast<std::size_t>(size));
+  communicator.broadcast(std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+bool any_rank(Communicator& communicator, bool here) {
+  double count = here ? 1 : 0;
+  communicator.sum({&count, 1});
+  return count > 0;
+}
+
+}  // namespace tpn
