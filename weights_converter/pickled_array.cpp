@@ -15,6 +15,8 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
+constexpr std::int64_t most_elements = std::int64_t{1} << 26;
+
 CheckpointFailure bad_array(const std::string& what) {
   return {CheckpointError::bad_tensor, "An array is malformed: " + what + "."};
 }
@@ -102,6 +104,11 @@ CheckpointResult<PickledArray> parse_torch(const PickleValue& value) {
   auto record = parse_tensor(value, storage_of);
   if (!record) return record.failure();
   StoredTensor& tensor = record->tensor;
+  // Strides of 0 could make any number of a few bytes.
+  if (tensor.elements() > most_elements) {
+    return CheckpointFailure(CheckpointError::limit, "An array has " + std::to_string(tensor.elements()) +
+                                                         " elements; results have fewer.");
+  }
   const auto storage = saved->storages.find(tensor.storage_key);
   if (storage == saved->storages.end()) return bad_array("its storage is missing");
   tensor.storage = storage->second.data;
@@ -150,9 +157,8 @@ CheckpointResult<PickledArray> make_array(const Shape& shape, const PickleValue&
   return array;
 }
 
-/// A shape of few elements: what is refused cannot be that of results.
+/// None where the shape is no tuple, or has more elements than results can have.
 std::optional<Shape> parse_shape(const PickleValue& value) {
-  constexpr std::int64_t most_elements = std::int64_t{1} << 32;
   if (value.kind() != PickleKind::tuple || value.size() > Shape::max_rank) return std::nullopt;
   std::vector<std::int64_t> extents;
   std::int64_t count = 1;

@@ -15,6 +15,7 @@ using Bytes = std::span<const std::byte>;
 
 constexpr std::string_view magic = "\x93NUMPY";
 constexpr std::size_t alignment = 64;  // of the elements, as NumPy writes them
+constexpr std::size_t longest_header = 4096;
 
 struct Layout {
   std::size_t rows;
@@ -32,7 +33,7 @@ Layout parse_header(const std::string& header, const std::string& name) {
   };
   const std::string type = value_of("descr", "'(<f[48])'")[1];
   static_cast<void>(value_of("fortran_order", "(False)"));
-  const std::smatch shape = value_of("shape", "\\(([0-9]{1,9}), *([0-9]{1,9})\\)");
+  const std::smatch shape = value_of("shape", "\\(([1-9][0-9]{0,8}), *([1-9][0-9]{0,8})\\)");
   return {std::stoul(shape[1]), std::stoul(shape[2]), type == "<f8"};
 }
 
@@ -70,9 +71,11 @@ void NumpyDump::add(const EvaluatedVideo& video) {
 }
 
 ScoreTable read_numpy_dump(const std::filesystem::path& path) {
-  const std::string name = path.string();
   const MappedFile file = MappedFile::open(path).value_or_throw();
-  const Bytes bytes = file.bytes();
+  return parse_numpy_dump(file.bytes(), path.string());
+}
+
+ScoreTable parse_numpy_dump(std::span<const std::byte> bytes, const std::string& name) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.size() < magic.size() + 4 || !text.starts_with(magic))
     throw Error(name + ": it is no array of NumPy.");
@@ -82,6 +85,7 @@ ScoreTable read_numpy_dump(const std::filesystem::path& path) {
   for (std::size_t i = begin; i-- > magic.size() + 2 && i < text.size();) {
     length = length << 8U | static_cast<unsigned char>(text[i]);
   }
+  if (length > longest_header) throw Error(name + ": the array's header is too long.");
   if (begin > text.size() || length > text.size() - begin) throw Error(name + ": the array ends early.");
   const Layout layout = parse_header(std::string(text.substr(begin, length)), name);
   const Bytes elements = bytes.subspan(begin + length);

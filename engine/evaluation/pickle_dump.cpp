@@ -1,6 +1,7 @@
 #include "engine/evaluation/pickle_dump.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "engine/model/mapped_file.h"
@@ -27,6 +28,8 @@ constexpr PickleLimits limits{.bytes = std::size_t{4} << 30,
                               .elements = std::size_t{1} << 27,
                               .stack = std::size_t{1} << 24};
 
+constexpr double most_classes = 1e9;
+
 /// Reads the videos of one file.
 class PickleReader {
  public:
@@ -43,9 +46,14 @@ class PickleReader {
     if (const auto path = value.find("filename")) video.path = std::string(path->text().value_or(""));
     if (const auto label = find(value, "gt_label", "gt_labels")) {
       const PickledArray array = array_in(*label, video.origin);
-      if (array.values.size() != 1)
+      if (array.values.size() != 1) {
         throw Error(video.origin + ": it has several labels; each video needs one.");
-      video.label = static_cast<std::int64_t>(array.values.front());
+      }
+      const double number = array.values.front();
+      if (!(number >= -1 && number < most_classes) || number != std::floor(number)) {
+        throw Error(video.origin + ": its label is no number of a class.");
+      }
+      video.label = static_cast<std::int64_t>(number);
     }
     if (const auto error = value.find("error"); error && error->text()) {
       video.error = std::string(*error->text());
@@ -72,8 +80,8 @@ class PickleReader {
   /// (K) or (1,K).
   static std::vector<float> scores_in(const PickleValue& value, const std::string& place) {
     const PickledArray array = array_in(value, place);
-    if (array.values.empty() ||
-        array.values.size() != static_cast<std::size_t>(array.shape[array.shape.rank() - 1])) {
+    const std::size_t rank = array.shape.rank();
+    if (array.values.empty() || rank == 0 || std::ssize(array.values) != array.shape[rank - 1]) {
       throw Error(place + ": its scores have the shape " + to_string(array.shape) +
                   "; expected one for each class.");
     }
@@ -138,9 +146,12 @@ void PickleDump::finish() {
 }
 
 ScoreTable read_pickle_dump(const std::filesystem::path& path) {
-  const std::string name = path.string();
   const MappedFile file = MappedFile::open(path).value_or_throw();
-  const auto pickle = Pickle::parse(file.bytes(), limits);
+  return parse_pickle_dump(file.bytes(), path.string());
+}
+
+ScoreTable parse_pickle_dump(std::span<const std::byte> bytes, const std::string& name) {
+  const auto pickle = Pickle::parse(bytes, limits);
   if (!pickle) throw Error(name + ": " + pickle.failure().message);
   const PickleValue root = pickle->root();
   if (root.kind() != PickleKind::list)

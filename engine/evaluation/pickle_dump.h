@@ -1,6 +1,11 @@
 // Scores as mmaction2 keeps them: a pickled list with a dictionary for each video.
 #pragma once
 
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+
 #include "engine/evaluation/score_dump.h"
 #include "engine/model/output_file.h"
 
@@ -24,5 +29,8 @@ class PickleDump : public ScoreDump {
 
 /// As read_score_table().
 ScoreTable read_pickle_dump(const std::filesystem::path& path);
+
+/// The same for the bytes of a file of that name.
+ScoreTable parse_pickle_dump(std::span<const std::byte> bytes, const std::string& name);
 
 }  // namespace tpn

@@ -33,6 +33,8 @@ TEST(JsonText, NumbersKeepEveryBitAndAreJson) {
     EXPECT_EQ(nlohmann::json::parse(json_number(value)).get<double>(), value);
   }
   EXPECT_EQ(json_number(0.1), "0.1");
+  EXPECT_EQ(json_float(0.1F), "0.1");
+  EXPECT_EQ(json_float(-std::numeric_limits<float>::infinity()), "null");
   using Limits = std::numeric_limits<double>;
   for (const double value : {Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity()}) {
     EXPECT_EQ(json_number(value), "null");
