@@ -28,7 +28,8 @@ struct BatchNormMoments {
     const std::vector<double>& x = inputs[0].data;
     const double present = inputs[1].data[0];
     const auto channels = static_cast<std::size_t>(inputs[0].shape[4]);
-    const auto pixels = static_cast<double>(x.size() / channels);
+    const std::size_t of_channel = x.size() / channels;
+    const auto pixels = static_cast<double>(of_channel);
     for (std::size_t c = 0; c < channels; ++c) {
       double sum = 0, squares = 0;
       for (std::size_t i = c; i < x.size(); i += channels) sum += x[i];
@@ -68,7 +69,7 @@ struct BatchNormSynchronized {
     check_matrix(name, inputs, 6);
     std::vector<TensorSpec> of_norm(inputs.begin(), inputs.end());
     of_norm.erase(of_norm.begin() + 6);
-    const std::vector<TensorSpec> outputs = norm.infer(of_norm);
+    std::vector<TensorSpec> outputs = norm.infer(of_norm);
     if (inputs[6].shape[0] % 3 != 0 || inputs[6].shape[1] != inputs[0].shape[4]) {
       throw Error("batch_norm_synchronized: the moments must have three rows for each rank.");
     }
