@@ -55,10 +55,8 @@ class PickleReader {
       }
       video.label = static_cast<std::int64_t>(number);
     }
-    if (const auto error = value.find("error"); error && error->text()) {
-      video.error = std::string(*error->text());
-      return video;
-    }
+    if (const auto error = value.find("error")) video.error = std::string(error->text().value_or(""));
+    if (!video.readable()) return video;
     const auto scores = find(value, "pred_score", "pred_scores");
     if (!scores) throw Error(video.origin + ": it has no pred_score.");
     video.scores = scores_in(*scores, video.origin);

@@ -116,6 +116,17 @@ TEST(ScoreTable, ExecutesNothing) {
   EXPECT_FALSE(std::filesystem::exists("/tmp/tpn-evaluation-was-executed"));
 }
 
+TEST(ScoreTable, HasScoresWhereThereIsNoError) {
+  const test::TemporaryDirectory folder;
+  const std::string opcodes("\x80\x02](}(X\5\0\0\0errorX\0\0\0\0ue.", 24);  // [{"error": ""}]
+  try {
+    (void)read_score_table(folder.write("x.pkl", opcodes), DumpFormat::pickle);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("no pred_score"), std::string::npos) << error.what();
+  }
+}
+
 TEST(ScoreTable, KnowsFormsByTheirNames) {
   EXPECT_EQ(dump_format_of("a/b.jsonl"), DumpFormat::json_lines);
   EXPECT_EQ(dump_format_of("b.pickle"), DumpFormat::pickle);
