@@ -99,6 +99,7 @@ std::vector<pid_t> ranks_of(const std::string& work) {
   }
   std::ranges::sort(found);
   std::vector<pid_t> ranks;
+  ranks.reserve(found.size());
   for (const auto& [rank, process] : found) ranks.push_back(process);
   return ranks;
 }

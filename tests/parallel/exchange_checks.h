@@ -26,7 +26,8 @@ inline std::string wrong_exchanges(Communicator& communicator) {
     if (!right) wrong += what + "; ";
   };
   const int rank = communicator.rank(), size = communicator.size();
-  const auto of_all = static_cast<float>(size * (size - 1) / 2);
+  const int sum_of_ranks = size * (size - 1) / 2;
+  const auto of_all = static_cast<float>(sum_of_ranks);
 
   // Several sums are under way at once, from one element to megabytes.
   std::vector<std::shared_ptr<std::vector<float>>> values;
@@ -56,7 +57,8 @@ inline std::string wrong_exchanges(Communicator& communicator) {
   std::vector<float> all(own.size() * static_cast<std::size_t>(size));
   communicator.gather(own, all);
   for (std::size_t i = 0; i < all.size(); ++i) {
-    expect(all[i] == (i % 2 == 0 ? static_cast<float>(i / 2) : 5.0F), "what was gathered");
+    const std::size_t of_rank = i / 2;
+    expect(all[i] == (i % 2 == 0 ? static_cast<float>(of_rank) : 5.0F), "what was gathered");
   }
   expect(broadcast(communicator, rank == 0 ? "of rank 0" : "of another, and longer") == "of rank 0",
          "a text for all");

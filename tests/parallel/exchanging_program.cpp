@@ -10,7 +10,7 @@
 namespace {
 
 void say(const tpn::Communicator& processes, const std::string& text) {
-  std::fputs(("rank " + std::to_string(processes.rank()) + " " + text + "\n").c_str(), stderr);
+  (void)std::fputs(("rank " + std::to_string(processes.rank()) + " " + text + "\n").c_str(), stderr);
 }
 
 /// Rank 1 fails; rank 0 waits for it, and the others come to their exchange later.

@@ -121,6 +121,7 @@ inline void run_ranks(int size, const std::function<void(const std::shared_ptr<C
   std::mutex mutex;
   std::exception_ptr first;
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(size));
   for (int rank = 0; rank < size; ++rank) {
     threads.emplace_back([&, rank] {
       const auto communicator = std::make_shared<ThreadCommunicator>(ranks, rank);
