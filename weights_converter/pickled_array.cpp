@@ -92,7 +92,8 @@ CheckpointResult<PickledArray> parse_torch(const PickleValue& value) {
   std::optional<SavedObject> saved;
   const auto storage_of = [&](const PickleValue& storage) -> CheckpointResult<StorageId> {
     const auto arguments = storage.arguments();
-    const bool embedded = storage.class_name() == "torch.storage._load_from_bytes" && arguments->size() == 1;
+    const bool embedded =
+        arguments && storage.class_name() == "torch.storage._load_from_bytes" && arguments->size() == 1;
     auto bytes = embedded ? bytes_of((*arguments)[0]) : std::nullopt;
     if (!bytes) return bad_array("its storage is " + describe(storage));
     file = *std::move(bytes);
@@ -128,7 +129,7 @@ CheckpointResult<DType> parse_dtype(const PickleValue& value) {
       Named{"i8", DType::i64}, Named{"i4", DType::i32}, Named{"i2", DType::i16},
       Named{"i1", DType::i8},  Named{"u1", DType::u8},  Named{"b1", DType::boolean}};
   const auto arguments = value.arguments();
-  const bool is_dtype = value.class_name() == "numpy.dtype" && arguments->size() >= 1;
+  const bool is_dtype = arguments && value.class_name() == "numpy.dtype" && arguments->size() >= 1;
   const auto name = is_dtype ? (*arguments)[0].text() : std::nullopt;
   if (!name) return bad_array("its element type is " + describe(value));
   const auto found = std::ranges::find(named, *name, &Named::name);

@@ -116,6 +116,24 @@ TEST(ScoreTable, ExecutesNothing) {
   EXPECT_FALSE(std::filesystem::exists("/tmp/tpn-evaluation-was-executed"));
 }
 
+/// A function by its name alone, where what it was called with is expected.
+TEST(ScoreTable, RefusesFunctionsThatWereNotCalled) {
+  using namespace std::string_literals;
+  const test::TemporaryDirectory folder;
+  const std::string storage =
+      "\x80\x03]ctorch._utils\n_rebuild_tensor_v2\n(ctorch.storage\n_load_from_bytes\n"
+      "K\x00K\x01\x85K\x01\x85\x89}tRa."s;
+  const std::string dtype = "\x80\x03]cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\nC\x04\0\0\0\0tRa."s;
+  for (const auto& [bytes, refused] : {std::pair(storage, "storage"), std::pair(dtype, "element type")}) {
+    try {
+      (void)read_score_table(folder.write("a.pkl", bytes), DumpFormat::pickle);
+      FAIL() << refused;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(refused), std::string::npos) << error.what();
+    }
+  }
+}
+
 TEST(ScoreTable, HasScoresWhereThereIsNoError) {
   const test::TemporaryDirectory folder;
   const std::string opcodes("\x80\x02](}(X\5\0\0\0errorX\0\0\0\0ue.", 24);  // [{"error": ""}]
