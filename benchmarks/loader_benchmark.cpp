@@ -1,7 +1,7 @@
 // How many training clips a second are decoded, augmented and normalised, by threads alone: nothing is
 // trained.
 #include <cstdint>
-#include <ctime>
+#include <cstdio>
 #include <filesystem>
 #include <numeric>
 #include <span>
@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "benchmarks/time.h"
 #include "engine/data/sample_list.h"
 #include "engine/data/training_loader.h"
 #include "engine/model/safetensors.h"
@@ -23,11 +24,6 @@ struct Arguments {
   int threads = 2, batch = 8, epochs = 3;
   tpn::ClipOptions options;
 };
-
-/// Seconds that the processors worked for this process.
-double processor_seconds() {
-  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
-}
 
 /// Loads every clip once an epoch, and nothing is kept; all of the first epoch's views go to --save.
 nlohmann::ordered_json measure(Arguments a) {
@@ -45,7 +41,7 @@ nlohmann::ordered_json measure(Arguments a) {
   const std::size_t of_clip = views.size() / static_cast<std::size_t>(a.batch);
 
   std::int64_t clips = 0;
-  const double worked = processor_seconds();
+  const double worked = tpn::benchmarks::processor_seconds();
   const tpn::Stopwatch watch;
   for (int epoch = 0; epoch < a.epochs; ++epoch) {
     loader.start(order, epoch);
@@ -60,7 +56,7 @@ nlohmann::ordered_json measure(Arguments a) {
     }
   }
   const double seconds = watch.seconds();
-  const double work = processor_seconds() - worked;
+  const double work = tpn::benchmarks::processor_seconds() - worked;
   if (!a.save.empty()) {
     const tpn::Shape all{static_cast<std::int64_t>(order.size()), shape[1], side, side, 3};
     const tpn::SafetensorsOutput output{"clips", tpn::DType::f32, all, [&](const auto& sink) {

@@ -236,6 +236,12 @@ Norm make_norm(const float* scale, const float* shift, const float* mean, const 
           rows.fill(room + 2 * rows.width, shift)};
 }
 
+NormGradient make_norm_gradient(const float* scale, const float* shift, const float* mean,
+                                const float* inverse_std, const Rows& rows, float* room) {
+  if (shift == nullptr) return {{rows.fill(room, mean), nullptr, nullptr}};
+  return {make_norm(scale, shift, mean, inverse_std, rows, room)};
+}
+
 template <class T>
 void normalize_all(const ConstTensorView& x, const Norm& norm, const ops::NormEpilogue& epilogue,
                    const ConstTensorView& last, const Rows& rows, const TensorView& y) {
@@ -246,9 +252,11 @@ void normalize_all(const ConstTensorView& x, const Norm& norm, const ops::NormEp
 }
 
 template <class T>
-std::pair<std::vector<double>, std::vector<double>> gradient_sums(const T* dy, const T* x, const float* mean,
-                                                                  const Norm* before_relu, const Rows& rows,
-                                                                  std::byte* scratch) {
+std::pair<std::vector<double>, std::vector<double>> gradient_sums(const T* dy, const T* x,
+                                                                  const NormGradient& gradient,
+                                                                  const Rows& rows, std::byte* scratch) {
+  const float* mean = gradient.norm.mean;
+  const Norm* before_relu = gradient.before_relu();
   const std::int64_t width = rows.width;
   auto* sums = reinterpret_cast<double*>(scratch);  // (sections, 2, row)
   float* blocks = section_room(scratch, rows);      // (sections, 2, row)
@@ -284,10 +292,10 @@ void NormSlopes::set(std::int64_t i, float scale, float inverse_std, double sum,
 }
 
 template <class T>
-void combine_all(const T* dy, const T* x, const Norm* before_relu, const NormSlopes& slopes, const Rows& rows,
-                 T* dx) {
+void combine_all(const T* dy, const T* x, const NormGradient& gradient, const NormSlopes& slopes,
+                 const Rows& rows, T* dx) {
   for_rows(rows, [&](std::int64_t at, std::int64_t share) {
-    combine(dy + at, x + at, before_relu, slopes, dx + at, share, rows.width);
+    combine(dy + at, x + at, gradient.before_relu(), slopes, dx + at, share, rows.width);
   });
 }
 
@@ -298,9 +306,10 @@ template void finish_batch_norm<float>(const ops::BatchNormTraining&, const Mome
 template void normalize_all<float>(const ConstTensorView&, const Norm&, const ops::NormEpilogue&,
                                    const ConstTensorView&, const Rows&, const TensorView&);
 template std::pair<std::vector<double>, std::vector<double>> gradient_sums(const float*, const float*,
-                                                                           const float*, const Norm*,
-                                                                           const Rows&, std::byte*);
-template void combine_all(const float*, const float*, const Norm*, const NormSlopes&, const Rows&, float*);
+                                                                           const NormGradient&, const Rows&,
+                                                                           std::byte*);
+template void combine_all(const float*, const float*, const NormGradient&, const NormSlopes&, const Rows&,
+                          float*);
 template Moments batch_moments(const Bf16*, const Rows&, std::byte*);
 template void finish_batch_norm<Bf16>(const ops::BatchNormTraining&, const Moments&, const Rows&,
                                       std::span<const ConstTensorView>, const ConstTensorView&,
@@ -308,8 +317,9 @@ template void finish_batch_norm<Bf16>(const ops::BatchNormTraining&, const Momen
 template void normalize_all<Bf16>(const ConstTensorView&, const Norm&, const ops::NormEpilogue&,
                                   const ConstTensorView&, const Rows&, const TensorView&);
 template std::pair<std::vector<double>, std::vector<double>> gradient_sums(const Bf16*, const Bf16*,
-                                                                           const float*, const Norm*,
-                                                                           const Rows&, std::byte*);
-template void combine_all(const Bf16*, const Bf16*, const Norm*, const NormSlopes&, const Rows&, Bf16*);
+                                                                           const NormGradient&, const Rows&,
+                                                                           std::byte*);
+template void combine_all(const Bf16*, const Bf16*, const NormGradient&, const NormSlopes&, const Rows&,
+                          Bf16*);
 
 }  // namespace tpn::cpu

@@ -93,13 +93,24 @@ template <class T>
 void normalize_all(const ConstTensorView& x, const Norm& norm, const ops::NormEpilogue& epilogue,
                    const ConstTensorView& residual, const Rows& rows, const TensorView& y);
 
-/// Sums over all pixels of dy and of dy * (x - mean), per channel: (sum, products). mean: of a row's
-/// elements. before_relu: the norm whose output a ReLU cut; null where there is none. scratch:
+/// What the gradient of a batch norm's output goes through on its way to x.
+struct NormGradient {
+  Norm norm{};  ///< without a ReLU behind it, its mean alone
+
+  /// The norm whose output a ReLU cut; null where there is none.
+  [[nodiscard]] const Norm* before_relu() const { return norm.factor != nullptr ? &norm : nullptr; }
+};
+
+/// shift: null where no ReLU is behind the norm. room: for three rows, or one.
+NormGradient make_norm_gradient(const float* scale, const float* shift, const float* mean,
+                                const float* inverse_std, const Rows& rows, float* room);
+
+/// Sums over all pixels of dy and of dy * (x - mean), per channel: (sum, products). scratch:
 /// section_scratch() bytes.
 template <class T>
-std::pair<std::vector<double>, std::vector<double>> gradient_sums(const T* dy, const T* x, const float* mean,
-                                                                  const Norm* before_relu, const Rows& rows,
-                                                                  std::byte* scratch);
+std::pair<std::vector<double>, std::vector<double>> gradient_sums(const T* dy, const T* x,
+                                                                  const NormGradient& gradient,
+                                                                  const Rows& rows, std::byte* scratch);
 
 /// A gradient of each channel: dx = dy * a + (x - mean) * b + c.
 struct NormSlopes {
@@ -107,8 +118,8 @@ struct NormSlopes {
   float *a, *b, *c;
 
   /// room: for three rows.
-  NormSlopes(const float* row_mean, const Rows& rows, float* room)
-      : mean(row_mean), a(room), b(room + rows.width), c(room + 2 * rows.width) {}
+  NormSlopes(const NormGradient& gradient, const Rows& rows, float* room)
+      : mean(gradient.norm.mean), a(room), b(room + rows.width), c(room + 2 * rows.width) {}
 
   /// Of an element of a row, from the sums over all `pixels` of dy and of dy * (x - mean).
   void set(std::int64_t i, float scale, float inverse_std, double sum, double product, double pixels) const;
@@ -116,8 +127,8 @@ struct NormSlopes {
 
 /// dx of all pixels.
 template <class T>
-void combine_all(const T* dy, const T* x, const Norm* before_relu, const NormSlopes& slopes, const Rows& rows,
-                 T* dx);
+void combine_all(const T* dy, const T* x, const NormGradient& gradient, const NormSlopes& slopes,
+                 const Rows& rows, T* dx);
 
 /// Calls body(first element, rows) for shares of all rows.
 template <class Body>

@@ -69,15 +69,12 @@ std::unique_ptr<Kernel> compile(const ops::BatchNormGradientSums& op, const Sign
         sums_bytes + row_bytes(rows, 3),
         [op, rows, sums_bytes](std::span<const ConstTensorView> in, std::span<const TensorView> out,
                                std::byte* scratch) {
-          const float *mean = elements<float>(in[3]), *inverse = elements<float>(in[4]);
-          auto* room = reinterpret_cast<float*>(scratch + sums_bytes);
-          const float* means = rows.fill(room, mean);
-          Norm norm{};
-          if (op.relu) {
-            norm = make_norm(elements<float>(in[2]), elements<float>(in[5]), mean, inverse, rows, room);
-          }
-          const auto [sum, products] = gradient_sums(elements<T>(in[0]), elements<T>(in[1]), means,
-                                                     op.relu ? &norm : nullptr, rows, scratch);
+          const float* inverse = elements<float>(in[4]);
+          const NormGradient gradient = make_norm_gradient(
+              elements<float>(in[2]), op.relu ? elements<float>(in[5]) : nullptr, elements<float>(in[3]),
+              inverse, rows, reinterpret_cast<float*>(scratch + sums_bytes));
+          const auto [sum, products] =
+              gradient_sums(elements<T>(in[0]), elements<T>(in[1]), gradient, rows, scratch);
           for (std::int64_t c = 0; c < rows.channels; ++c) {
             const auto at = static_cast<std::size_t>(c);
             elements<float>(out[0])[c] = static_cast<float>(products[at] * static_cast<double>(inverse[c]));
@@ -93,22 +90,19 @@ std::unique_ptr<Kernel> compile(const ops::BatchNormGradientSynchronized& op, co
     return scratch_kernel(
         row_bytes(rows, 6),
         [op, rows](std::span<const ConstTensorView> in, std::span<const TensorView> out, std::byte* scratch) {
-          const float *scale = elements<float>(in[2]), *mean = elements<float>(in[3]),
-                      *inverse = elements<float>(in[4]);
+          const float *scale = elements<float>(in[2]), *inverse = elements<float>(in[4]);
           const float present = *elements<float>(in[7]);
           auto* room = reinterpret_cast<float*>(scratch);
-          const float* means = rows.fill(room, mean);
-          Norm norm{};
-          if (op.relu) norm = make_norm(scale, elements<float>(in[8]), mean, inverse, rows, room);
-          const NormSlopes slopes(means, rows, room + 3 * rows.width);
+          const NormGradient gradient = make_norm_gradient(scale, op.relu ? elements<float>(in[8]) : nullptr,
+                                                           elements<float>(in[3]), inverse, rows, room);
+          const NormSlopes slopes(gradient, rows, room + 3 * rows.width);
           for (std::int64_t i = 0; i < rows.width; ++i) {
             const std::int64_t c = i % rows.channels;
             const double dscale = sum_of_ranks(in[5], 2, 0, c), dshift = sum_of_ranks(in[5], 2, 1, c);
             slopes.set(i, present * scale[c], inverse[c], dshift, dscale / static_cast<double>(inverse[c]),
                        sum_of_ranks(in[6], 3, 0, c));
           }
-          combine_all(elements<T>(in[0]), elements<T>(in[1]), op.relu ? &norm : nullptr, slopes, rows,
-                      elements<T>(out[0]));
+          combine_all(elements<T>(in[0]), elements<T>(in[1]), gradient, slopes, rows, elements<T>(out[0]));
         },
         0);
   });

@@ -47,16 +47,14 @@ std::unique_ptr<Kernel> compile(const ops::BatchNormGradient& op, const Signatur
         [op, rows, sums_bytes](std::span<const ConstTensorView> in, std::span<const TensorView> out,
                                std::byte* scratch) {
           const T *dy = elements<T>(in[0]), *x = elements<T>(in[1]);
-          const float *scale = elements<float>(in[2]), *mean = elements<float>(in[3]),
-                      *inverse = elements<float>(in[4]);
-          auto* room = reinterpret_cast<float*>(scratch + sums_bytes);
-          const float* means = rows.fill(room, mean);
-          Norm norm{};
-          if (op.relu) norm = make_norm(scale, elements<float>(in[5]), mean, inverse, rows, room);
-          const Norm* const before_relu = op.relu ? &norm : nullptr;
-          const auto [sum, products] = gradient_sums(dy, x, means, before_relu, rows, scratch);
+          const float *scale = elements<float>(in[2]), *inverse = elements<float>(in[4]);
+          const NormGradient gradient =
+              make_norm_gradient(scale, op.relu ? elements<float>(in[5]) : nullptr, elements<float>(in[3]),
+                                 inverse, rows, reinterpret_cast<float*>(scratch + sums_bytes));
+          const auto [sum, products] = gradient_sums(dy, x, gradient, rows, scratch);
           const auto count = static_cast<double>(rows.count * rows.copies);
-          const NormSlopes slopes(means, rows, reinterpret_cast<float*>(scratch));  // the sums are done with
+          const NormSlopes slopes(gradient, rows,
+                                  reinterpret_cast<float*>(scratch));  // the sums are done with
           for (std::int64_t i = 0; i < rows.width; ++i) {
             const std::int64_t c = i % rows.channels;
             const double total = sum[static_cast<std::size_t>(c)],
@@ -65,7 +63,7 @@ std::unique_ptr<Kernel> compile(const ops::BatchNormGradient& op, const Signatur
             elements<float>(out[2])[c] = static_cast<float>(total);
             slopes.set(i, scale[c], inverse[c], total, product, count);
           }
-          combine_all(dy, x, before_relu, slopes, rows, elements<T>(out[0]));
+          combine_all(dy, x, gradient, slopes, rows, elements<T>(out[0]));
         },
         0);
   });
@@ -80,9 +78,10 @@ std::unique_ptr<Kernel> compile(const ops::FrozenBatchNormGradient& op, const Si
         [op, rows, sums_bytes](std::span<const ConstTensorView> in, std::span<const TensorView> out,
                                std::byte* scratch) {
           const T* dy = elements<T>(in[0]);
-          const float* means =
-              rows.fill(reinterpret_cast<float*>(scratch + sums_bytes), elements<float>(in[3]));
-          const auto [sum, products] = gradient_sums(dy, elements<T>(in[1]), means, nullptr, rows, scratch);
+          const NormGradient gradient =
+              make_norm_gradient(nullptr, nullptr, elements<float>(in[3]), nullptr, rows,
+                                 reinterpret_cast<float*>(scratch + sums_bytes));
+          const auto [sum, products] = gradient_sums(dy, elements<T>(in[1]), gradient, rows, scratch);
           auto* factor = reinterpret_cast<float*>(scratch);  // the sums are done with
           float* zero = factor + rows.width;
           for (std::int64_t i = 0; i < rows.width; ++i) {
