@@ -13,10 +13,9 @@
 #include <gtest/gtest.h>
 
 #include "engine/model/weights.h"
-#include "engine/networks/initialize.h"
 #include "engine/recognize/tpn.h"
 #include "kernels/convert.h"
-#include "tests/finetuning/moving_clips.h"
+#include "tests/apps/finetune_files.h"
 #include "tests/support/run_program.h"
 
 namespace tpn {
@@ -28,14 +27,7 @@ using test::read_file;
 
 class FinetuneProgram : public ::testing::Test {
  protected:
-  FinetuneProgram() {
-    write_random_model(test::moving_clips_config(), Initialization::from_scratch, 3, {},
-                       folder_ / "model.safetensors");
-    test::write_moving_clips(folder_.path() / "train", 4);
-    test::write_moving_clips(folder_.path() / "val", 2, 7);
-  }
-
-  [[nodiscard]] std::string path(const std::string& name) const { return folder_ / name; }
+  [[nodiscard]] std::string path(const std::string& name) const { return files_.path(name); }
 
   [[nodiscard]] ProgramResult run(const std::vector<std::string>& arguments,
                                   const test::ProgramSetting& setting = {}) const {
@@ -46,28 +38,14 @@ class FinetuneProgram : public ::testing::Test {
   /// A run in that folder, with two epochs unless the arguments say otherwise.
   [[nodiscard]] ProgramResult train(const std::string& work, const std::vector<std::string>& more = {},
                                     const test::ProgramSetting& setting = {}) const {
-    std::vector<std::string> arguments;
-    for (const auto& [option, value] :
-         std::vector<std::pair<std::string, std::string>>{{"--model", path("model.safetensors")},
-                                                          {"--train", path("train")},
-                                                          {"--val", path("val")},
-                                                          {"--work-dir", path(work)},
-                                                          {"--device", "cpu"},
-                                                          {"--threads", "1"},
-                                                          {"--workers", "2"},
-                                                          {"--batch", "4"},
-                                                          {"--epochs", "2"}}) {
-      if (std::ranges::count(more, option) == 0) arguments.insert(arguments.end(), {option, value});
-    }
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return run(arguments, setting);
+    return run(files_.arguments(work, {{"--workers", "2"}, {"--batch", "4"}}, more), setting);
   }
   [[nodiscard]] ProgramResult resume(const std::string& work,
                                      const test::ProgramSetting& setting = {}) const {
     return run({"--resume", path(work)}, setting);
   }
 
-  test::TemporaryDirectory folder_;
+  test::FinetuneFiles files_{4};
 };
 
 void expect_refused(const ProgramResult& result, const std::string& because) {
@@ -160,10 +138,7 @@ TEST_F(FinetuneProgram, SavesAndEndsWhenASignalAsksForIt) {
   for (const auto& [signal, status] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
     const std::string work = "run" + std::to_string(signal);
     const auto interrupt = [&, number = signal](pid_t program) {
-      using namespace std::chrono_literals;
-      const std::string log = path(work + "/log.jsonl");
-      for (int i = 0; i < 3000 && (!fs::exists(log) || fs::file_size(log) == 0); ++i)
-        std::this_thread::sleep_for(5ms);
+      files_.await_step(work);
       ::kill(program, number);
     };
     const ProgramResult r = train(work, {"--freeze", "none", "--epochs", "5"}, {.meanwhile = interrupt});
@@ -190,7 +165,7 @@ TEST_F(FinetuneProgram, SaysWhatIsWrongBeforeItBegins) {
   expect_refused(train("x", {"--init", path("none.pth")}), "none.pth");
   EXPECT_FALSE(fs::exists(path("x")));
   const std::string list =
-      folder_.write("list.txt", path("train/down/clip0") + " 0\n" + path("missing.mp4") + " 1\n");
+      files_.write("list.txt", path("train/down/clip0") + " 0\n" + path("missing.mp4") + " 1\n");
   const ProgramResult missing = train("x", {"--train", list});
   expect_refused(missing, "list.txt:2");
   EXPECT_FALSE(fs::exists(path("x/last.safetensors")));
@@ -200,7 +175,7 @@ TEST_F(FinetuneProgram, SaysWhatIsWrongBeforeItBegins) {
 }
 
 TEST_F(FinetuneProgram, GoesOnWithoutBadClipsWhereThatIsWanted) {
-  folder_.write("train/down/broken.mp4", "this is no video");
+  files_.write("train/down/broken.mp4", "this is no video");
   expect_refused(train("run"), "broken.mp4");
   const ProgramResult r = train("run", {"--skip-bad"});
   EXPECT_EQ(r.status, 0) << r.error;

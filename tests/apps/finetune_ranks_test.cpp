@@ -12,8 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/finetuning/run_log.h"
-#include "engine/networks/initialize.h"
-#include "tests/finetuning/moving_clips.h"
+#include "tests/apps/finetune_files.h"
 #include "tests/parallel/exchange_checks.h"
 #include "tests/support/run_program.h"
 
@@ -29,13 +28,9 @@ class FinetuneRanks : public ::testing::Test {
   void SetUp() override {
     if (!fs::exists(TPN_MPIRUN))
       GTEST_SKIP() << "There is no mpirun: libopenmpi-dev and openmpi-bin have it.";
-    write_random_model(test::moving_clips_config(), Initialization::from_scratch, 3, {},
-                       folder_ / "model.safetensors");
-    test::write_moving_clips(folder_.path() / "train", 6);
-    test::write_moving_clips(folder_.path() / "val", 2, 7);
   }
 
-  [[nodiscard]] std::string path(const std::string& name) const { return folder_ / name; }
+  [[nodiscard]] std::string path(const std::string& name) const { return files_.path(name); }
 
   [[nodiscard]] ProgramResult run(int ranks, std::vector<std::string> arguments,
                                   test::ProgramSetting setting = {}) const {
@@ -48,36 +43,15 @@ class FinetuneRanks : public ::testing::Test {
   [[nodiscard]] ProgramResult train(int ranks, const std::string& work,
                                     const std::vector<std::string>& more = {},
                                     const test::ProgramSetting& setting = {}) const {
-    std::vector<std::string> arguments;
-    for (const auto& [option, value] :
-         std::vector<std::pair<std::string, std::string>>{{"--model", path("model.safetensors")},
-                                                          {"--train", path("train")},
-                                                          {"--val", path("val")},
-                                                          {"--work-dir", path(work)},
-                                                          {"--device", "cpu"},
-                                                          {"--threads", "1"},
-                                                          {"--workers", "1"},
-                                                          {"--batch", "2"},
-                                                          {"--epochs", "2"},
-                                                          {"--freeze", "none"}}) {
-      if (std::ranges::count(more, option) == 0) arguments.insert(arguments.end(), {option, value});
-    }
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return run(ranks, arguments, setting);
+    return run(ranks,
+               files_.arguments(work, {{"--workers", "1"}, {"--batch", "2"}, {"--freeze", "none"}}, more),
+               setting);
   }
   [[nodiscard]] ProgramResult resume(int ranks, const std::string& work) const {
     return run(ranks, {"--resume", "--work-dir", path(work)});
   }
 
-  /// Waits until the run has done a step.
-  void await_step(const std::string& work) const {
-    using namespace std::chrono_literals;
-    const std::string log = path(work + "/log.jsonl");
-    for (int i = 0; i < 6000 && (!fs::exists(log) || fs::file_size(log) == 0); ++i)
-      std::this_thread::sleep_for(5ms);
-  }
-
-  test::TemporaryDirectory folder_;
+  test::FinetuneFiles files_{6};
 };
 
 /// Processes of this machine that run that work folder's training, by their rank.
@@ -157,7 +131,7 @@ TEST_F(FinetuneRanks, GoOnBitForBit) {
   const std::vector<std::string> options{"--epochs", "3", "--ema", "0.9"};
   ASSERT_EQ(train(2, "whole", options).status, 0);
   const auto interrupt = [&](pid_t) {
-    await_step("parts");
+    files_.await_step("parts");
     for (const pid_t process : ranks_of(path("parts"))) ::kill(process, SIGTERM);
   };
   const ProgramResult r = train(2, "parts", options, {.meanwhile = interrupt});
@@ -174,7 +148,7 @@ TEST_F(FinetuneRanks, EndWhenOneIsKilled) {
     const std::string work = "killed" + std::to_string(rank);
     std::chrono::steady_clock::time_point killed;
     const auto kill = [&](pid_t) {
-      await_step(work);
+      files_.await_step(work);
       const std::vector<pid_t> ranks = ranks_of(path(work));
       ASSERT_EQ(ranks.size(), 2U);
       ::kill(ranks[rank], SIGKILL);
@@ -191,7 +165,7 @@ TEST_F(FinetuneRanks, EndWhenOneIsKilled) {
 /// A clip that one rank cannot load any more.
 TEST_F(FinetuneRanks, EndWhenOneFails) {
   const auto damage = [&](pid_t) {
-    await_step("run");
+    files_.await_step("run");
     for (const auto& entry : fs::directory_iterator(path("train/right/clip5"))) {
       std::ofstream(entry.path(), std::ios::binary) << "no image";
     }
