@@ -33,13 +33,8 @@ __global__ void __launch_bounds__(list_threads)
     accumulate(const __grid_constant__ TensorList<SumEntry> list, const float* keep) {
   const bool keeps = *keep != 0;
   const auto part = list.part(blockIdx.x, part_elements);
-#pragma unroll 2
-  for (std::int64_t i = part.begin + std::int64_t{threadIdx.x} * 4; i + 4 <= part.end;
-       i += std::int64_t{list_threads} * 4) {
-    add_at<4>(keeps, part.tensor, i);
-  }
-  const std::int64_t tail = part.end / 4 * 4 + threadIdx.x;  // parts begin on vectors
-  if (tail < part.end) add_at<1>(keeps, part.tensor, tail);
+  for_each_vector<list_threads, 2>(
+      part, [&](auto count, std::int64_t i) { add_at<decltype(count)::value>(keeps, part.tensor, i); });
 }
 
 }  // namespace

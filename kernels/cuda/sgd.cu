@@ -48,14 +48,13 @@ __global__ void __launch_bounds__(list_threads)
   const auto part = list.part(blockIdx.x, norm_part);
   const float* gradient = part.tensor.gradient;
   double sum = 0;
-#pragma unroll 4
-  for (std::int64_t i = part.begin + std::int64_t{threadIdx.x} * 4; i + 4 <= part.end;
-       i += std::int64_t{list_threads} * 4) {
-    const auto value = load_vector<4>(gradient + i);
-    sum += square(value[0]) + square(value[1]) + square(value[2]) + square(value[3]);
-  }
-  const std::int64_t tail = part.end / 4 * 4 + threadIdx.x;  // parts begin on vectors
-  if (tail < part.end) sum += square(gradient[tail]);
+  for_each_vector<list_threads, 4>(part, [&](auto count, std::int64_t i) {
+    const auto value = load_vector<decltype(count)::value>(gradient + i);
+    double of_vector = square(value[0]);
+#pragma unroll
+    for (int e = 1; e < decltype(count)::value; ++e) of_vector += square(value[e]);
+    sum += of_vector;
+  });
   sum = block_sum<list_threads / warp_size>(sum);
   if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
@@ -123,13 +122,8 @@ __global__ void __launch_bounds__(list_threads)
     sgd(const __grid_constant__ TensorList<ParameterEntry> list, StepNumbers numbers, Hyperparameters hyper) {
   const Update update(numbers, hyper);
   const auto part = list.part(blockIdx.x, update_part);
-#pragma unroll 2
-  for (std::int64_t i = part.begin + std::int64_t{threadIdx.x} * 4; i + 4 <= part.end;
-       i += std::int64_t{list_threads} * 4) {
-    update_at<4>(update, part.tensor, i);
-  }
-  const std::int64_t tail = part.end / 4 * 4 + threadIdx.x;  // parts begin on vectors
-  if (tail < part.end) update_at<1>(update, part.tensor, tail);
+  for_each_vector<list_threads, 2>(
+      part, [&](auto count, std::int64_t i) { update_at<decltype(count)::value>(update, part.tensor, i); });
 }
 
 std::int64_t bytes_of(const Operand& operand) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.h"
@@ -41,6 +42,19 @@ struct TensorList {
     return {found.tensor, begin, min(begin + part_elements, found.count)};
   }
 };
+
+/// Calls body(std::integral_constant of how many elements, first element) for what the thread has of a
+/// block's part: vectors of four, and what is left of them at a tensor's end. Parts begin on vectors.
+template <int Threads, int Unroll, class Part, class Body>
+__device__ __forceinline__ void for_each_vector(const Part& part, const Body& body) {
+#pragma unroll Unroll
+  for (std::int64_t i = part.begin + std::int64_t{threadIdx.x} * 4; i + 4 <= part.end;
+       i += std::int64_t{Threads} * 4) {
+    body(std::integral_constant<int, 4>{}, i);
+  }
+  const std::int64_t tail = part.end / 4 * 4 + threadIdx.x;
+  if (tail < part.end) body(std::integral_constant<int, 1>{}, tail);
+}
 
 /// A tensor to be put on a list.
 template <class Entry>
