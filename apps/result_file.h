@@ -8,8 +8,19 @@
 #include <string_view>
 
 #include "engine/model/output_file.h"
+#include "kernels/error.h"
 
 namespace tpn::app {
+
+/// Does something with an output before any work: that it cannot be written is a wrong option then.
+template <class Do>
+auto before_work(const Do& action) {
+  try {
+    return action();
+  } catch (const OutputError& error) {
+    throw OptionError(error.what());
+  }
+}
 
 /// What write() was given is in the file when it returns, and never a part of it: after a failure the file
 /// ends with the last whole result. Functions throw OutputError.

@@ -14,8 +14,7 @@
 
 #include "apps/eval_options.h"
 #include "apps/files_in_use.h"
-#include "apps/model_argument.h"
-#include "apps/model_digest.h"
+#include "apps/load_model.h"
 #include "apps/program.h"
 #include "apps/result_file.h"
 #include "apps/terminal_line.h"
@@ -173,12 +172,6 @@ void check_dumps(const EvalArguments& a) {
   if (a.resume && lines != 1) throw OptionError("--resume goes with one --dump in lines of JSON (.jsonl).");
 }
 
-/// A model and its digest. What is loaded stays mapped, so that no temporary file is needed afterwards.
-std::pair<Model, std::string> load_model(const std::string& given) {
-  const ModelArgument model(given, say);
-  return {Model::load(model.path()), model_digest(model.path())};
-}
-
 std::vector<std::string> class_names(const EvalArguments& a, const Model& model) {
   const auto classes = static_cast<std::size_t>(model.classes());
   std::vector<std::string> names = a.labels.empty() ? model.labels() : load_labels(a.labels);
@@ -300,11 +293,7 @@ int merge(const EvalArguments& a) {
 
 int run(const EvalArguments& a) {
   check_dumps(a);
-  try {
-    check_outputs(a);
-  } catch (const OutputError& error) {  // before any work
-    throw OptionError(error.what());
-  }
+  before_work([&] { check_outputs(a); });
   if (!a.merge.empty()) return merge(a);
   const auto [model, digest] = load_model(a.model);
   const EvaluationList list = read_evaluation_list(

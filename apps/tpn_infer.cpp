@@ -11,8 +11,7 @@
 #include "apps/earlier_results.h"
 #include "apps/files_in_use.h"
 #include "apps/input_list.h"
-#include "apps/model_argument.h"
-#include "apps/model_digest.h"
+#include "apps/load_model.h"
 #include "apps/number.h"
 #include "apps/program.h"
 #include "apps/recognizer_options.h"
@@ -250,22 +249,6 @@ void classify_all(Recognizer& recognizer, const std::vector<std::string>& inputs
   };
   if (!inputs.empty()) report.progress(place(0) + inputs[0]);
   recognizer.classify_all(inputs, on_outcome, on_progress);
-}
-
-/// A model and its digest. What is loaded stays mapped, so that no temporary file is needed afterwards.
-std::pair<Model, std::string> load_model(const std::string& given) {
-  const ModelArgument model(given, say);
-  return {Model::load(model.path()), model_digest(model.path())};
-}
-
-/// Does something with an output before any work: that it cannot be written is a wrong option then.
-template <class Do>
-auto before_work(const Do& action) {
-  try {
-    return action();
-  } catch (const OutputError& error) {
-    throw OptionError(error.what());
-  }
 }
 
 /// Throws OptionError or OutputError.
