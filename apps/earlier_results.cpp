@@ -30,12 +30,7 @@ EarlierResults::EarlierResults(const std::filesystem::path& file, const std::str
       throw OptionError(file.string() + " cannot be read, to go on with it.");
     return;
   }
-  std::string line;
-  for (int number = 1; std::getline(stream, line); ++number) {
-    if (stream.eof()) {
-      torn_ = true;
-      return;
-    }
+  whole_ = for_each_whole_line(stream, [&](const std::string& line, int number) {
     const auto result = nlohmann::json::parse(line, nullptr, false);
     if (!result.is_object() || !result.contains("input") || !result["input"].is_string() ||
         !result.contains("run") || !result["run"].is_string()) {
@@ -50,8 +45,7 @@ EarlierResults::EarlierResults(const std::filesystem::path& file, const std::str
     }
     ++counts_[result["input"].get<std::string>()];
     if (result.contains("error")) ++failures_;
-    bytes_ += line.size() + 1;
-  }
+  });
 }
 
 std::size_t EarlierResults::take_from(std::vector<std::string>& inputs) const {

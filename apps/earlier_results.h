@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/model/whole_lines.h"
 #include "engine/recognize/tpn.h"
 
 namespace tpn::app {
@@ -31,15 +32,14 @@ class EarlierResults {
   /// How many of the results are failures.
   [[nodiscard]] int failures() const { return failures_; }
   /// Of whole lines.
-  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] std::uint64_t bytes() const { return whole_.bytes; }
   /// Whether there was a last line without an end.
-  [[nodiscard]] bool torn() const { return torn_; }
+  [[nodiscard]] bool torn() const { return whole_.torn; }
 
  private:
   std::map<std::string, int> counts_;  ///< of results, by the input as JSON shows it
   int failures_ = 0;
-  std::uint64_t bytes_ = 0;
-  bool torn_ = false;
+  WholeLines whole_;
 };
 
 }  // namespace tpn::app

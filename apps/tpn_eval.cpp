@@ -239,7 +239,7 @@ Earlier read_earlier(const EvalArguments& a, const EvaluationRun& run) {
     if (heading.shard != run.shard)
       throw Error(*file + " is part " + heading.shard.text() + " of the list, not " + run.shard.text() + ".");
   };
-  const JsonDumpEnd end = read_json_dump(
+  const WholeLines end = read_json_dump(
       *file, {check, [&](EvaluatedVideo&& video) { earlier.videos.push_back(std::move(video)); }});
   earlier.bytes = end.bytes;
   const std::size_t expected = earlier.videos.empty() ? 0

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <ranges>
 
+#include "engine/report/class_rank.h"
 #include "kernels/error.h"
 
 namespace tpn {

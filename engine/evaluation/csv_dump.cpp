@@ -8,6 +8,7 @@
 #include "engine/data/csv_list.h"
 #include "engine/model/text.h"
 #include "engine/model/text_lines.h"
+#include "engine/report/class_rank.h"
 #include "engine/report/json_text.h"
 #include "kernels/error.h"
 

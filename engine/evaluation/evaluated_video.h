@@ -22,11 +22,4 @@ struct EvaluatedVideo {
   [[nodiscard]] bool readable() const { return error.empty(); }
 };
 
-/// Index of the largest score, of equal ones the lowest; scores are not empty.
-std::int64_t best_class(const std::vector<float>& scores);
-
-/// How many classes are better than `label`: those with larger scores, and those with equal ones and lower
-/// indices. 0: it is the first guess.
-std::int64_t rank_of(const std::vector<float>& scores, std::int64_t label);
-
 }  // namespace tpn

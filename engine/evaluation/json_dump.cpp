@@ -143,17 +143,11 @@ bool is_json_dump(const std::filesystem::path& path) {
   return file && bytes == beginning;
 }
 
-JsonDumpEnd read_json_dump(const std::filesystem::path& path, const JsonDumpEvents& events) {
+WholeLines read_json_dump(const std::filesystem::path& path, const JsonDumpEvents& events) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error(path.string() + " cannot be read.");
-  JsonDumpEnd end;
   LineParser parser;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    if (file.eof()) {
-      end.torn = true;
-      break;
-    }
+  return for_each_whole_line(file, [&](const std::string& line, int number) {
     const auto refuse = [&](const std::string& why) {
       return Error(path.string() + ", line " + std::to_string(number) + ", is none of tpn_eval's: " + why +
                    (why.ends_with('.') ? "" : "."));
@@ -166,14 +160,12 @@ JsonDumpEnd read_json_dump(const std::filesystem::path& path, const JsonDumpEven
     } catch (const Error& error) {
       throw refuse(error.what());
     }
-    end.bytes += line.size() + 1;
     if (video) {
       events.video(*std::move(video));
     } else {
       events.heading(parser.heading());
     }
-  }
-  return end;
+  });
 }
 
 }  // namespace tpn

@@ -10,17 +10,13 @@
 
 #include "engine/evaluation/evaluated_video.h"
 #include "engine/evaluation/evaluation_run.h"
+#include "engine/model/whole_lines.h"
 
 namespace tpn {
 
 /// Lines with their ends.
 std::string heading_line(const EvaluationRun& run);
 std::string video_line(const EvaluatedVideo& video);
-
-struct JsonDumpEnd {
-  std::uint64_t bytes = 0;  ///< of whole lines
-  bool torn = false;        ///< behind those stands a line without an end
-};
 
 /// Told the heading, then the videos. What they throw ends the reading.
 struct JsonDumpEvents {
@@ -34,6 +30,6 @@ bool is_json_dump(const std::filesystem::path& path);
 /// Reads a file; one without a whole line has no heading. Throws Error naming file and line for what is no
 /// such line, scores of another number than the classes, and entries that do not belong to the heading's
 /// shard or do not ascend.
-JsonDumpEnd read_json_dump(const std::filesystem::path& path, const JsonDumpEvents& events);
+WholeLines read_json_dump(const std::filesystem::path& path, const JsonDumpEvents& events);
 
 }  // namespace tpn

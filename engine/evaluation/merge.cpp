@@ -51,7 +51,7 @@ MergedEvaluation merge_evaluations(std::span<const std::filesystem::path> dumps)
       if (run) require_same_run(*run, heading, path.string());
       run = heading;
     };
-    const JsonDumpEnd end = read_json_dump(
+    const WholeLines end = read_json_dump(
         path, {take_heading, [&](EvaluatedVideo&& video) { merged.videos.push_back(std::move(video)); }});
     if (!has_heading) throw Error(path.string() + ": it holds no results.");
     if (end.torn) throw Error(path.string() + ": its last line has no end; go on with it by --resume first.");

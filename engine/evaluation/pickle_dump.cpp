@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/model/mapped_file.h"
+#include "engine/report/class_rank.h"
 #include "kernels/error.h"
 #include "weights_converter/pickle.h"
 #include "weights_converter/pickle_writer.h"

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/report/class_rank.h"
 #include "engine/video/quantity.h"
 
 namespace tpn {

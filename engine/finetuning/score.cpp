@@ -5,6 +5,9 @@
 #include <numeric>
 #include <utility>
 
+#include "engine/report/class_rank.h"
+#include "engine/report/class_scores.h"
+
 namespace tpn {
 
 ScoredClip score_clip(std::size_t sample, std::int64_t label, std::span<const float> logits) {
@@ -28,7 +31,7 @@ ScoredClip score_clip(std::size_t sample, std::int64_t label, std::span<const fl
   ScoredClip clip{.sample = sample,
                   .label = label,
                   .loss = largest + std::log(sum) - static_cast<double>(logits[k]),
-                  .rank = std::ranges::count_if(order, [&](std::size_t other) { return better(other, k); })};
+                  .rank = rank_of(logits, label)};
   for (std::size_t i = 0; i < guesses; ++i) {
     clip.guesses.push_back({static_cast<std::int64_t>(order[i]), probability(order[i])});
   }
@@ -49,16 +52,10 @@ Validation summarize(std::vector<ScoredClip> clips, std::int64_t classes) {
   }
   double recalls = 0;
   int present = 0;
-  for (std::size_t c = 0; c < k; ++c) {
-    std::int64_t of_class = 0, guessed = 0;
-    for (std::size_t other = 0; other < k; ++other) {
-      of_class += result.confusion[c * k + other];
-      guessed += result.confusion[other * k + c];
-    }
-    if (of_class + guessed == 0) continue;
+  for (const ClassScore& score : class_scores(result.confusion, k)) {
+    if (score.samples + score.guesses == 0) continue;
     ++present;
-    if (of_class > 0)
-      recalls += static_cast<double>(result.confusion[c * k + c]) / static_cast<double>(of_class);
+    if (score.samples > 0) recalls += score.recall();
   }
   result.accuracy.mean_class = recalls / present;
   result.clips = std::move(clips);

@@ -23,7 +23,7 @@ std::string dump_of(const EvaluationRun& run, const std::vector<EvaluatedVideo>&
 struct Read {
   EvaluationRun run;
   std::vector<EvaluatedVideo> videos;
-  JsonDumpEnd end;
+  WholeLines end;
 };
 
 Read read(const std::filesystem::path& path) {

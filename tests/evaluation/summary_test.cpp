@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/report/class_rank.h"
 #include "tests/evaluation/sample_run.h"
 
 namespace tpn {
@@ -22,7 +23,7 @@ TEST(RankOf, PutsEqualScoresInTheOrderOfClasses) {
   EXPECT_EQ(rank_of(scores, 0), 1);
   EXPECT_EQ(rank_of(scores, 2), 2);
   EXPECT_EQ(rank_of(scores, 3), 3);
-  EXPECT_EQ(best_class({0.5F, 0.5F}), 0);
+  EXPECT_EQ(best_class(std::vector{0.5F, 0.5F}), 0);
 }
 
 TEST(Summary, CountsWhatWasWorkedOutByHand) {
