@@ -78,8 +78,8 @@ void declare_result_options(CLI::App& app, EvalArguments& a) {
   CLI::Option* dump =
       app.add_option("--dump", a.dumps,
                      "Write the scores of every video, by the end of the name: .jsonl (lines of JSON, each "
-                     "as soon as "
-                     "it is there), .csv, .npy, .pkl (as mmaction2's tools/test.py --dump); may be repeated")
+                     "as soon as it is there), .csv, .npy, .pkl (as mmaction2's tools/test.py --dump); may "
+                     "be repeated")
           ->type_name("FILE")
           ->allow_extra_args(false)
           ->group("Results");

@@ -34,8 +34,7 @@ const std::map<std::string_view, Help>& help_of_fields() {
       {"init",
        {"Training",
         "Weights to start with: model, its own; scratch, random ones; or FILE, a model or checkpoint, for "
-        "all "
-        "parameters that the model too has in that shape"}},
+        "all parameters that the model too has in that shape"}},
       {"freeze",
        {"Training",
         "How much is not learned: none, stem, 1 to 4 (up to that stage), backbone, neck (all but the "
@@ -55,8 +54,7 @@ const std::map<std::string_view, Help>& help_of_fields() {
       {"lr",
        {"Training",
         "Highest learning rate (default, for updates by 8 clips, all processes together: 0.01 for the "
-        "classifier "
-        "alone, else 0.0025)"}},
+        "classifier alone, else 0.0025)"}},
       {"auto_scale_lr", {"Training", "--lr is meant for updates by 64 clips: scale it"}},
       {"schedule", {"Training", "How the rate falls: cosine (to 0), or multistep"}},
       {"warmup", {"Training", "Epochs in which it rises from a tenth"}},

@@ -24,6 +24,7 @@
 #include "engine/model/output_target.h"
 #include "engine/parallel/launch.h"
 #include "engine/report/html_report.h"
+#include "engine/report/html_text.h"
 #include "kernels/cpu/processors.h"
 #include "kernels/error.h"
 #include "kernels/precision_info.h"
@@ -52,12 +53,6 @@ Examples:
     --work-dir run2 --freeze none --precision bf16 --device cuda --epochs 50 --batch 32
   tpn_finetune --resume run2
   mpirun -n 2 --bind-to none tpn_finetune --model m.safetensors --train train.txt --val val.txt --work-dir run3)";
-
-std::string fixed(double value, int digits) {
-  char text[64];
-  (void)std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
 
 std::string percent(double share) {
   return fixed(100 * share, 1) + " %";

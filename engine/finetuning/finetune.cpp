@@ -136,6 +136,7 @@ class Run {
         labels_(labels_of(data.train)) {
     recipe_.ranks = std::max(recipe_.ranks, 1);  // of runs before there could be several
     recipe_ = for_processes(recipe_, setup);
+    training_ = training_options(recipe_);
     if (setup.communicator) own_ = {setup.communicator->rank(), setup.communicator->size()};
     if (state_.data_digest != data.digest()) {
       throw OptionError("The data is not that with which the run in " + folder.path().string() +
@@ -208,9 +209,8 @@ class Run {
   /// Makes what the run needs; false when it is to end.
   bool prepare() {
     trainer_ = std::make_unique<Trainer>(
-        start_->config(), batch_size(recipe_, start_->config(), std::ssize(labels_)),
-        training_options(recipe_), setup_.backend, PlanOptions{.precision = recipe_.precision}, *start_,
-        setup_.communicator);
+        start_->config(), batch_size(recipe_, start_->config(), std::ssize(labels_)), training_,
+        setup_.backend, PlanOptions{.precision = recipe_.precision}, *start_, setup_.communicator);
     restore(*start_, state_, *trainer_);
     if (recipe_.ema > 0) {
       average_ = average_in(*start_);
@@ -267,7 +267,7 @@ class Run {
   void learn(const std::vector<std::size_t>& order) {
     const auto clips = static_cast<std::int64_t>(order.size());
     const std::int64_t count = std::min(update_clips(recipe_), clips - state_.clips);
-    const bool grouped = training_options(recipe_).grouped();
+    const bool grouped = training_.grouped();
     const Stopwatch watch;
     const double waited = source_->waited_seconds();
     const StepOptions options{
@@ -357,7 +357,7 @@ class Run {
                                     const StepOptions& options) {
     // A step overwrites its views: the same clips are loaded anew, into parameters as they are since. Steps
     // with exchanges cannot be run by one process alone.
-    const bool searched = !training_options(recipe_).synchronized;
+    const bool searched = !training_.synchronized;
     std::optional<std::string> tensor;
     std::string clips;
     start_source(order);
@@ -501,6 +501,7 @@ class Run {
   std::shared_ptr<const Weights> start_;
   RunState state_;
   Recipe recipe_;
+  TrainingOptions training_;
   std::int64_t classes_;
   std::vector<std::int64_t> labels_;
   RankOf own_;  ///< this process among all
