@@ -12,6 +12,7 @@
 #include "benchmarks/statistics.h"
 #include "engine/report/chart.h"
 #include "engine/report/html_page.h"
+#include "engine/report/html_table.h"
 #include "engine/report/html_text.h"
 #include "kernels/error.h"
 
@@ -130,10 +131,6 @@ std::string scaling_section(const SuiteResults& results) {
 
 // ---------------------------------------------------------------- layers
 
-std::string bar(double share) {
-  return "<i class=\"bar\"><i style=\"width:" + fixed(100 * std::clamp(share, 0.0, 1.0), 1) + "%\"></i></i>";
-}
-
 /// Of the best rate of a plain convolution; NaN for what multiplies nothing.
 double share_of_peak(const Layers::Layer& layer, double peak_gflops) {
   if (layer.multiply_adds <= 0 || peak_gflops <= 0) return missing;
@@ -164,61 +161,55 @@ std::string layer_section(const Layers& layers) {
   const double all = layers.seconds();
   const std::string title = layers.precision + ", " + std::to_string(layers.threads) + " threads";
   const std::string id = "layers-" + layers.precision + "-" + std::to_string(layers.threads);
-  std::string text = "<section id=\"" + id + "\">\n<h2>Where the time of one view goes: " + html(title) +
-                     "</h2>\n" + layer_charts(layers, id) +
-                     "<details class=\"card\"><summary>All layers</summary>\n<div class=\"scroll\">"
-                     "<table>\n<thead><tr><th>#</th><th>Layer</th><th>Operation</th><th>Time</th>"
-                     "<th>GFLOP/s</th><th>Share of the peak</th><th>GB/s</th><th>Implementation</th></tr>"
-                     "</thead>\n<tbody>\n";
+  HtmlTable table{"#",    "Layer",         "Operation", "Time", "GFLOP/s", "Share of the peak",
+                  "GB/s", "Implementation"};
   int number = 0;
   for (const Layers::Layer& layer : layers.layers) {
     const double share = share_of_peak(layer, layers.peak_gflops);
-    text += "<tr><td class=\"number\">" + std::to_string(++number) + "</td><td>" + html(layer.name) +
-            "</td><td>" + html(layer.operation) + "</td><td class=\"number\">" +
-            quantity(layer.median, Unit::seconds) + " <small>" + percent(layer.median / all) + "</small>" +
-            bar(layer.median / all) + "</td><td class=\"number\">" +
-            (layer.multiply_adds > 0 ? fixed(2e-9 * layer.multiply_adds / layer.median, 0) : "–") +
-            "</td><td class=\"number\">" + percent(share) + (std::isfinite(share) ? bar(share) : "") +
-            "</td><td class=\"number\">" + fixed(1e-9 * layer.bytes / layer.median, 1) + "</td><td>" +
-            html(layer.implementation) + "</td></tr>\n";
+    table.add(
+        {number_cell(std::to_string(++number)), text_cell(html(layer.name)), text_cell(html(layer.operation)),
+         number_cell(quantity(layer.median, Unit::seconds) + " <small>" + percent(layer.median / all) +
+                     "</small>" + bar(layer.median / all)),
+         number_cell(layer.multiply_adds > 0 ? fixed(2e-9 * layer.multiply_adds / layer.median, 0) : "–"),
+         number_cell(percent(share) + bar(share)), number_cell(fixed(1e-9 * layer.bytes / layer.median, 1)),
+         text_cell(html(layer.implementation))});
   }
-  return text + "</tbody>\n</table></div></details>\n</section>\n";
+  return "<section id=\"" + id + "\">\n<h2>Where the time of one view goes: " + html(title) + "</h2>\n" +
+         layer_charts(layers, id) + "<details class=\"card\"><summary>All layers</summary>\n" + table.text() +
+         "</details>\n</section>\n";
 }
 
 // ---------------------------------------------------------------- tables
 
-std::string table_section(const SuiteResults& results) {
-  std::string text =
-      "<section id=\"series\">\n<h2>All series</h2>\n<div class=\"card\">\n<div class=\"scroll\"><table>\n"
-      "<thead><tr><th>Benchmark</th><th>Median</th><th>Best</th><th>Worst of 99 %</th><th>Spread</th>"
-      "<th>Timings</th><th>Rounds</th><th>Share of the peak</th></tr></thead>\n<tbody>\n";
+std::string table_section(const std::string& id, const std::string& title, const HtmlTable& table) {
+  return "<section id=\"" + id + "\">\n<h2>" + title + "</h2>\n<div class=\"card\">\n" + table.text() +
+         "</div>\n</section>\n";
+}
+
+std::string series_section(const SuiteResults& results) {
+  HtmlTable table{"Benchmark", "Median",  "Best",   "Worst of 99 %",
+                  "Spread",    "Timings", "Rounds", "Share of the peak"};
   for (const Series& series : results.series) {
     const Statistics s = summarize(series.values());
     const auto share = series.figures.find("share of peak");
-    const auto cell = [&](double value) {
-      return "<td class=\"number\">" + quantity(value, series.unit) + "</td>";
-    };
-    text +=
-        "<tr><td>" + html(series.name()) + "</td>" + cell(s.median) + cell(s.best) + cell(s.p99) +
-        cell(s.spread) + "<td class=\"number\">" + std::to_string(s.count) + "</td><td class=\"number\">" +
-        std::to_string(series.rounds.size()) + "</td><td class=\"number\">" +
-        (share == series.figures.end() ? "" : percent(share->second) + bar(share->second)) + "</td></tr>\n";
+    const auto cell = [&](double value) { return number_cell(quantity(value, series.unit)); };
+    table.add(
+        {text_cell(html(series.name())), cell(s.median), cell(s.best), cell(s.p99), cell(s.spread),
+         number_cell(std::to_string(s.count)), number_cell(std::to_string(series.rounds.size())),
+         number_cell(share == series.figures.end() ? "" : percent(share->second) + bar(share->second))});
   }
-  return text + "</tbody>\n</table></div>\n</div>\n</section>\n";
+  return table_section("series", "All series", table);
 }
 
 std::string comparison_section(const SuiteComparison& comparison) {
-  std::string text =
-      "<section id=\"comparison\">\n<h2>Compared</h2>\n<div class=\"card\">\n<div class=\"scroll\"><table>\n"
-      "<thead><tr><th>Benchmark</th><th>Before</th><th>Now</th><th>Ratio</th><th>Interval</th>"
-      "<th>Change</th></tr></thead>\n<tbody>\n";
+  HtmlTable table{"Benchmark", "Before", "Now", "Ratio", "Interval", "Change"};
   for (const SeriesComparison& s : comparison.series) {
-    text += "<tr><td>" + html(s.name) + "</td><td class=\"number\">" + quantity(s.before, s.unit) +
-            "</td><td class=\"number\">" + quantity(s.now, s.unit) + "</td><td class=\"number\">" +
-            fixed(s.ratio.ratio, 3) + "</td><td class=\"number\">" + fixed(s.ratio.low, 3) + " to " +
-            fixed(s.ratio.high, 3) + "</td><td>" + html(name_of(s.change)) + "</td></tr>\n";
+    table.add({text_cell(html(s.name)), number_cell(quantity(s.before, s.unit)),
+               number_cell(quantity(s.now, s.unit)), number_cell(fixed(s.ratio.ratio, 3)),
+               number_cell(fixed(s.ratio.low, 3) + " to " + fixed(s.ratio.high, 3)),
+               text_cell(html(name_of(s.change)))});
   }
-  return text + "</tbody>\n</table></div>\n</div>\n</section>\n";
+  return table_section("comparison", "Compared", table);
 }
 
 std::string command_section(const SuiteResults& results) {
@@ -303,7 +294,7 @@ void write_results_page(const SuiteResults& results, const std::optional<SuiteCo
   if (comparison) page.write(comparison_section(*comparison));
   page.write(scaling_section(results));
   for (const Layers& layers : results.layers) page.write(layer_section(layers));
-  page.write(table_section(results));
+  page.write(series_section(results));
   page.write(command_section(results));
   page.finish();
 }

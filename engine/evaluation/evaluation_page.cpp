@@ -7,6 +7,7 @@
 #include "engine/report/chart.h"
 #include "engine/report/class_section.h"
 #include "engine/report/html_page.h"
+#include "engine/report/html_table.h"
 #include "engine/report/html_text.h"
 
 namespace tpn {
@@ -83,24 +84,17 @@ std::string calibration_section(const EvaluationSummary& s) {
   return chart_html(chart);
 }
 
-std::string bar(double share) {
-  return "<i class=\"bar\"><i style=\"width:" + fixed(100 * share, 1) + "%\"></i></i>";
-}
-
 std::string length_section(const EvaluationSummary& s) {
   if (s.lengths.empty()) return {};
-  std::string text =
-      std::string("<div class=\"card\">\n<h3>Accuracy by length</h3>\n<table>\n<thead><tr><th>") +
-      (s.length_in_seconds ? "Seconds" : "Frames") +
-      "</th><th>Videos</th><th>Top-1</th><th>Top-5</th></tr></thead>\n<tbody>\n";
+  HtmlTable table{s.length_in_seconds ? "Seconds" : "Frames", "Videos", "Top-1", "Top-5"};
   for (const LengthGroup& group : s.lengths) {
-    text += "<tr><td>" + significant(group.least) + " to " + significant(group.most) +
-            "</td><td class=\"number\">" + std::to_string(group.top1.trials) + "</td><td class=\"number\">" +
-            percent(group.top1.share()) + " <small>" + interval_text(wilson_interval(group.top1)) +
-            "</small>" + bar(group.top1.share()) + "</td><td class=\"number\">" +
-            percent(group.top5.share()) + bar(group.top5.share()) + "</td></tr>\n";
+    table.add({text_cell(significant(group.least) + " to " + significant(group.most)),
+               number_cell(std::to_string(group.top1.trials)),
+               number_cell(percent(group.top1.share()) + " <small>" +
+                           interval_text(wilson_interval(group.top1)) + "</small>" + bar(group.top1.share())),
+               number_cell(percent(group.top5.share()) + bar(group.top5.share()))});
   }
-  return text + "</tbody>\n</table>\n</div>\n";
+  return "<div class=\"card\">\n<h3>Accuracy by length</h3>\n" + table.text() + "</div>\n";
 }
 
 std::string comparison_section(const EvaluationResults& r) {
@@ -122,19 +116,15 @@ std::string comparison_section(const EvaluationResults& r) {
   }
   text += "</dl>\n</div>\n";
   if (!c.largest.empty()) {
-    text +=
-        "<div class=\"card\">\n<h3>Largest differences</h3>\n<div "
-        "class=\"scroll\"><table>\n<thead><tr><th>Video</th><th>Class</th>"
-        "<th>Difference</th><th>Of class</th><th>Guess here</th><th>Guess there</th></tr></thead>\n<tbody>\n";
+    HtmlTable table{"Video", "Class", "Difference", "Of class", "Guess here", "Guess there"};
     const auto name = [&](std::int64_t label) {
-      return label < 0 ? std::string("–") : class_html(r.run.classes, static_cast<std::size_t>(label));
+      return text_cell(label < 0 ? "–" : class_html(r.run.classes, static_cast<std::size_t>(label)));
     };
     for (const ScoreDifference& d : c.largest) {
-      text += "<tr><td>" + html(d.path) + "</td><td>" + name(d.label) + "</td><td class=\"number\">" +
-              significant(d.largest) + "</td><td>" + name(d.of_class) + "</td><td>" + name(d.guess) +
-              "</td><td>" + name(d.other_guess) + "</td></tr>\n";
+      table.add({text_cell(html(d.path)), name(d.label), number_cell(significant(d.largest)),
+                 name(d.of_class), name(d.guess), name(d.other_guess)});
     }
-    text += "</tbody>\n</table></div>\n</div>\n";
+    text += "<div class=\"card\">\n<h3>Largest differences</h3>\n" + table.text() + "</div>\n";
   }
   return text + "</section>\n";
 }
@@ -142,14 +132,12 @@ std::string comparison_section(const EvaluationResults& r) {
 std::string remark_section(const std::string& id, const std::string& title,
                            const std::vector<EntryRemark>& remarks) {
   if (remarks.empty()) return {};
-  std::string text = "<section id=\"" + id + "\">\n<h2>" + title +
-                     "</h2>\n<div class=\"card\">\n<div class=\"scroll\"><table>\n<thead><tr><th>Entry</th>"
-                     "<th>Reason</th></tr></thead>\n<tbody>\n";
+  HtmlTable table{"Entry", "Reason"};
   for (const EntryRemark& remark : remarks) {
-    text +=
-        "<tr><td class=\"number\">" + html(remark.origin) + "</td><td>" + html(remark.text) + "</td></tr>\n";
+    table.add({number_cell(html(remark.origin)), text_cell(html(remark.text))});
   }
-  return text + "</tbody>\n</table></div>\n</div>\n</section>\n";
+  return "<section id=\"" + id + "\">\n<h2>" + title + "</h2>\n<div class=\"card\">\n" + table.text() +
+         "</div>\n</section>\n";
 }
 
 }  // namespace

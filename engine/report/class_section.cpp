@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "engine/report/class_scores.h"
+#include "engine/report/html_table.h"
 #include "engine/report/html_text.h"
 #include "engine/report/json_text.h"
 
@@ -70,13 +71,10 @@ std::string confusions(const ClassSection& section, const std::vector<ClassScore
 }
 
 /// A cell of a table whose rows can be sorted by `value`.
-std::string cell(double value, const std::string& shown, bool bar = false) {
+std::string cell(double value, const std::string& shown, const std::string& below = {}) {
   std::string text =
       "<td class=\"number\" data-value=\"" + (std::isfinite(value) ? json_number(value) : "-1");
-  text += "\">" + shown;
-  if (bar && std::isfinite(value))
-    text += "<i class=\"bar\"><i style=\"width:" + fixed(100 * value, 1) + "%\"></i></i>";
-  return text + "</td>";
+  return text + "\">" + shown + below + "</td>";
 }
 
 std::string class_row(const ClassSection& section, const ClassScore& score, std::size_t label) {
@@ -85,8 +83,8 @@ std::string class_row(const ClassSection& section, const ClassScore& score, std:
   };
   std::string text =
       "<tr><td data-value=\"" + std::to_string(label) + "\">" + class_html(section.classes, label) + "</td>";
-  text += cell(score.recall(), percent(score.recall()), true) +
-          cell(score.precision(), percent(score.precision()), true) + count(score.samples);
+  const auto share = [](double value) { return cell(value, percent(value), bar(value)); };
+  text += share(score.recall()) + share(score.precision()) + count(score.samples);
   for (const ClassColumn& column : section.columns) text += count(column.counts[label]);
   text += "<td>";
   if (const auto worst = largest_confusion_of(section.confusion, section.classes.size(), label)) {
