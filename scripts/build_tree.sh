@@ -52,18 +52,30 @@ configure_tree() {
   build_identity >"$build/configured_with"
 }
 
-# build_programs NAME TARGET...: release builds of programs, without tests, in build/release; NAME is for the logs.
+# build_programs NAME [-DNAME:BOOL=ON...] TARGET...: release builds of programs, without tests, in build/release; NAME is for
+# the logs. What the targets need is switched on, also in a tree that was configured without it.
 build_programs() {
-  local name=$1 build=$root/build/release cuda=-DTPN_CUDA=OFF
+  local name=$1 build=$root/build/release options=() needed=() option
   shift
+  while [[ $1 == -D* ]]; do
+    needed+=("$1")
+    shift
+  done
   say "building in $build"
   if ! is_configured "$build"; then
+    options=(-DTPN_BUILD_TESTS=OFF -DTPN_BUILD_BENCHMARKS=OFF)
     # For this machine's GPU, if it has one: for all kinds it would take minutes.
     if nvidia-smi --query-gpu=compute_cap --format=csv,noheader >/dev/null 2>&1; then
-      cuda=-DTPN_CUDA_ARCHITECTURES=native
+      options+=(-DTPN_CUDA_ARCHITECTURES=native)
+    else
+      options+=(-DTPN_CUDA=OFF)
     fi
-    configure_tree "$root" "$build" "$root/build/log/$name-configure.log" --preset release \
-      -DTPN_BUILD_TESTS=OFF -DTPN_BUILD_BENCHMARKS=OFF "$cuda"
+  fi
+  for option in "${needed[@]}"; do
+    if ((${#options[@]})) || ! grep -qxF "${option#-D}" "$build/CMakeCache.txt"; then options+=("$option"); fi
+  done
+  if ((${#options[@]})); then
+    configure_tree "$root" "$build" "$root/build/log/$name-configure.log" --preset release "${options[@]}"
   fi
   quietly "$root/build/log/$name-build.log" cmake --build "$build" --target "$@"
 }
