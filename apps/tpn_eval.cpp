@@ -137,7 +137,7 @@ class Results {
   std::string format_;
   std::string html_;
   EvaluationRun run_;
-  Tally tally_;
+  EvaluationTally tally_;
   std::optional<Comparer> comparer_;
   std::vector<std::unique_ptr<ResultFile>> lines_;
   std::vector<std::unique_ptr<ScoreDump>> dumps_;

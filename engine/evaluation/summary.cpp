@@ -80,12 +80,12 @@ std::vector<LengthGroup> group_by_length(std::vector<Measured> videos) {
 
 }  // namespace
 
-Tally::Tally(const EvaluationRun& run)
+EvaluationTally::EvaluationTally(const EvaluationRun& run)
     : probabilities_(run.gives_probabilities()),
       least_frames_(run.least_frames),
       classes_(run.classes.size()) {}
 
-void Tally::add(const EvaluatedVideo& video) {
+void EvaluationTally::add(const EvaluatedVideo& video) {
   Judged judged{video.label, -1, 0, 0, video.frames, video.seconds};
   if (video.readable()) {
     judged.guess = best_class(video.scores);
@@ -108,7 +108,7 @@ void Tally::add(const EvaluatedVideo& video) {
   videos_.push_back(judged);
 }
 
-EvaluationSummary Tally::summary() const {
+EvaluationSummary EvaluationTally::summary() const {
   EvaluationSummary s;
   s.entries = std::ssize(videos_);
   s.failed = failed();

@@ -79,9 +79,9 @@ struct EvaluationSummary {
 };
 
 /// Sums up videos as they come, each by a few numbers.
-class Tally {
+class EvaluationTally {
  public:
-  explicit Tally(const EvaluationRun& run);
+  explicit EvaluationTally(const EvaluationRun& run);
 
   /// In the order of the list: sums of doubles depend on it.
   void add(const EvaluatedVideo& video);

@@ -10,7 +10,7 @@ namespace tpn {
 namespace {
 
 EvaluationResults sample_results() {
-  Tally tally(test::sample_run());
+  EvaluationTally tally(test::sample_run());
   Comparer comparer({"other.jsonl", test::sample_videos(), true, true}, 7);
   for (EvaluatedVideo video : test::sample_videos()) {
     tally.add(video);

@@ -11,7 +11,7 @@ namespace tpn {
 namespace {
 
 EvaluationSummary summary_of(const EvaluationRun& run, const std::vector<EvaluatedVideo>& videos) {
-  Tally tally(run);
+  EvaluationTally tally(run);
   for (const EvaluatedVideo& video : videos) tally.add(video);
   return tally.summary();
 }
