@@ -1,5 +1,6 @@
 // Every kernel that can run a gradient of a convolution on a CUDA device, whatever the estimate would choose,
 // against the operation's reference.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,8 +13,8 @@
 #include "kernels/cuda/conv_schedule.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/fused_conv3d.h"
-#include "tests/support/run_case.h"
-#include "tests/support/tolerance.h"
+#include "tests/kernels/conv_precision.h"
+#include "tests/support/case_tests.h"
 
 namespace tpn {
 namespace {
@@ -26,6 +27,8 @@ using ops::Conv3dDataGradient;
 using ops::Conv3dWeightGradient;
 using test::BindOptions;
 using test::BoundCase;
+using test::conv_precisions;
+using test::ConvPrecision;
 
 /// A convolution whose gradients are taken.
 struct ConvCase {
@@ -93,232 +96,214 @@ ops::Case<Conv3dWeightGradient> weight_gradient(const ConvCase& c) {
 }
 
 #ifdef CUDA_ON_CPU_RACE
-constexpr std::size_t step = 4;  // of variants: the race checker is slow
+constexpr std::size_t step = 4;  // of variants, others for other cases: the race checker is slow
 #else
 constexpr std::size_t step = 1;
 #endif
 
-struct Precision {
-  ConvType type;
-  DType dtype;
-  double tolerance;
-};
+const CudaBackend& cuda_backend() {
+  static const CudaBackend backend;
+  return backend;
+}
 
-class CudaConv3dGradient : public ::testing::TestWithParam<Precision> {
- protected:
-  [[nodiscard]] BindOptions options() const {
-    return {.precision = GetParam().dtype, .tf32 = GetParam().type == ConvType::tf32};
-  }
-
-  template <class Op>
-  static BindOptions plain(BindOptions options) {
-    options.compile = [](const AnyOp& op, const Signature& signature) {
-      return cuda::compile_plain(std::get<Op>(op), signature);
+/// Registers SUITE/cuda/PRECISION.OPERATION/CASE: check(case, precision), for both gradients of each case.
+template <class Check>
+bool on_cuda(const std::string& suite, const std::vector<ConvCase>& cases, const Check& check) {
+  for (const ConvPrecision& precision : conv_precisions) {
+    const auto add = [&]<class Op>(const ops::Case<Op>& gradient) {
+      test::register_test(precision.suite(suite), std::string(Op::name) + "/" + gradient.label,
+                          [=] { check(gradient, precision); });
     };
-    return options;
+    for (const ConvCase& c : cases) {
+      add(data_gradient(c));
+      add(weight_gradient(c));
+    }
+  }
+  return true;
+}
+
+template <class Op>
+BindOptions plain(const ops::Case<Op>& /*c*/, BindOptions options) {
+  options.compile = [](const AnyOp& op, const Signature& signature) {
+    return cuda::compile_plain(std::get<Op>(op), signature);
+  };
+  return options;
+}
+
+template <class Op, class Variant>
+BindOptions product(const ops::Case<Op>& /*c*/, BindOptions options, const Variant& variant, int splits) {
+  options.compile = [variant, splits](const AnyOp& op, const Signature& signature) {
+    return cuda::compile_product(std::get<Op>(op), signature, variant, splits);
+  };
+  return options;
+}
+
+/// Those of the variants by which a gradient runs as products; none where it cannot.
+template <class Op, class Variant>
+std::vector<Variant> running(const ops::Case<Op>& c, const ConvPrecision& precision,
+                             std::vector<Variant> variants) {
+  BindOptions asking = precision.options();
+  asking.compile = [&](const AnyOp& op, const Signature& signature) {
+    std::erase_if(variants, [&](const Variant& variant) {
+      return cuda::compile_product(std::get<Op>(op), signature, variant, 1) == nullptr;
+    });
+    return cuda::compile_plain(std::get<Op>(op), signature);
+  };
+  const BoundCase bound(c, cuda_backend(), asking);
+  return variants;
+}
+std::vector<ConvVariant> variants(const ops::Case<Conv3dDataGradient>& c, const ConvPrecision& precision) {
+  return running(c, precision, cuda::conv_variants(precision.type));
+}
+std::vector<WeightGradientVariant> variants(const ops::Case<Conv3dWeightGradient>& c,
+                                            const ConvPrecision& precision) {
+  return running(c, precision, cuda::weight_gradient_variants(precision.type));
+}
+
+/// A case in a precision, and what the reference makes of it, once for all kernels.
+template <class Op>
+class Comparison {
+ public:
+  Comparison(const ops::Case<Op>& c, const ConvPrecision& precision) : case_(c) {
+    // A weight's gradient is f32, whose sums of rounded factors are exact but for tf32.
+    const bool rounded = std::same_as<Op, Conv3dDataGradient> || precision.type == ConvType::tf32;
+    tolerance_ = rounded ? precision.tolerance : test::op_f32_relative_l2;
   }
 
-  static BindOptions data_product(BindOptions options, const ConvVariant& variant, int splits) {
-    options.compile = [variant, splits](const AnyOp& op, const Signature& signature) {
-      return cuda::compile_product(std::get<Conv3dDataGradient>(op), signature, variant, splits);
-    };
-    return options;
-  }
-  static BindOptions weight_product(BindOptions options, const WeightGradientVariant& variant, int splits) {
-    options.compile = [variant, splits](const AnyOp& op, const Signature& signature) {
-      return cuda::compile_product(std::get<Conv3dWeightGradient>(op), signature, variant, splits);
-    };
-    return options;
-  }
-  static BindOptions slices(BindOptions options) {
-    options.extra_input_stride = 16;
-    options.extra_output_stride = 8;
-    return options;
-  }
-
-  /// Those of the variants by which a gradient runs as products; none where it cannot.
-  template <class Op, class Variant>
-  [[nodiscard]] std::vector<Variant> running(const ops::Case<Op>& c, std::vector<Variant> variants) const {
-    BindOptions asking = options();
-    asking.compile = [&](const AnyOp& op, const Signature& signature) {
-      std::erase_if(variants, [&](const Variant& variant) {
-        return cuda::compile_product(std::get<Op>(op), signature, variant, 1) == nullptr;
-      });
-      return cuda::compile_plain(std::get<Op>(op), signature);
-    };
-    const BoundCase bound(c, backend_, asking);
-    return variants;
-  }
-  [[nodiscard]] std::vector<ConvVariant> variants(const ops::Case<Conv3dDataGradient>& c) const {
-    return running(c, cuda::conv_variants(GetParam().type));
-  }
-  [[nodiscard]] std::vector<WeightGradientVariant> variants(const ops::Case<Conv3dWeightGradient>& c) const {
-    return running(c, cuda::weight_gradient_variants(GetParam().type));
-  }
-
-  /// A weight's gradient is f32, whose sums of rounded factors are exact but for tf32.
-  template <class Op>
-  static double tolerance() {
-    const bool rounded = std::is_same_v<Op, Conv3dDataGradient> || GetParam().type == ConvType::tf32;
-    return rounded ? GetParam().tolerance : test::op_f32_relative_l2;
-  }
-
-  template <class Op>
-  void expect_reference(const ops::Case<Op>& c, const BindOptions& options) const {
-    BoundCase bound(c, backend_, options);
-    SCOPED_TRACE(std::string(Op::name) + " " + c.label + " by " + bound.kernel().implementation());
+  void expect_agreement(const BindOptions& options) {
+    BoundCase bound(case_, cuda_backend(), options);
+    SCOPED_TRACE(bound.kernel().implementation());
     bound.run();
-    EXPECT_LE(test::relative_l2(bound.output(), test::reference_output(c, bound)), tolerance<Op>());
+    if (expected_.empty()) expected_ = test::reference_output(case_, bound);
+    EXPECT_LE(test::relative_l2(bound.output(), expected_), tolerance_);
     EXPECT_EQ(bound.stray_channels(), 0);
   }
 
-  template <class Op>
-  void expect_all_candidates(const ops::Case<Op>& c) const {
-    std::size_t count = 1;
-    for (std::size_t i = 0; i < count; ++i) {
-      BindOptions one = options();
-      one.compile = [&](const AnyOp& op, const Signature& signature) {
-        std::vector<std::unique_ptr<Kernel>> all = cuda::candidates(std::get<Op>(op), signature);
-        count = all.size();
-        return std::move(all[i]);
-      };
-      expect_reference(c, one);
-    }
-    EXPECT_EQ(count > 1, !variants(c).empty()) << c.label;
-  }
-
-  CudaBackend backend_{{}};
+ private:
+  const ops::Case<Op>& case_;
+  double tolerance_ = 0;
+  std::vector<float> expected_;
 };
 
-TEST_P(CudaConv3dGradient, PlainKernelsAgreeWithTheReference) {
-  for (const ConvCase& c : all_cases()) {
-    expect_reference(data_gradient(c), plain<Conv3dDataGradient>(options()));
-    expect_reference(weight_gradient(c), plain<Conv3dWeightGradient>(options()));
-  }
+const bool plain_agrees = on_cuda("PlainKernelAgreesWithTheReference", all_cases(),
+                                  [](const auto& c, const ConvPrecision& precision) {
+                                    Comparison(c, precision).expect_agreement(plain(c, precision.options()));
+                                  });
+
+const bool products_agree = on_cuda(
+    "EveryProductAgreesWithTheReference", all_cases(), [](const auto& c, const ConvPrecision& precision) {
+      const auto all = variants(c, precision);
+      Comparison comparison(c, precision);
+      for (std::size_t i = all.size() < step ? 0 : c.label.size() % step; i < all.size(); i += step) {
+        comparison.expect_agreement(product(c, precision.options(), all[i], 1));
+        comparison.expect_agreement(product(c, precision.slices(), all[i], 3));
+      }
+    });
+
+const bool candidates_agree = on_cuda("EveryCandidateAgreesWithTheReference", further_cases(),
+                                      []<class Op>(const ops::Case<Op>& c, const ConvPrecision& precision) {
+                                        Comparison comparison(c, precision);
+                                        std::size_t count = 1;
+                                        for (std::size_t i = 0; i < count; ++i) {
+                                          BindOptions one = precision.options();
+                                          one.compile = [&](const AnyOp& op, const Signature& signature) {
+                                            std::vector<std::unique_ptr<Kernel>> all =
+                                                cuda::candidates(std::get<Op>(op), signature);
+                                            count = all.size();
+                                            return std::move(all[i]);
+                                          };
+                                          comparison.expect_agreement(one);
+                                        }
+                                        EXPECT_EQ(count > 1, !variants(c, precision).empty());
+                                      });
+
+const bool first_candidate =
+    on_cuda("PlansRunTheFirstCandidate", further_cases(), [](const auto& c, const ConvPrecision& precision) {
+      Comparison(c, precision).expect_agreement(precision.options());
+    });
+
+const bool keep_nan =
+    on_cuda("EveryKernelKeepsNan", further_cases(), [](const auto& c, const ConvPrecision& precision) {
+      std::vector<BindOptions> kernels{plain(c, precision.options())};
+      for (const auto& variant : variants(c, precision)) {
+        kernels.push_back(product(c, precision.options(), variant, 2));
+      }
+      const test::ReachingNan nan = test::reaching_nan(c);
+      for (BindOptions& kernel : kernels) {
+        kernel.nan_at = nan.at;
+        BoundCase bound(c, cuda_backend(), kernel);
+        bound.run();
+        EXPECT_GT(test::kept_nans(nan.expected, bound.output()), 0) << bound.kernel().implementation();
+      }
+    });
+
+const bool counts_work = on_cuda(
+    "CountsItsWork", further_cases(), []<class Op>(const ops::Case<Op>& c, const ConvPrecision& precision) {
+      const std::int64_t least = c.op.multiply_adds(c.inputs, c.op.infer(c.inputs));
+      const BoundCase simple(c, cuda_backend(), plain(c, precision.options()));
+      EXPECT_EQ(simple.kernel().work().multiply_adds, least);
+      const BoundCase chosen(c, cuda_backend(), precision.options());
+      EXPECT_GT(chosen.kernel().work().bytes, 0);
+      // Where windows lie partly or wholly in the padding, products of phases have fewer than the definition.
+      if constexpr (std::same_as<Op, Conv3dWeightGradient>) {
+        EXPECT_GE(chosen.kernel().work().multiply_adds, least);
+      }
+    });
+
+/// Of the variants those that fetch boxes; as many as there have to be on this device.
+template <class Variant>
+std::vector<Variant> boxes_of(std::vector<Variant> variants, const ConvPrecision& precision,
+                              std::size_t fewest) {
+  std::erase_if(variants, [](const Variant& variant) { return !variant.tile.boxes; });
+  const bool multiplies_boxes = cuda::conv_device(precision.type).warp_group_products_per_clock > 0;
+  if (!multiplies_boxes) fewest = 0;
+  EXPECT_GE(variants.size(), fewest);
+  EXPECT_TRUE(multiplies_boxes || variants.empty());
+  return variants;
 }
 
-TEST_P(CudaConv3dGradient, EveryProductOfTheDataAgreesWithTheReference) {
-  std::size_t products = 0;
-  for (const ConvCase& c : all_cases()) {
-    const auto gradient = data_gradient(c);
-    const std::vector<ConvVariant> all = variants(gradient);
-    if (all.empty()) continue;
-    for (std::size_t i = products++ % step; i < all.size(); i += step) {
-      expect_reference(gradient, data_product(options(), all[i], 1));
-      expect_reference(gradient, data_product(slices(options()), all[i], 3));
-    }
-  }
-  EXPECT_GE(products, 20U);
-}
+const bool boxes_agree = on_cuda(
+    "EveryProductOfBoxesAgreesWithTheReference", box_cases(),
+    []<class Op>(const ops::Case<Op>& c, const ConvPrecision& precision) {
+      constexpr bool of_data = std::same_as<Op, Conv3dDataGradient>;
+      constexpr std::size_t multiple = 64;  // of channels: of dy for both, of x for weights' gradients
+      const std::int64_t dy_channels = c.inputs[of_data ? 0 : 1].shape[4], x_channels = c.inputs[0].shape[4];
+      const bool has_boxes = dy_channels % multiple == 0 && (of_data || x_channels % multiple == 0);
+      const auto boxes = boxes_of(variants(c, precision), precision, has_boxes ? 4 : 0);
+      Comparison comparison(c, precision);
+      for (std::size_t i = c.label.size() % step; i < boxes.size(); i += step) {
+        comparison.expect_agreement(product(c, precision.options(), boxes[i], 1));
+        comparison.expect_agreement(product(c, precision.slices(), boxes[i], of_data ? 2 : 3));
+      }
+    });
 
-TEST_P(CudaConv3dGradient, EveryProductOfTheWeightAgreesWithTheReference) {
-  std::size_t products = 0;
-  for (const ConvCase& c : all_cases()) {
-    const auto gradient = weight_gradient(c);
-    const std::vector<WeightGradientVariant> all = variants(gradient);
-    if (all.empty()) continue;
-    for (std::size_t i = products++ % step; i < all.size(); i += step) {
-      expect_reference(gradient, weight_product(options(), all[i], 1));
-      expect_reference(gradient, weight_product(slices(options()), all[i], 3));
-    }
-  }
-  EXPECT_GE(products, 20U);
-}
-
-TEST_P(CudaConv3dGradient, EveryCandidateAgreesWithTheReference) {
-  for (const ConvCase& c : further_cases()) {
-    expect_all_candidates(data_gradient(c));
-    expect_all_candidates(weight_gradient(c));
-  }
-}
-
-TEST_P(CudaConv3dGradient, PlansRunTheFirstCandidate) {
-  for (const ConvCase& c : further_cases()) {
-    expect_reference(data_gradient(c), options());
-    expect_reference(weight_gradient(c), options());
-  }
-}
-
-TEST_P(CudaConv3dGradient, KeepsNan) {
-  std::int64_t kept = 0;
-  const auto check = [&](const auto& c, BindOptions kernel) {
-    kernel.nan_at = test::middle_of(c);
-    BoundCase bound(c, backend_, kernel);
-    bound.run();
-    const std::int64_t found = test::kept_nans(test::reference_output(c, bound), bound.output());
-    EXPECT_GE(found, 0) << c.label << " by " << bound.kernel().implementation();
-    kept += found;
-  };
-  for (const ConvCase& c : further_cases()) {
-    const auto data = data_gradient(c);
-    const auto weight = weight_gradient(c);
-    check(data, plain<Conv3dDataGradient>(options()));
-    check(weight, plain<Conv3dWeightGradient>(options()));
-    for (const ConvVariant& variant : variants(data)) check(data, data_product(options(), variant, 2));
-    for (const WeightGradientVariant& variant : variants(weight)) {
-      check(weight, weight_product(options(), variant, 2));
-    }
-  }
-  EXPECT_GT(kept, 0);
-}
+class CudaConv3dGradient : public ::testing::TestWithParam<ConvPrecision> {};
 
 TEST_P(CudaConv3dGradient, GivesTheSameEveryTime) {
   const ConvCase c{"splits", {.padding = {1, 0, 0}}, {2, 3, 7, 9, 72}, {72, 72, 3, 1, 1}};
-  const auto check = [&](const auto& gradient, const BindOptions& split) {
-    BoundCase first(gradient, backend_, split), second(gradient, backend_, split);
+  const auto check = [&](const auto& gradient, int splits) {
+    const BindOptions split =
+        product(gradient, GetParam().options(), variants(gradient, GetParam()).back(), splits);
+    BoundCase first(gradient, cuda_backend(), split), second(gradient, cuda_backend(), split);
     EXPECT_GT(first.kernel().scratch_bytes(), 0U);
     first.run();
     second.run();
     EXPECT_EQ(first.output(), second.output()) << first.kernel().implementation();
   };
-  const auto data = data_gradient(c);
-  const auto weight = weight_gradient(c);
-  check(data, data_product(options(), variants(data).back(), 3));
-  check(weight, weight_product(options(), variants(weight).back(), 5));
+  check(data_gradient(c), 3);
+  check(weight_gradient(c), 5);
 }
 
-TEST_P(CudaConv3dGradient, CountsItsWork) {
-  const auto check = [&](const auto& gradient, const BindOptions& simple) {
-    const std::int64_t least = gradient.op.multiply_adds(gradient.inputs, gradient.op.infer(gradient.inputs));
-    EXPECT_EQ(BoundCase(gradient, backend_, simple).kernel().work().multiply_adds, least) << gradient.label;
-    const BoundCase chosen(gradient, backend_, options());
-    EXPECT_GT(chosen.kernel().work().bytes, 0) << gradient.label;
-    return std::pair(chosen.kernel().work().multiply_adds, least);
-  };
-  for (const ConvCase& c : further_cases()) {
-    // Where windows lie partly or wholly in the padding, products of phases have fewer than the definition.
-    (void)check(data_gradient(c), plain<Conv3dDataGradient>(options()));
-    const auto [issued, least] = check(weight_gradient(c), plain<Conv3dWeightGradient>(options()));
-    EXPECT_GE(issued, least) << c.label;
+TEST_P(CudaConv3dGradient, MultipliesWhatFillsVectors) {
+  std::int64_t products = 0;
+  for (const ConvCase& c : all_cases()) {
+    products += variants(data_gradient(c), GetParam()).empty() ? 0 : 1;
+    products += variants(weight_gradient(c), GetParam()).empty() ? 0 : 1;
   }
+  EXPECT_GE(products, 40);
 }
 
-TEST_P(CudaConv3dGradient, EveryProductOfBoxesAgreesWithTheReference) {
-  if (cuda::conv_device(GetParam().type).warp_group_products_per_clock == 0) return;  // no boxes
-  std::size_t data_boxes = 0, weight_boxes = 0;
-  for (const ConvCase& c : box_cases()) {
-    const auto data = data_gradient(c);
-    for (const ConvVariant& variant : variants(data)) {
-      if (!variant.tile.boxes || data_boxes++ % step != 0) continue;
-      expect_reference(data, data_product(options(), variant, 1));
-      expect_reference(data, data_product(slices(options()), variant, 2));
-    }
-    const auto weight = weight_gradient(c);
-    for (const WeightGradientVariant& variant : variants(weight)) {
-      if (!variant.tile.boxes || weight_boxes++ % step != 0) continue;
-      expect_reference(weight, weight_product(options(), variant, 1));
-      expect_reference(weight, weight_product(slices(options()), variant, 3));
-    }
-  }
-  EXPECT_GE(data_boxes, 6U * 6U);
-  EXPECT_GE(weight_boxes, 7U * 4U);
-}
-
-INSTANTIATE_TEST_SUITE_P(Precisions, CudaConv3dGradient,
-                         ::testing::Values(Precision{ConvType::f32, DType::f32, test::op_f32_relative_l2},
-                                           Precision{ConvType::tf32, DType::f32, test::op_tf32_relative_l2},
-                                           Precision{ConvType::f16, DType::f16, test::op_f16_relative_l2},
-                                           Precision{ConvType::bf16, DType::bf16, test::op_bf16_relative_l2}),
+INSTANTIATE_TEST_SUITE_P(Precisions, CudaConv3dGradient, ::testing::ValuesIn(conv_precisions),
                          [](const auto& param) { return std::string(cuda::name_of(param.param.type)); });
 
 }  // namespace

@@ -1,13 +1,16 @@
 // Every kernel of every CUDA operation but the convolutions against the operation's reference.
 #include <concepts>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "kernels/cuda/compile.h"
 #include "kernels/cuda/cuda_backend.h"
+#include "tests/support/case_tests.h"
 #include "tests/support/expect_agreement.h"
 #include "tests/support/run_case.h"
 #include "tests/support/tolerance.h"
@@ -26,11 +29,9 @@ concept HasKernel = requires(const Op& op, const Signature& signature) {
 
 /// Operations that GPUs run, but for convolutions, which have tests of their own.
 template <class Op>
-constexpr bool tested_here =
+concept TestedHere =
     HasKernel<Op> && !std::same_as<Op, ops::Conv3d> && !std::same_as<Op, ops::FusedConv3d> &&
     !std::same_as<Op, ops::Conv3dDataGradient> && !std::same_as<Op, ops::Conv3dWeightGradient>;
-
-constexpr int fewest_operations = 33;
 
 /// Operations that only choose among their inputs: nothing is rounded.
 template <class Op>
@@ -52,9 +53,9 @@ std::vector<std::unique_ptr<Kernel>> kernels_of(const AnyOp& op, const Signature
   }
 }
 
-/// Calls check(case, options) for every kernel of a case that is small enough for the reference.
+/// Calls check(options) for every kernel of a case; each picks one.
 template <class Op, class Check>
-void for_each_kernel(const ops::Case<Op>& c, const BindOptions& base, const Check& check) {
+void for_each_kernel(const ops::Case<Op>& /*c*/, const BindOptions& base, const Check& check) {
   std::size_t count = 1;
   for (std::size_t i = 0; i < count; ++i) {
     BindOptions options = base;
@@ -63,137 +64,130 @@ void for_each_kernel(const ops::Case<Op>& c, const BindOptions& base, const Chec
       count = kernels.size();
       return std::move(kernels[i]);
     };
-    check(c, options);
+    check(options);
   }
 }
 
-/// Calls check(case) for every case that the backend runs and that is small enough for the reference.
+const CudaBackend& cuda_backend() {
+  static const CudaBackend backend;
+  return backend;
+}
+
+double tolerance(DType precision) {
+  switch (precision) {
+    case DType::f16:
+      return test::op_f16_relative_l2;
+    case DType::bf16:
+      return test::op_bf16_relative_l2;
+    default:
+      return test::op_f32_relative_l2;
+  }
+}
+
+/// Registers SUITE/cuda/PRECISION.OPERATION/CASE: check(case, precision), for the operations for which it can
+/// be called.
 template <class Check>
-void for_each_case(const Backend& backend, const Check& check) {
-  int operations = 0;
-  for_each_op([&]<class Op>(std::type_identity<Op>) {
-    if constexpr (tested_here<Op>) {
-      ++operations;
-      for (const ops::Case<Op>& c : Op::cases()) {
-        if (c.full_size || !backend.supports(AnyOp(c.op))) continue;
-        SCOPED_TRACE(std::string(Op::name) + " " + c.label);
-        check(c);
-      }
+bool on_cuda(const std::string& suite, const Check& check) {
+  for (const DType precision : {DType::f32, DType::f16, DType::bf16}) {
+    const auto test = [=]<TestedHere Op>(const ops::Case<Op>& c) requires requires {
+      check(c, precision);
     }
-  });
-  EXPECT_GE(operations, fewest_operations);
-}
-
-class CudaOps : public ::testing::TestWithParam<DType> {
- protected:
-  [[nodiscard]] double tolerance() const {
-    switch (GetParam()) {
-      case DType::f16:
-        return test::op_f16_relative_l2;
-      case DType::bf16:
-        return test::op_bf16_relative_l2;
-      default:
-        return test::op_f32_relative_l2;
-    }
+    { check(c, precision); };
+    test::register_case_tests(suite + "/cuda/" + std::string(name_of(precision)), test);
   }
-
-  /// Runs every kernel of every case with these strides.
-  void compare(const BindOptions& base) const {
-    for_each_case(backend_, [&]<class Op>(const ops::Case<Op>& c) {
-      for_each_kernel(c, base, [&](const auto& same, const BindOptions& options) {
-        BoundCase bound(same, backend_, options);
-        SCOPED_TRACE(bound.kernel().implementation());
-        bound.run();
-        // The inputs are rounded to bf16, so that f32 and bf16 hold them; the smallest f16 does not.
-        const bool exact = moves<Op> && GetParam() != DType::f16;
-        expect_agreement(same, bound, exact ? 0.0 : tolerance());
-        EXPECT_EQ(bound.stray_channels(), 0);
-        EXPECT_GT(bound.kernel().work().bytes, 0);
-      });
-    });
-  }
-
-  CudaBackend backend_;
-};
-
-TEST_P(CudaOps, AgreeWithTheReference) {
-  compare({.precision = GetParam()});
+  return true;
 }
 
-TEST_P(CudaOps, ReadAndWriteSlicesOfWiderTensors) {
-  compare({.precision = GetParam(), .extra_output_stride = 16, .extra_input_stride = 8});
-}
-
-TEST_P(CudaOps, KeepNan) {
-  for_each_case(backend_, [&]<class Op>(const ops::Case<Op>& c) {
-    const BindOptions base{.precision = GetParam(), .nan_at = test::middle_of(c)};
-    for_each_kernel(c, base, [&](const auto& same, const BindOptions& options) {
-      BoundCase bound(same, backend_, options);
-      SCOPED_TRACE(bound.kernel().implementation());
-      bound.run();
-      EXPECT_GE(test::kept_nans(test::reference_output(same, bound), bound.output()), 0);
-    });
+/// Runs every kernel of the case with these strides.
+template <class Op>
+void compare(const ops::Case<Op>& c, const BindOptions& base) {
+  for_each_kernel(c, base, [&](const BindOptions& options) {
+    BoundCase bound(c, cuda_backend(), options);
+    SCOPED_TRACE(bound.kernel().implementation());
+    bound.run();
+    // The inputs are rounded to bf16, so that f32 and bf16 hold them; the smallest f16 does not.
+    const bool exact = moves<Op> && base.precision != DType::f16;
+    expect_agreement(c, bound, exact ? 0.0 : tolerance(base.precision));
+    EXPECT_EQ(bound.stray_channels(), 0);
+    EXPECT_GT(bound.kernel().work().bytes, 0);
   });
 }
 
-TEST_P(CudaOps, GiveTheSameInPlace) {
-  std::vector<std::string> in_place;
-  for_each_case(backend_, [&]<class Op>(const ops::Case<Op>& c) {
-    for_each_kernel(c, {.precision = GetParam()}, [&](const auto& same, const BindOptions& options) {
-      BoundCase apart(same, backend_, options), shared(same, backend_, options);
-      if (shared.kernel().in_place_input() < 0) return;
-      if (in_place.empty() || in_place.back() != Op::name) in_place.emplace_back(Op::name);
-      apart.run();
-      shared.run_in_place();
-      EXPECT_EQ(shared.output(), apart.output());
-    });
-  });
-  EXPECT_EQ(in_place, (std::vector<std::string>{"batch_norm", "relu", "add", "softmax", "batch_norm_gradient",
-                                                "frozen_batch_norm_gradient", "relu_gradient", "dropout"}));
-}
+const bool agree = on_cuda("AgreesWithTheReference",
+                           [](const auto& c, DType precision) { compare(c, {.precision = precision}); });
 
-TEST_P(CudaOps, UpdateStateInItsPlace) {
-  int updating = 0;
-  for_each_case(backend_, [&]<class Op>(const ops::Case<Op>& c) {
-    const std::vector<ops::Alias> aliases = tpn::aliases(c.op, c.inputs.size());
-    if (aliases.empty()) return;
-    ++updating;
-    BoundCase bound(c, backend_, GetParam());
-    bound.run_updating(aliases);
-    expect_agreement(c, bound, tolerance());
-  });
-  EXPECT_GE(updating, 3);
-}
+const bool take_slices = on_cuda("ReadsAndWritesSlicesOfWiderTensors", [](const auto& c, DType precision) {
+  compare(c, {.precision = precision, .extra_output_stride = 16, .extra_input_stride = 8});
+});
 
-/// Blocks go on in another order each time: sums must not depend on it.
-TEST_P(CudaOps, GiveTheSameEveryTime) {
-  for_each_case(backend_, [&](const auto& c) {
-    BoundCase first(c, backend_, GetParam()), second(c, backend_, GetParam());
-    first.run();
-    second.run();
-    for (std::size_t i = 0; i < first.output_count(); ++i) EXPECT_EQ(first.output(i), second.output(i));
+const bool keep_nan = on_cuda("KeepsNan", [](const auto& c, DType precision) {
+  for_each_kernel(c, {.precision = precision, .nan_at = test::middle_of(c)}, [&](const BindOptions& options) {
+    BoundCase bound(c, cuda_backend(), options);
+    bound.run();
+    EXPECT_GE(test::kept_nans(test::reference_output(c, bound), bound.output()), 0)
+        << bound.kernel().implementation();
   });
-}
+});
 
 /// A slice's pixels are further apart than those of a dense input: it cannot take the input's memory.
-TEST_P(CudaOps, DoNotWriteSlicesInPlace) {
-  for_each_case(backend_, [&]<class Op>(const ops::Case<Op>& c) {
-    if (c.inputs[0].kind != Kind::activation) return;
-    const BoundCase bound(c, backend_, BindOptions{.precision = GetParam(), .extra_output_stride = 8});
-    EXPECT_EQ(bound.kernel().in_place_input(), -1);
+const bool same_in_place = on_cuda("GivesTheSameInPlace", [](const auto& c, DType precision) {
+  for_each_kernel(c, {.precision = precision}, [&](const BindOptions& options) {
+    BoundCase apart(c, cuda_backend(), options), shared(c, cuda_backend(), options);
+    if (shared.kernel().in_place_input() < 0) return;
+    apart.run();
+    shared.run_in_place();
+    EXPECT_EQ(shared.output(), apart.output()) << apart.kernel().implementation();
   });
-}
+  if (c.inputs[0].kind != Kind::activation) return;
+  const BoundCase slice(c, cuda_backend(), BindOptions{.precision = precision, .extra_output_stride = 8});
+  EXPECT_EQ(slice.kernel().in_place_input(), -1);
+});
 
-INSTANTIATE_TEST_SUITE_P(Precisions, CudaOps, ::testing::Values(DType::f32, DType::f16, DType::bf16),
-                         [](const auto& param) { return std::string(name_of(param.param)); });
+template <class Op>
+concept HasState = requires {
+  Op::aliases(std::size_t{});
+};
+
+const bool update_state =
+    on_cuda("UpdatesStateInItsPlace", []<HasState Op>(const ops::Case<Op>& c, DType precision) {
+      BoundCase bound(c, cuda_backend(), precision);
+      bound.run_updating(tpn::aliases(c.op, c.inputs.size()));
+      expect_agreement(c, bound, tolerance(precision));
+    });
+
+/// Blocks go on in another order each time: sums must not depend on it.
+const bool same_every_time = on_cuda("GivesTheSameEveryTime", [](const auto& c, DType precision) {
+  BoundCase first(c, cuda_backend(), precision), second(c, cuda_backend(), precision);
+  first.run();
+  second.run();
+  for (std::size_t i = 0; i < first.output_count(); ++i) EXPECT_EQ(first.output(i), second.output(i));
+});
+
+/// All of those of networks and of their training, but for norms that are synchronized.
+TEST(CudaBackend, RunsTheOperationsOfNetworks) {
+  std::set<std::string_view> missing, in_place;
+  for_each_op([&]<class Op>(std::type_identity<Op>) {
+    const ops::Case<Op> c = Op::cases().front();
+    if (!cuda_backend().supports(AnyOp(c.op))) {
+      missing.insert(Op::name);
+    } else if (BoundCase(c, cuda_backend(), DType::f32).kernel().in_place_input() >= 0) {
+      in_place.insert(Op::name);
+    }
+  });
+  EXPECT_EQ(missing,
+            (std::set<std::string_view>{"all_gather", "batch_norm_moments", "batch_norm_synchronized",
+                                        "batch_norm_gradient_sums", "batch_norm_gradient_synchronized"}));
+  EXPECT_EQ(in_place,
+            (std::set<std::string_view>{"batch_norm", "relu", "add", "softmax", "batch_norm_gradient",
+                                        "frozen_batch_norm_gradient", "relu_gradient", "dropout"}));
+}
 
 /// The kernels that a case has, in order.
 template <class Op>
 std::vector<std::string> implementations(const ops::Case<Op>& c, DType precision) {
-  const CudaBackend backend;
   std::vector<std::string> names;
-  for_each_kernel(c, {.precision = precision}, [&](const auto& same, const BindOptions& options) {
-    names.push_back(BoundCase(same, backend, options).kernel().implementation());
+  for_each_kernel(c, {.precision = precision}, [&](const BindOptions& options) {
+    names.push_back(BoundCase(c, cuda_backend(), options).kernel().implementation());
   });
   return names;
 }

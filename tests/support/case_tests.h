@@ -22,18 +22,22 @@ class FunctionTest : public ::testing::Test {
   std::function<void()> body_;
 };
 
+/// Registers SUITE.NAME, whose body is a function. To be called before main, for instance by the initialiser
+/// of a constant; the body has to make what it needs.
+inline void register_test(const std::string& suite, const std::string& name, std::function<void()> body) {
+  ::testing::RegisterTest(suite.c_str(), name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
+                          [body = std::move(body)] { return new FunctionTest(body); });
+}
+
 /// Registers SUITE.OPERATION/CASE for every case that is small enough for the reference: check(case), where
-/// check can be called with cases of that operation. To be called before main, for instance by the
-/// initialiser of a constant; check has to make what it needs.
+/// check can be called with cases of that operation.
 template <class Check>
 bool register_case_tests(const std::string& suite, const Check& check) {
   for_each_op([&]<class Op>(std::type_identity<Op>) {
     if constexpr (requires(const ops::Case<Op>& c) { check(c); }) {
       for (const ops::Case<Op>& c : Op::cases()) {
         if (c.full_size) continue;
-        ::testing::RegisterTest(suite.c_str(), (std::string(Op::name) + "/" + c.label).c_str(), nullptr,
-                                nullptr, __FILE__, __LINE__,
-                                [c, check] { return new FunctionTest([c, check] { check(c); }); });
+        register_test(suite, std::string(Op::name) + "/" + c.label, [c, check] { check(c); });
       }
     }
   });
