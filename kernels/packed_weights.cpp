@@ -45,6 +45,18 @@ class HostFloats {
   HostBuffer copy_;
 };
 
+/// Several parameters as f32.
+struct Sources {
+  explicit Sources(std::span<const StoredParameter> parameters) {
+    for (const StoredParameter& parameter : parameters) {
+      views.push_back(floats.emplace_back(parameter).view());
+    }
+  }
+
+  std::vector<HostFloats> floats;
+  std::vector<ConstTensorView> views;
+};
+
 void release(std::span<const StoredParameter> parameters) {
   for (const StoredParameter& parameter : parameters) {
     if (parameter.release) parameter.release();
@@ -54,9 +66,8 @@ void release(std::span<const StoredParameter> parameters) {
 }  // namespace
 
 Buffer pack(const Packing& packing, std::span<const StoredParameter> sources, const Backend& backend) {
-  std::vector<HostFloats> floats;
-  std::vector<ConstTensorView> views;
-  for (const StoredParameter& source : sources) views.push_back(floats.emplace_back(source).view());
+  Sources host(sources);
+  std::vector<ConstTensorView>& views = host.views;
   packing.check(views);
 
   backend.enter_thread();
@@ -74,6 +85,11 @@ Buffer pack(const Packing& packing, std::span<const StoredParameter> sources, co
   stream->synchronize();
   release(sources);
   return packed;
+}
+
+void check(const Packing& packing, std::span<const StoredParameter> sources) {
+  packing.check(Sources(sources).views);
+  release(sources);
 }
 
 Buffer upload(const StoredParameter& parameter, const Backend& backend) {

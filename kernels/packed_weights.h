@@ -37,6 +37,10 @@ class PackedWeights {
 /// One packing's parameters at a time are there as f32. Throws Error as Packing::check does, and OutOfMemory.
 Buffer pack(const Packing& packing, std::span<const StoredParameter> sources, const Backend& backend);
 
+/// Throws Error as Packing::check does for stored parameters, in the order of packing.sources(); releases
+/// them.
+void check(const Packing& packing, std::span<const StoredParameter> sources);
+
 /// A stored parameter as kernels read it that do not want it packed: dense, f32, in memory of the backend.
 /// Releases it.
 Buffer upload(const StoredParameter& parameter, const Backend& backend);

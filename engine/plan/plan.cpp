@@ -269,6 +269,19 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
   arena_bytes_ = scratch_offset_ + scratch;
 }
 
+void Plan::check_forms(const Weights& weights) const {
+  for (const Step& step : steps_) {
+    for (const auto& packing : step.kernel->packings()) {
+      std::vector<StoredParameter> sources;
+      for (const std::size_t source : packing->sources()) {
+        const Slot& slot = step.inputs[source];
+        sources.push_back(weights.parameter(persistent_[slot.offset].name, slot.shape));
+      }
+      check(*packing, sources);
+    }
+  }
+}
+
 const Slot& Plan::input(std::string_view name) const {
   const auto found = std::ranges::find(inputs_, name, &std::pair<std::string, Slot>::first);
   if (found == inputs_.end()) throw Error("The plan has no input named '" + std::string(name) + "'.");

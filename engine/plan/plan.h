@@ -126,6 +126,10 @@ class Plan {
   /// An output or kept feature; throws Error when there is none of that name.
   [[nodiscard]] const Slot& result(std::string_view name) const;
 
+  /// Throws Error where a plan of inference would: for weights of which a kernel's form cannot be made. Of
+  /// plans whose parameters a ParameterStore holds.
+  void check_forms(const Weights& weights) const;
+
   [[nodiscard]] std::size_t arena_bytes() const { return arena_bytes_; }
   [[nodiscard]] std::size_t scratch_offset() const { return scratch_offset_; }
   [[nodiscard]] std::int64_t multiply_adds() const;

@@ -69,6 +69,7 @@ Trainer::Trainer(const Config& config, const InputSize& size, const TrainingOpti
   persistent_ = persistent_tensors(*step, update.get());
   store_ = std::make_shared<ParameterStore>(backend_, persistent_);
   std::erase_if(persistent_, [](const PersistentTensor& tensor) { return tensor.role == Role::gradient; });
+  step->check_forms(weights);
   store_->load(weights);
   if (update) update_ = std::make_unique<Executor>(update, store_);
   if (parallel()) exchange_ = std::make_unique<GradientExchange>(communicator_, *store_, *step);
@@ -94,6 +95,7 @@ TensorView Trainer::views(std::int64_t count) {
 }
 
 void Trainer::restart(const Weights& weights) {
+  plan().check_forms(weights);
   store_->load(weights);
   steps_ = 0;
   group_ = {};

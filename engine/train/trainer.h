@@ -37,7 +37,8 @@ struct StepOptions {
 class Trainer {
  public:
   /// size: of the usual batch. communicator: of options.ranks; null where there is one. Throws Error when the
-  /// device cannot train the network in that precision, or a weight is missing, and OutOfMemory.
+  /// device cannot train the network in that precision, or a weight is missing or such that there is no
+  /// result, and OutOfMemory.
   Trainer(const Config& config, const InputSize& size, const TrainingOptions& options,
           const std::shared_ptr<const Backend>& backend, const PlanOptions& plan, const Weights& weights,
           std::shared_ptr<Communicator> communicator = nullptr);
@@ -74,7 +75,7 @@ class Trainer {
                                               const StepOptions& options,
                                               std::span<const float> class_weights = {});
 
-  /// Begins anew with these weights: no momentum, and no steps done. Throws Error when one is missing.
+  /// Begins anew with these weights: no momentum, and no steps done. Throws as the constructor does.
   void restart(const Weights& weights);
   /// Goes on as if `steps` steps had been done, with what store() holds by now.
   void resume(std::int64_t steps) { steps_ = steps; }

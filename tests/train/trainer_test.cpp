@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/cpu/cpu_backend.h"
+#include "tests/support/changed_weights.h"
 #include "tests/train/tiny_training.h"
 
 namespace tpn {
@@ -226,6 +227,19 @@ TEST_P(TrainerTest, RefusesLabelsThatAreNoClasses) {
   labels_.pop_back();
   EXPECT_THROW(step(trainer), Error);
   EXPECT_EQ(trainer.steps(), 0);
+}
+
+/// As recognition does: of norms that keep their statistics, whether they are learned or not.
+TEST_P(TrainerTest, NamesTheVarianceThatHasNoResult) {
+  const std::string name = "backbone.layer1.0.conv2.bn.running_var";
+  const TrainingForm frozen{.dropout = 0, .frozen = {"backbone.conv1", "backbone.layer1"}},
+      learned{.dropout = 0, .frozen = {}, .batch_statistics = false};
+  Trainer first = trainer({.form = frozen});
+  weights_ = test::change_weight(directory_ / "model.safetensors", name, 3, -2);
+  test::expect_variance_refused(name, [&] { (void)trainer({.form = frozen}); });
+  test::expect_variance_refused(name, [&] { (void)trainer({.form = learned}); });
+  test::expect_variance_refused(name, [&] { first.restart(*weights_); });
+  EXPECT_NO_THROW(trainer({.form = {.dropout = 0, .frozen = {}}})) << "of the batch";
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, TrainerTest, ::testing::Values(Precision::f32, Precision::bf16),
