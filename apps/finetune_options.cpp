@@ -75,6 +75,12 @@ const std::map<std::string_view, Help>& help_of_fields() {
       {"ema",
        {"Training",
         "Decay per step of an average of the weights, which is then what is judged and kept; 0: none"}},
+      {"val_protocol",
+       {"Training",
+        "How clips are judged: quick (one view of each), model (the model's own protocol), or as published, "
+        "k400 (10x3 views) or sthv1 (2x3); as tpn_eval does"}},
+      {"val_views",
+       {"Training", "Views of a clip, CLIPSxCROPS, for example 3x1, in place of the protocol's"}},
       {"val_every", {"Training", "Judge after every N epochs"}},
       {"early_stop", {"Training", "End after N judgements without a better accuracy; 0: never"}},
       {"keep", {"Training", "Keep the models of the last N epochs, beside the best"}},

@@ -132,7 +132,11 @@ class Console {
 std::string describe(const FinetunePlan& plan, const FinetuneData& data) {
   const Recipe& r = plan.recipe;
   std::string text = std::to_string(data.train.samples.size()) + " clips to learn from, ";
-  text += data.validation ? std::to_string(data.validation->samples.size()) + " to judge by, "
+  text += data.validation ? std::to_string(data.validation->samples.size()) + " to judge by" +
+                                (plan.validation_views == 1
+                                     ? ""
+                                     : " (" + std::to_string(plan.validation_views) + " views of each)") +
+                                ", "
                           : "none to judge by, ";
   text += std::to_string(plan.train_clips.size()) + " classes\n";
   if (plan.classifier.resized) {
@@ -208,10 +212,17 @@ DeviceOptions device_of(const Recipe& recipe, const Communicator* processes) {
   return device;
 }
 
+RecognizerOptions recognizer_on(const DeviceOptions& device) {
+  if (device.kind == DeviceKind::cpu) return {.device = Device::cpu, .threads = device.threads};
+  return {.device = Device::cuda, .devices = {device.number}};
+}
+
 FinetuneSetup make_setup(const FinetuneArguments& a, const Recipe& recipe, const std::filesystem::path& model,
                          std::shared_ptr<Communicator> processes) {
+  const DeviceOptions device = device_of(recipe, processes.get());
   FinetuneSetup setup{.model = model,
-                      .backend = make_backend(device_of(recipe, processes.get())),
+                      .backend = make_backend(device),
+                      .recognizer = recognizer_on(device),
                       .workers = recipe.workers,
                       .feature_cache = {},
                       .communicator = std::move(processes)};

@@ -46,7 +46,7 @@ void TensorDumpWriter::lay_out(std::span<const Feature> features) {
 }
 
 void TensorDumpWriter::record(std::span<const int> views, std::span<const Feature> features) {
-  if (recorded_.empty()) lay_out(features);
+  if (recorded_.empty()) lay_out(features.first(features_.size()));
   for (std::size_t f = 0; f < recorded_.size(); ++f) {
     const Recorded& recorded = recorded_[f];
     const Feature& feature = features[f];

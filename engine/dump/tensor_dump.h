@@ -43,8 +43,8 @@ class TensorDumpWriter {
   /// The names of the features that record() takes.
   [[nodiscard]] const std::vector<std::string>& features() const { return features_; }
 
-  /// Takes the features of some views, those of features() in their order: element i along the first axis is
-  /// of view views[i]. A view may be recorded again, which replaces it.
+  /// Takes the features of some views, those of features() in their order, perhaps with others behind:
+  /// element i along the first axis is of view views[i]. A view may be recorded again, which replaces it.
   void record(std::span<const int> views, std::span<const Feature> features);
 
   /// Writes the dump. Features of every view must have been recorded. Throws Error as write_safetensors().

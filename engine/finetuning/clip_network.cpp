@@ -6,22 +6,17 @@
 namespace tpn {
 namespace {
 
-std::shared_ptr<const Plan> make_plan(const Weights& weights, ClipNetwork::Result result,
-                                      const ClipWork& work) {
+std::shared_ptr<const Plan> make_plan(const Weights& weights, const ClipWork& work) {
   const Config& config = weights.config();
   const InputSize size{work.batch, config.view_frames(), work.clips.crop_size, work.clips.crop_size};
-  const bool pooled = result == ClipNetwork::Result::pooled;
-  return std::make_shared<const Plan>(
-      pooled ? build_pooled_network(config, size) : build_network(config, size), work.backend, weights,
-      PlanOptions{.precision = work.precision});
+  return std::make_shared<const Plan>(build_pooled_network(config, size), work.backend, weights,
+                                      PlanOptions{.precision = work.precision});
 }
 
 }  // namespace
 
-ClipNetwork::ClipNetwork(const Weights& weights, Result result, const ClipWork& work)
-    : result_(result == Result::pooled ? "pooled" : "logits"),
-      bad_sample_(work.bad_sample),
-      executor_(make_plan(weights, result, work)) {}
+ClipNetwork::ClipNetwork(const Weights& weights, const ClipWork& work)
+    : bad_sample_(work.bad_sample), executor_(make_plan(weights, work)) {}
 
 ClipBatch ClipNetwork::run(TrainingLoader& loader) {
   ClipBatch batch;
@@ -34,7 +29,7 @@ ClipBatch ClipNetwork::run(TrainingLoader& loader) {
   }
   batch.taken = batch.clips.size();
   executor_.run();  // rows without a clip have what they had: rows do not depend on each other
-  batch.results = executor_.feature(result_).values;
+  batch.results = executor_.feature(pooled_feature).values;
   return batch;
 }
 

@@ -1,11 +1,10 @@
-// Puts the clips of a list through a network for inference.
+// Puts the clips of a list through a network up to its classifier.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "engine/data/training_loader.h"
@@ -15,7 +14,7 @@
 
 namespace tpn {
 
-/// How clips are classified, or made features of.
+/// How features are made of clips.
 struct ClipWork {
   std::shared_ptr<const Backend> backend;
   Precision precision = Precision::f32;
@@ -31,24 +30,18 @@ struct ClipWork {
 struct ClipBatch {
   std::size_t taken = 0;          ///< positions of the loader's order that are done
   std::vector<LoadedClip> clips;  ///< of these, those that could be loaded
-  std::vector<float> results;     ///< a row for each clip, and what is left of earlier ones behind them
+  std::vector<float> results;     ///< (C) for each clip, and what is left of earlier ones behind them
 };
 
 class ClipNetwork {
  public:
-  enum class Result {
-    logits,  ///< (clips, K)
-    pooled   ///< (clips, C): what the classifier reads
-  };
-
   /// weights: need not outlive it. Throws Error as Plan does.
-  ClipNetwork(const Weights& weights, Result result, const ClipWork& work);
+  ClipNetwork(const Weights& weights, const ClipWork& work);
 
   /// Of the next clips that the loader has.
   ClipBatch run(TrainingLoader& loader);
 
  private:
-  std::string result_;
   BadSample bad_sample_;
   Executor executor_;
 };

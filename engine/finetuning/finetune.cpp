@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <functional>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -14,10 +16,12 @@
 #include "engine/finetuning/checkpoint.h"
 #include "engine/finetuning/epoch_order.h"
 #include "engine/finetuning/flip_labels.h"
+#include "engine/finetuning/judging.h"
 #include "engine/finetuning/pooled_features.h"
 #include "engine/finetuning/run_log.h"
 #include "engine/finetuning/schedule.h"
 #include "engine/finetuning/validator.h"
+#include "engine/finetuning/view_features.h"
 #include "engine/model/output_file.h"
 #include "engine/parallel/rank_share.h"
 #include "engine/train/trainer.h"
@@ -170,7 +174,6 @@ class Run {
     return setup_.communicator ? any_rank(*setup_.communicator, here) : here;
   }
 
-  /// what: is done with the clips, for the progress line.
   [[nodiscard]] ClipWork work(Augmentation augmentation, const std::string& what) const {
     return {.backend = setup_.backend,
             .precision = recipe_.precision,
@@ -180,10 +183,24 @@ class Run {
             .workers = setup_.workers,
             .bad_sample = [this](const SampleError& error) { leave_out(error); },
             .stop = observer_.stop,
-            .report =
-                [this, what](std::size_t done, std::size_t of) {
-                  observer_.progress(what + ": " + std::to_string(done) + "/" + std::to_string(of));
-                }};
+            .report = progress(what)};
+  }
+
+  [[nodiscard]] JudgingWork judging(const std::string& what) const {
+    return {.rules = judging_rules(recipe_, Model::load(folder_.last()), setup_.recognizer),
+            .bad_sample = [this](const SampleError& error) { leave_out(error); },
+            .warn =
+                [this](const std::string& sentence) {
+                  if (warned_.insert(sentence).second) observer_.note("warning: " + sentence);
+                },
+            .stop = observer_.stop,
+            .report = progress(what)};
+  }
+  /// what: is done with the clips, for the progress line.
+  [[nodiscard]] std::function<void(std::size_t, std::size_t)> progress(const std::string& what) const {
+    return [this, what](std::size_t done, std::size_t of) {
+      observer_.progress(what + ": " + std::to_string(done) + "/" + std::to_string(of));
+    };
   }
 
   /// What the check of the data cannot see: damage further on in a file. Where such clips are not to be
@@ -193,17 +210,31 @@ class Run {
     observer_.note(std::string("left out: ") + error.what());
   }
 
-  /// Features of all samples, computed or from the cache; none when the run is to end.
-  std::optional<PooledFeatures> features(const std::vector<Sample>& samples, std::size_t variants,
-                                         Augmentation augmentation, const std::string& whose) const {
-    const ClipWork clips = work(augmentation, "features of the " + whose + " clips");
+  /// Features of all samples, which compute(share) computes or finds in the cache; none when the run is to
+  /// end.
+  template <class Compute>
+  std::optional<PooledFeatures> features(const Compute& compute) const {
     if (own_.ranks > 1 && setup_.feature_cache) {  // each computes some of them; all find them in the cache
-      const auto some = pooled_features(*start_, samples, variants, clips, setup_.feature_cache, own_);
+      const std::optional<PooledFeatures> some = compute(own_);
       if (anywhere(!some)) return std::nullopt;
     }
-    auto all = pooled_features(*start_, samples, variants, clips, setup_.feature_cache);
+    std::optional<PooledFeatures> all = compute(RankOf{});
     if (anywhere(!all)) return std::nullopt;
     return all;
+  }
+  [[nodiscard]] std::optional<PooledFeatures> training_features() const {
+    const Augmentation augment = augmentation(recipe_.augment);
+    const ClipWork clips = work(augment, "features of the training clips");
+    const std::size_t variants = augment == Augmentation::none ? 1 : light_variants;
+    return features([&](const RankOf& share) {
+      return pooled_features(*start_, data_.train.samples, variants, clips, setup_.feature_cache, share);
+    });
+  }
+  [[nodiscard]] std::optional<PooledFeatures> validation_features(const JudgingWork& work) const {
+    return features([&](const RankOf& share) {
+      return view_features(folder_.last(), *start_, data_.validation->samples, work,
+                           setup_.backend->memory_name(), setup_.feature_cache, share);
+    });
   }
 
   /// Makes what the run needs; false when it is to end.
@@ -220,25 +251,25 @@ class Run {
       class_weights_ = balanced_class_weights(labels_, classes_);
     if (!state_.finished && setup_.leads()) log_.emplace(folder_, state_.steps);
 
-    const Augmentation augment = augmentation(recipe_.augment);
     if (learns_classifier_only(recipe_)) {
-      const std::size_t variants = augment == Augmentation::none ? 1 : light_variants;
-      auto train = features(data_.train.samples, variants, augment, "training");
+      auto train = training_features();
       if (!train) return false;
       source_ = std::make_unique<FeatureSource>(std::move(*train));
       if (!data_.validation) return true;
-      auto validation = features(data_.validation->samples, 1, Augmentation::none, "validation");
+      const JudgingWork work = judging("features of the validation clips");
+      auto validation = validation_features(work);
       if (!validation) return false;
-      validator_ = make_feature_validator(std::move(*validation), start_->config().head);
+      validator_ = make_feature_validator(std::move(*validation), start_->config(), work.rules.average,
+                                          setup_.backend);
       return true;
     }
     constexpr std::int64_t megabyte = 1 << 20;
-    const ClipWork training = work(augment, "");
+    const ClipWork training = work(augmentation(recipe_.augment), "");
     loader_ = std::make_unique<TrainingLoader>(data_.train.samples, training.clips, setup_.workers,
                                                recipe_.cache_mb * megabyte);
     source_ = std::make_unique<ClipSource>(*loader_, training.bad_sample);
     if (data_.validation) {
-      validator_ = make_clip_validator(data_.validation->samples, work(Augmentation::none, "validating"));
+      validator_ = make_video_validator(data_.validation->samples, judging("validating"));
     }
     return true;
   }
@@ -512,6 +543,7 @@ class Run {
   std::unique_ptr<TrainingLoader> loader_;
   std::unique_ptr<BatchSource> source_;
   std::unique_ptr<Validator> validator_;
+  mutable std::set<std::string> warned_;  ///< of clips to judge by, which are looked at again and again
   std::optional<Validation> best_;
   Stopwatch saved_;
 };
@@ -547,7 +579,11 @@ FinetunePlan plan_finetune(const Recipe& asked, const FinetuneData& data, const 
   const Config& config = plan.classifier.config;
   const std::int64_t classes = config.head.num_classes;
   plan.train_clips = count_labels(labels_of(data.train), classes);
-  if (data.validation) plan.validation_clips = count_labels(labels_of(*data.validation), classes);
+  if (data.validation) {
+    plan.validation_clips = count_labels(labels_of(*data.validation), classes);
+    const JudgingRules rules = judging_rules(plan.recipe, Model::load(setup.model), setup.recognizer);
+    plan.validation_views = rules.clips * rules.crops;
+  }
   plan.advice = advice(plan.recipe, given, data);
   const TrainingForm form = training_options(plan.recipe).form;
   for (const ParameterSpec& spec : parameter_specs(config)) {

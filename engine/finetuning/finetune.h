@@ -17,6 +17,7 @@
 #include "engine/finetuning/score.h"
 #include "engine/finetuning/work_folder.h"
 #include "engine/parallel/communicator.h"
+#include "engine/recognize/tpn.h"
 #include "kernels/backend.h"
 
 namespace tpn {
@@ -37,7 +38,8 @@ struct FinetuneSetup {
       model;  ///< the recipe's model, converted where that is a checkpoint of another project
   std::optional<std::filesystem::path> initial = {};  ///< the same of the file that the recipe begins with
   std::shared_ptr<const Backend> backend;
-  int workers = 1;  ///< threads that decode
+  RecognizerOptions recognizer = {};  ///< the same device, for clips to judge by
+  int workers = 1;                    ///< threads that decode
   std::optional<std::filesystem::path> feature_cache;
   std::shared_ptr<Communicator> communicator = nullptr;  ///< with the other processes; null: there are none
 
@@ -53,6 +55,7 @@ struct FinetunePlan {
   ClassifierChange classifier;
   std::int64_t initial_parameters = 0;  ///< that are taken from the file that the recipe begins with
   std::vector<std::int64_t> train_clips, validation_clips;  ///< by class
+  int validation_views = 0;                                 ///< of a clip
   std::int64_t steps_per_epoch = 0;
   std::int64_t parameters = 0, learned_parameters = 0;
   std::size_t step_memory = 0;    ///< bytes: activations and workspace of a step

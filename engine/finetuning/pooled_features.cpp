@@ -1,104 +1,32 @@
 #include "engine/finetuning/pooled_features.h"
 
 #include <algorithm>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <numeric>
-#include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 
-#include "engine/model/output_file.h"
+#include "engine/finetuning/feature_files.h"
 #include "kernels/digest.h"
-#include "kernels/precision_info.h"
 
 namespace tpn {
 namespace {
 
-constexpr std::string_view file_heading = "tpn pooled features 1\n";
-
-/// Of all that features depend on but the file and the draws.
-std::string network_digest(const Weights& weights, const ClipWork& work) {
-  Digest digest;
-  digest.add_field(to_json(weights.config())).add_field(std::string(name_of(work.precision)));
-  digest.add_field(work.backend->memory_name());
-  for (const SafetensorsFile::Entry& entry : weights.tensors().entries()) {
-    if (!entry.name.starts_with("backbone.") && !entry.name.starts_with("neck.")) continue;
-    const ConstTensorView view = weights.tensors().view(entry);
-    digest.add_field(entry.name).add(std::span(view.data, entry.bytes));
-    weights.tensors().release(entry);
-  }
-  const ClipOptions& clips = work.clips;
-  digest.add_field(static_cast<int>(clips.augmentation))
+/// Of all that decides what clips are made, but for the sample.
+Digest digest_of(const ClipOptions& clips) {
+  return Digest()
+      .add_field(static_cast<int>(clips.augmentation))
       .add_field(clips.crop_size)
       .add_field(clips.short_side);
-  return digest.text();
 }
 
-/// The place in the cache of a sample's features, all variants; none where the file cannot be told from
-/// others.
-std::optional<std::filesystem::path> cached_file(const std::filesystem::path& folder,
-                                                 const ClipOptions& clips, const Sample& sample,
-                                                 std::size_t position, std::size_t variants) {
-  std::error_code error;
-  const std::filesystem::path path = std::filesystem::canonical(sample.path, error);
-  if (error) return std::nullopt;
-  const auto time = std::filesystem::last_write_time(path, error);
-  const bool is_folder = std::filesystem::is_directory(path, error);
-  const auto size = is_folder ? 0 : static_cast<std::int64_t>(std::filesystem::file_size(path, error));
-  if (error) return std::nullopt;
+/// Of what is drawn for a sample at that place of the list.
+Digest digest_of_draws(const ClipOptions& clips, std::size_t position, std::size_t variants) {
   Digest digest;
-  digest.add_field(path.string()).add_field(size).add_field(time.time_since_epoch().count());
-  digest.add_field(sample.label).add_field(sample.frames).add_field(static_cast<std::int64_t>(variants));
-  if (clips.augmentation != Augmentation::none) {
-    digest.add_field(static_cast<std::int64_t>(clips.seed)).add_field(static_cast<std::int64_t>(position));
-    for (const auto& [from, to] : clips.flip_labels) digest.add_field(from).add_field(to);
-  }
-  return folder / (digest.text() + ".features");
-}
-
-/// Heading, then for each variant its label (i64) and values (f32), then the digest of all that.
-bool read_cached(const std::filesystem::path& path, std::size_t sample, std::size_t channels,
-                 PooledFeatures& features) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  constexpr std::size_t digest_size = 16;
-  const std::size_t row = sizeof(std::int64_t) + channels * sizeof(float);
-  const std::size_t body = file_heading.size() + features.variants() * row;
-  if (text.size() != body + digest_size || !text.starts_with(file_heading)) return false;
-  const std::string_view whole = text;
-  if (Digest().add(whole.substr(0, body)).text() != whole.substr(body)) return false;
-  for (std::size_t v = 0; v < features.variants(); ++v) {
-    const char* at = text.data() + file_heading.size() + v * row;
-    PooledFeatures::Row& to = features.row(sample, v);
-    to.values.resize(channels);
-    std::memcpy(&to.label, at, sizeof to.label);
-    std::memcpy(to.values.data(), at + sizeof to.label, channels * sizeof(float));
-  }
-  return true;
-}
-
-void write_cached(const std::filesystem::path& path, std::size_t sample, const PooledFeatures& features) {
-  std::string text(file_heading);
-  const auto append = [&text](const void* data, std::size_t bytes) {
-    text.append(static_cast<const char*>(data), bytes);
-  };
-  for (std::size_t v = 0; v < features.variants(); ++v) {
-    const PooledFeatures::Row& row = features.row(sample, v);
-    append(&row.label, sizeof row.label);
-    append(row.values.data(), row.values.size() * sizeof(float));
-  }
-  text += Digest().add(text).text();
-  try {
-    std::filesystem::create_directories(path.parent_path());
-    OutputFile file(path);
-    file.write(text);
-    file.commit();
-  } catch (const std::filesystem::filesystem_error&) {  // the next run computes them again
-  } catch (const OutputError&) {                        // so here
-  }
+  digest.add_field(static_cast<std::int64_t>(variants));
+  if (clips.augmentation == Augmentation::none) return digest;
+  digest.add_field(static_cast<std::int64_t>(clips.seed)).add_field(static_cast<std::int64_t>(position));
+  for (const auto& [from, to] : clips.flip_labels) digest.add_field(from).add_field(to);
+  return digest;
 }
 
 /// Stretches of samples that are not known, each no longer than `most`: [first, second).
@@ -115,14 +43,14 @@ std::vector<std::pair<std::size_t, std::size_t>> missing_stretches(const std::ve
   return stretches;
 }
 
-bool has_all_variants(const PooledFeatures& features, std::size_t sample) {
-  for (std::size_t v = 0; v < features.variants(); ++v) {
-    if (features.row(sample, v).values.empty()) return false;
+}  // namespace
+
+bool PooledFeatures::has(std::size_t sample) const {
+  for (std::size_t v = 0; v < variants_; ++v) {
+    if (row(sample, v).values.empty()) return false;
   }
   return true;
 }
-
-}  // namespace
 
 std::optional<PooledFeatures> pooled_features(const Weights& weights, const std::vector<Sample>& samples,
                                               std::size_t variants, const ClipWork& work,
@@ -133,10 +61,11 @@ std::optional<PooledFeatures> pooled_features(const Weights& weights, const std:
   std::vector<std::optional<std::filesystem::path>> files(samples.size());
   std::vector<bool> known(samples.size());
   if (cache) {
-    const std::filesystem::path folder = *cache / network_digest(weights, work);
+    const FeatureFiles kept(*cache, weights, work.precision, work.backend->memory_name(),
+                            digest_of(work.clips));
     for (std::size_t i = 0; i < samples.size(); ++i) {
-      files[i] = cached_file(folder, work.clips, samples[i], i, variants);
-      known[i] = files[i] && read_cached(*files[i], i, channels, features);
+      files[i] = kept.file_of(samples[i], digest_of_draws(work.clips, i, variants));
+      known[i] = files[i] && FeatureFiles::read(*files[i], i, channels, features);
     }
   }
   const auto [first_own, end_of_own] = share.stretch(std::ssize(samples));
@@ -146,7 +75,7 @@ std::optional<PooledFeatures> pooled_features(const Weights& weights, const std:
   if (missing == 0) return features;
 
   TrainingLoader loader(samples, work.clips, work.workers, 0);
-  ClipNetwork network(weights, ClipNetwork::Result::pooled, work);
+  ClipNetwork network(weights, work);
   std::size_t done = 0;
   // After each stretch its features are kept, so that an interruption loses little.
   const std::size_t stretch = std::max<std::size_t>(64, 8 * static_cast<std::size_t>(work.batch));
@@ -170,7 +99,7 @@ std::optional<PooledFeatures> pooled_features(const Weights& weights, const std:
       }
     }
     for (std::size_t i = first; i < end; ++i) {
-      if (files[i] && has_all_variants(features, i)) write_cached(*files[i], i, features);
+      if (files[i] && features.has(i)) FeatureFiles::write(*files[i], i, features);
     }
   }
   return features;

@@ -34,6 +34,8 @@ class PooledFeatures {
   [[nodiscard]] const Row& row(std::size_t sample, std::size_t variant) const {
     return rows_[sample * variants_ + variant];
   }
+  /// Whether there are all variants of it.
+  [[nodiscard]] bool has(std::size_t sample) const;
 
  private:
   std::vector<Row> rows_;

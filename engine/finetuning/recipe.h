@@ -75,7 +75,9 @@ struct Recipe {
   bool shuffle = true;
   double ema =
       0;  ///< decay per step of an average of the weights, which is what is validated and kept; 0: none
-  int val_every = 1;   ///< epochs
+  std::string val_protocol = "quick";  ///< how clips to judge by are looked at: Judging::protocol_names()
+  std::string val_views{};             ///< "CLIPSxCROPS" in place of the protocol's
+  int val_every = 1;                   ///< epochs
   int early_stop = 0;  ///< validations without a better top-1 accuracy after which the run ends; 0: none
   int keep = 0;        ///< models of the last epochs that are kept, beside the best
   bool skip_bad = false;

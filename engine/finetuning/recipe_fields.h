@@ -45,6 +45,8 @@ void visit_recipe_fields(const Visit& visit) {
   visit("balanced", &Recipe::balanced, none);
   visit("shuffle", &Recipe::shuffle, none);
   visit("ema", &Recipe::ema, FieldRange{0, 0.999999});
+  visit("val_protocol", &Recipe::val_protocol, none);
+  visit("val_views", &Recipe::val_views, none);
   visit("val_every", &Recipe::val_every, FieldRange{1, 100000});
   visit("early_stop", &Recipe::early_stop, FieldRange{0, 100000});
   visit("keep", &Recipe::keep, FieldRange{0, 100000});

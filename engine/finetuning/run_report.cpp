@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/data/training_loader.h"
+#include "engine/finetuning/judging.h"
 #include "engine/finetuning/run_log.h"
 #include "engine/model/weights.h"
 #include "engine/video/jpeg_writer.h"
@@ -68,6 +69,16 @@ std::string counted(std::int64_t count, const std::string& one, const std::strin
   return std::to_string(count) + " " + (count == 1 ? one : several);
 }
 
+/// "120 clips, 3x1 views of each".
+std::string validation_text(const SampleList& list, const Recipe& recipe, const FinetuneSetup& setup,
+                            const WorkFolder& folder) {
+  const JudgingRules rules = judging_rules(recipe, Model::load(folder.last()), setup.recognizer);
+  const std::string views = rules.clips * rules.crops == 1
+                                ? "one view"
+                                : std::to_string(rules.clips) + "x" + std::to_string(rules.crops) + " views";
+  return counted(std::ssize(list.samples), "clip", "clips") + ", " + views + " of each";
+}
+
 }  // namespace
 
 FinetuneReport report_of_run(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder& folder,
@@ -81,13 +92,13 @@ FinetuneReport report_of_run(const FinetuneData& data, const FinetuneSetup& setu
   report.title = folder.path().filename().string();
   report.subtitle =
       "Fine-tuning of " + config.name + " to " + counted(config.head.num_classes, "class", "classes");
-  report.facts = {{"Model", std::filesystem::path(recipe.model).filename().string()},
-                  {"Training", counted(std::ssize(data.train.samples), "clip", "clips")},
-                  {"Validation",
-                   data.validation ? counted(std::ssize(data.validation->samples), "clip", "clips") : "none"},
-                  {"Frozen", recipe_name(recipe.freeze)},
-                  {"Device", std::string(setup.backend->name())},
-                  {"Precision", std::string(name_of(recipe.precision))}};
+  report.facts = {
+      {"Model", std::filesystem::path(recipe.model).filename().string()},
+      {"Training", counted(std::ssize(data.train.samples), "clip", "clips")},
+      {"Validation", data.validation ? validation_text(*data.validation, recipe, setup, folder) : "none"},
+      {"Frozen", recipe_name(recipe.freeze)},
+      {"Device", std::string(setup.backend->name())},
+      {"Precision", std::string(name_of(recipe.precision))}};
   report.recipe = to_json(recipe);
   for (const std::string& sentence : advice) report.notes.push_back({true, sentence});
   if (!data.skipped.empty()) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/finetuning/run_state.h"
@@ -25,8 +26,11 @@ struct ScoredClip {
   std::vector<Guess> guesses = {};  ///< the best five, best first; of equal ones the lower index first
 };
 
-/// logits: (K), finite.
-ScoredClip score_clip(std::size_t sample, std::int64_t label, std::span<const float> logits);
+/// Of the views of a clip, one or more, which `average` makes one of, as HeadConfig::average_clips says. The
+/// loss of averaged probabilities is minus the logarithm of the label's. logits: (views,K), finite; K:
+/// classes.
+ScoredClip score_views(std::size_t sample, std::int64_t label, std::span<const float> logits, int classes,
+                       const std::string& average);
 
 struct Validation {
   Accuracy accuracy = {};

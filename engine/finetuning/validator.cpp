@@ -1,72 +1,82 @@
 #include "engine/finetuning/validator.h"
 
+#include <algorithm>
 #include <numeric>
-#include <span>
 #include <utility>
 
+#include "engine/exec/executor.h"
+#include "engine/networks/network.h"
+#include "engine/plan/plan.h"
 #include "kernels/error.h"
 
 namespace tpn {
 namespace {
 
-class ClipValidator final : public Validator {
+class VideoValidator final : public Validator {
  public:
-  ClipValidator(std::vector<Sample> samples, const ClipWork& work)
-      : work_(work), samples_(samples.size()), loader_(std::move(samples), work.clips, work.workers, 0) {}
+  VideoValidator(std::vector<Sample> samples, const JudgingWork& work)
+      : work_(work), samples_(std::move(samples)), all_(samples_.size()) {
+    std::iota(all_.begin(), all_.end(), std::size_t{0});
+  }
 
  private:
   std::optional<std::vector<ScoredClip>> score(Candidate& candidate) override {
-    const std::shared_ptr<const Weights> weights = Weights::load(candidate.file());
-    ClipNetwork network(*weights, ClipNetwork::Result::logits, work_);
-    const auto classes = static_cast<std::size_t>(weights->config().head.num_classes);
-    std::vector<std::size_t> order(samples_);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    loader_.start(std::move(order), 0);
+    Recognizer recognizer(Model::load(candidate.file()), work_.rules.options);
+    const int classes = recognizer.model().classes();
     std::vector<ScoredClip> scored;
-    for (std::size_t done = 0; done < samples_;) {
-      if (work_.stop()) return std::nullopt;
-      const ClipBatch batch = network.run(loader_);
-      for (std::size_t row = 0; row < batch.clips.size(); ++row) {
-        scored.push_back(score_clip(batch.clips[row].sample, batch.clips[row].label,
-                                    std::span(batch.results).subspan(row * classes, classes)));
-      }
-      done += batch.taken;
-      work_.report(done, samples_);
-    }
+    const auto take = [&](std::size_t sample, Recognition&& recognition) {
+      scored.push_back(
+          score_views(sample, samples_[sample].label, recognition.logits, classes, work_.rules.average));
+    };
+    if (!recognize_samples(recognizer, samples_, all_, work_, take)) return std::nullopt;
     return scored;
   }
 
-  ClipWork work_;
-  std::size_t samples_;
-  TrainingLoader loader_;
+  JudgingWork work_;
+  std::vector<Sample> samples_;
+  std::vector<std::size_t> all_;
 };
 
 class FeatureValidator final : public Validator {
  public:
-  FeatureValidator(PooledFeatures features, const HeadConfig& head)
-      : features_(std::move(features)), classes_(head.num_classes), channels_(head.in_channels) {}
+  FeatureValidator(PooledFeatures features, const Config& config, std::string average,
+                   const std::shared_ptr<const Backend>& backend)
+      : features_(std::move(features)),
+        head_(config.head),
+        average_(std::move(average)),
+        plan_(std::make_shared<const Plan>(build_classifier(config, views()), backend, PlanOptions{})),
+        parameters_(std::make_shared<ParameterStore>(backend, plan_->persistent())),
+        classifier_(plan_, parameters_) {}
 
  private:
+  [[nodiscard]] std::int64_t views() const { return static_cast<std::int64_t>(features_.variants()); }
+
   std::optional<std::vector<ScoredClip>> score(Candidate& candidate) override {
-    const std::vector<float> weight = candidate.values("cls_head.fc_cls.weight", {classes_, channels_}),
-                             bias = candidate.values("cls_head.fc_cls.bias", {classes_});
+    for (const PersistentTensor& tensor : plan_->persistent()) {
+      const std::vector<float> values = candidate.values(tensor.name, tensor.spec.shape);
+      parameters_->write(tensor.name,
+                         {reinterpret_cast<const std::byte*>(values.data()), DType::f32, tensor.spec.shape});
+    }
     std::vector<ScoredClip> scored;
-    std::vector<float> logits(static_cast<std::size_t>(classes_));
     for (std::size_t i = 0; i < features_.samples(); ++i) {
-      const PooledFeatures::Row& row = features_.row(i, 0);
-      if (row.values.empty()) continue;
-      for (std::size_t k = 0; k < logits.size(); ++k) {
-        const auto begin = weight.begin() + static_cast<std::ptrdiff_t>(k * row.values.size());
-        logits[k] = static_cast<float>(
-            std::inner_product(row.values.begin(), row.values.end(), begin, static_cast<double>(bias[k])));
+      if (!features_.has(i)) continue;
+      auto* to = reinterpret_cast<float*>(classifier_.input().data);  // (views,C)
+      for (std::size_t v = 0; v < features_.variants(); ++v) {
+        to = std::ranges::copy(features_.row(i, v).values, to).out;
       }
-      scored.push_back(score_clip(i, row.label, logits));
+      classifier_.run();
+      scored.push_back(score_views(i, features_.row(i, 0).label, classifier_.feature("logits").values,
+                                   head_.num_classes, average_));
     }
     return scored;
   }
 
   PooledFeatures features_;
-  std::int64_t classes_, channels_;
+  HeadConfig head_;
+  std::string average_;
+  std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<ParameterStore> parameters_;
+  Executor classifier_;
 };
 
 }  // namespace
@@ -77,12 +87,14 @@ std::optional<std::vector<ScoredClip>> Validator::run(Candidate& candidate) {
   return scored;
 }
 
-std::unique_ptr<Validator> make_clip_validator(std::vector<Sample> samples, const ClipWork& work) {
-  return std::make_unique<ClipValidator>(std::move(samples), work);
+std::unique_ptr<Validator> make_video_validator(std::vector<Sample> samples, const JudgingWork& work) {
+  return std::make_unique<VideoValidator>(std::move(samples), work);
 }
 
-std::unique_ptr<Validator> make_feature_validator(PooledFeatures features, const HeadConfig& head) {
-  return std::make_unique<FeatureValidator>(std::move(features), head);
+std::unique_ptr<Validator> make_feature_validator(PooledFeatures features, const Config& config,
+                                                  const std::string& average,
+                                                  const std::shared_ptr<const Backend>& backend) {
+  return std::make_unique<FeatureValidator>(std::move(features), config, average, backend);
 }
 
 }  // namespace tpn

@@ -1,4 +1,4 @@
-// Classifies validation clips with the weights of an epoch.
+// Judges the weights of an epoch by clips, by the numbers that tpn_eval gives.
 #pragma once
 
 #include <memory>
@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "engine/finetuning/candidate.h"
-#include "engine/finetuning/clip_network.h"
+#include "engine/finetuning/judging.h"
 #include "engine/finetuning/pooled_features.h"
 #include "engine/finetuning/score.h"
+#include "kernels/backend.h"
 
 namespace tpn {
 
@@ -23,10 +24,13 @@ class Validator {
   virtual std::optional<std::vector<ScoredClip>> score(Candidate& candidate) = 0;
 };
 
-/// Puts one clip of every sample through the whole network.
-std::unique_ptr<Validator> make_clip_validator(std::vector<Sample> samples, const ClipWork& work);
+/// Puts the views of every sample through the whole network.
+std::unique_ptr<Validator> make_video_validator(std::vector<Sample> samples, const JudgingWork& work);
 
-/// Puts features that were computed once, variant 0, through the candidate's classifier.
-std::unique_ptr<Validator> make_feature_validator(PooledFeatures features, const HeadConfig& head);
+/// Puts features that were computed once, a variant for each view, through the candidate's classifier.
+/// average: of views, as HeadConfig::average_clips.
+std::unique_ptr<Validator> make_feature_validator(PooledFeatures features, const Config& config,
+                                                  const std::string& average,
+                                                  const std::shared_ptr<const Backend>& backend);
 
 }  // namespace tpn

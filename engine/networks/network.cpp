@@ -19,6 +19,16 @@ ValueId build_to_pooled(NetworkBuilder& b, const Config& config, const InputSize
   return b.graph.apply(ops::GlobalAvgPool{}, {neck}, "cls_head.avg_pool");
 }
 
+ValueId pooled_input(NetworkBuilder& b, const Config& config, std::int64_t views) {
+  return b.graph.add_input("input", matrix({views, config.head.in_channels}));
+}
+
+/// What the classifier makes of that, (views, K).
+ValueId classify(NetworkBuilder& b, const Config& config, ValueId pooled) {
+  return b.linear("cls_head.fc_cls", config.head.in_channels, config.head.num_classes,
+                  b.dropout(config.head.dropout_ratio, pooled, "cls_head.dropout"));
+}
+
 /// Makes a result of a value.
 void put_out(Graph& graph, ValueId value, std::string name) {
   graph.add_feature(std::move(name), value);
@@ -27,14 +37,12 @@ void put_out(Graph& graph, ValueId value, std::string name) {
 
 NetworkBuilder build(const Config& config, const InputSize& size, bool auxiliary,
                      std::optional<TrainingForm> form = {}) {
-  const bool from_pooled = form && form->from_pooled;
+  const bool from_pooled = form && form->from_pooled, infers = !form;
   NetworkBuilder b(std::move(form));
-  const ValueId pooled = from_pooled
-                             ? b.graph.add_input("input", matrix({size.views, config.head.in_channels}))
-                             : build_to_pooled(b, config, size, auxiliary);
-  const ValueId logits = b.linear("cls_head.fc_cls", config.head.in_channels, config.head.num_classes,
-                                  b.dropout(config.head.dropout_ratio, pooled, "cls_head.dropout"));
-  put_out(b.graph, logits, "logits");
+  const ValueId pooled =
+      from_pooled ? pooled_input(b, config, size.views) : build_to_pooled(b, config, size, auxiliary);
+  if (infers) b.graph.add_feature(std::string(pooled_feature), pooled);
+  put_out(b.graph, classify(b, config, pooled), "logits");
   return b;
 }
 
@@ -72,9 +80,15 @@ Graph build_network(const Config& config, const InputSize& size) {
 Graph build_pooled_network(const Config& config, const InputSize& size) {
   return for_size(config, size, [&] {
     NetworkBuilder b;
-    put_out(b.graph, build_to_pooled(b, config, size, false), "pooled");
+    put_out(b.graph, build_to_pooled(b, config, size, false), std::string(pooled_feature));
     return b.graph;
   });
+}
+
+Graph build_classifier(const Config& config, std::int64_t views) {
+  NetworkBuilder b;
+  put_out(b.graph, classify(b, config, pooled_input(b, config, views)), "logits");
+  return b.graph;
 }
 
 Graph build_training_network(const Config& config, const InputSize& size, const TrainingForm& form) {
@@ -91,7 +105,7 @@ std::vector<std::string> feature_names(const Config& config) {
   std::vector<std::string> names;
   const Graph graph = build_network(config, {1, config.view_frames(), 64, 64});
   for (const auto& [name, value] : graph.features()) {
-    if (name != "logits") names.push_back(name);
+    if (name != "logits" && name != pooled_feature) names.push_back(name);
   }
   return names;
 }

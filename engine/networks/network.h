@@ -72,17 +72,21 @@ struct TrainingForm {
   [[nodiscard]] bool freezes(std::string_view name) const;
 };
 
+/// The name of what the classifier reads, (views, C): the neck's output averaged over positions.
+inline constexpr std::string_view pooled_feature = "pooled";
+
 /// The inference graph: input (views, T, H, W, 3) named "input", output "logits" (views, K); every
-/// intermediate feature that the reference names ("stem", "stage1", ..., "neck") is a named value. Throws
-/// Error when the size is too small for the network.
+/// intermediate feature that the reference names ("stem", "stage1", ..., "neck") is a named value, and
+/// pooled_feature. Throws Error when the size is too small for the network.
 Graph build_network(const Config& config, const InputSize& size);
 
-/// The inference graph up to the classifier: output "pooled" (views, C), the neck's output averaged over
-/// positions. Throws as build_network does.
+/// The inference graph up to the classifier: output pooled_feature. Throws as build_network does.
 Graph build_pooled_network(const Config& config, const InputSize& size);
+/// The rest of it: input "input" (views, C), which is that, in f32, and output "logits" (views, K).
+Graph build_classifier(const Config& config, std::int64_t views);
 
 /// The names of the inference graph's intermediate features, in the order in which they are computed;
-/// "logits" is not among them.
+/// pooled_feature and "logits" are not among them.
 std::vector<std::string> feature_names(const Config& config);
 
 /// The forward pass of training: batch norm with the statistics of the batch, dropout, and the auxiliary

@@ -24,6 +24,11 @@ void add_shortage(DeviceExecutors& device, std::int64_t views, BatchResult& resu
 
 }  // namespace
 
+const Feature& BatchResult::feature(const PlanOptions& options, std::string_view name) const {
+  const auto place = std::ranges::find(options.features, name) - options.features.begin();
+  return features.at(static_cast<std::size_t>(place));
+}
+
 InputSize BatchClassifier::input_size(std::size_t views) const {
   const std::int64_t side = config_.sampling.crop_size;
   return {static_cast<std::int64_t>(views), config_.view_frames(), side, side};

@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/devices/device_executors.h"
@@ -16,6 +17,9 @@ namespace tpn {
 struct BatchResult {
   std::vector<float> logits;      ///< (views, K)
   std::vector<Feature> features;  ///< those of the plan's options, in their order
+
+  /// The feature of that name; the plan's options have it.
+  [[nodiscard]] const Feature& feature(const PlanOptions& options, std::string_view name) const;
   double inference_ms = 0;
   std::vector<std::string> warnings;  ///< whole sentences
 };

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <vector>
 
+#include "engine/networks/network.h"
 #include "engine/recognize/finite.h"
 #include "engine/recognize/recognition_dump.h"
 #include "kernels/channel_order.h"
@@ -41,7 +42,7 @@ void check_views(const std::string& name, const ConstTensorView& tensor) {
 
 Recognition classify_views(const std::string& name, const ConstTensorView& tensor, const ModelState& model,
                            const std::string& average, const PlanOptions& plan, DeviceExecutors& device,
-                           int batch, TensorDumpWriter* dump) {
+                           int batch, TensorDumpWriter* dump, bool embeddings) {
   const Stopwatch total;
   const auto views = static_cast<int>(tensor.shape[0]);
   const ViewReader reader = views_of(tensor);
@@ -62,6 +63,10 @@ Recognition classify_views(const std::string& name, const ConstTensorView& tenso
     std::ranges::copy(result.logits, std::back_inserter(recognition.logits));
     recognition.timings.inference += result.inference_ms;
     std::ranges::move(result.warnings, std::back_inserter(recognition.warnings));
+    if (embeddings) {
+      std::ranges::copy(result.feature(plan, pooled_feature).values,
+                        std::back_inserter(recognition.embeddings));
+    }
     if (dump == nullptr) continue;
     std::vector<int> numbers(static_cast<std::size_t>(count));
     std::iota(numbers.begin(), numbers.end(), first);

@@ -16,10 +16,10 @@ namespace tpn {
 void check_views(const std::string& name, const ConstTensorView& tensor);
 
 /// Runs the network on such a tensor, of a floating-point type. plan: with the features of the dump, which
-/// may be null. batch: views at a time. average: as HeadConfig::average_clips. Throws Error when the results
-/// are no scores.
+/// may be null, and what the embeddings are, where they are wanted. batch: views at a time. average: as
+/// HeadConfig::average_clips. Throws Error when the results are no scores.
 Recognition classify_views(const std::string& name, const ConstTensorView& tensor, const ModelState& model,
                            const std::string& average, const PlanOptions& plan, DeviceExecutors& device,
-                           int batch, TensorDumpWriter* dump);
+                           int batch, TensorDumpWriter* dump, bool embeddings);
 
 }  // namespace tpn

@@ -6,6 +6,7 @@
 #include "engine/devices/device_workers.h"
 #include "engine/dump/tensor_dump.h"
 #include "engine/model/safetensors.h"
+#include "engine/networks/network.h"
 #include "engine/recognize/clip_sources.h"
 #include "engine/recognize/finite.h"
 #include "engine/recognize/model_state.h"
@@ -75,7 +76,8 @@ class Recognizer::Impl {
     const std::unique_ptr<TensorDumpWriter> writer = writer_of(dump);
     const std::lock_guard lock(mutex_);
     return classify_views(name, views, state(), config_.head.average_clips, plan_options(writer.get()),
-                          workers_.first(), batch_of(static_cast<int>(views.shape[0])), writer.get());
+                          workers_.first(), batch_of(static_cast<int>(views.shape[0])), writer.get(),
+                          options_.embeddings);
   }
 
   void classify_inputs(std::span<const VideoInput> inputs,
@@ -115,10 +117,11 @@ class Recognizer::Impl {
     if (dump == nullptr) return nullptr;
     return std::make_unique<TensorDumpWriter>(dump->path, dump->features, state().config());
   }
-  /// dump: may be null.
+  /// dump: may be null. Its features come first.
   [[nodiscard]] PlanOptions plan_options(const TensorDumpWriter* dump) const {
     PlanOptions options{.precision = options_.precision};
     if (dump != nullptr) options.features = dump->features();
+    if (options_.embeddings) options.features.emplace_back(pooled_feature);
     return options;
   }
   [[nodiscard]] VideoRun::Options run_options(
@@ -128,6 +131,7 @@ class Recognizer::Impl {
             .plan = plan_options(dump),
             .batch = batch_of(counts_.clips * counts_.crops),
             .dump = dump,
+            .embeddings = options_.embeddings,
             .on_progress = on_progress};
   }
 

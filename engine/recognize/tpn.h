@@ -84,12 +84,14 @@ struct RecognizerOptions {
   /// Views that go through the network at once. 0: one on a CPU, where more cost memory and gain nothing; all
   /// of a video on a GPU. Where the device's memory does not suffice, less, with a warning.
   int batch = 0;
+  /// Whether recognitions have embeddings.
+  bool embeddings = false;
 
   bool accurate_color = false;  ///< the same colours on every processor, with chroma interpolated
   bool allow_urls = false;      ///< names like https://..., and files that refer to others
   /// What the frames in folders of images are called: "img_%05d.jpg", "img_{:05}.jpg" or "img_*.jpg". Empty:
   /// told from the names of all images there.
-  std::string frames;
+  std::string frames = {};
   /// With a `frames` that has a number: that of a video's first frame, from which none may be missing.
   /// Negative: the lowest that is there, and what is missing is passed over with a warning.
   std::int64_t first_frame = -1;
@@ -130,6 +132,8 @@ struct TPN_API Recognition {
   /// (average_clips "score") ask for the mean of the logits.
   std::vector<float> scores;
   std::vector<float> logits;  ///< (clips * crops, K)
+  /// (clips * crops, C). What the classifier makes the logits of; empty unless the options ask for it.
+  std::vector<float> embeddings;
 
   std::vector<std::string> warnings;  ///< whole sentences that name the input: damage, what is left out
   Timings timings;

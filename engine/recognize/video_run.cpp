@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "engine/networks/network.h"
 #include "kernels/caught.h"
 
 namespace tpn {
@@ -17,6 +18,16 @@ ViewPipeline::Options pipeline_options(const VideoRun::Options& options, const D
           .batch = options.batch,
           .on_device = maker != nullptr,
           .upload_to = workers.count() == 1 ? maker : nullptr};
+}
+
+/// rows: one for each of the views, to be entered by their numbers.
+void put_rows(const std::vector<float>& rows, const std::vector<int>& views, std::vector<float>& all) {
+  const auto length = static_cast<std::ptrdiff_t>(rows.size() / views.size());
+  auto row = rows.begin();
+  for (const int view : views) {
+    std::copy_n(row, length, all.begin() + view * length);
+    row += length;
+  }
 }
 
 void describe(const LoadedClips& clips, Recognition& recognition) {
@@ -67,7 +78,11 @@ void VideoRun::start(ViewBatch batch) {
     recognition.clips = batch.clips->plan.clips;
     recognition.crops = static_cast<int>(batch.clips->plan.crops.size());
     const auto views = static_cast<std::size_t>(recognition.views());
-    recognition.logits.assign(views * static_cast<std::size_t>(options_.model->config().head.num_classes), 0);
+    const HeadConfig& head = options_.model->config().head;
+    recognition.logits.assign(views * static_cast<std::size_t>(head.num_classes), 0);
+    if (options_.embeddings) {
+      recognition.embeddings.assign(views * static_cast<std::size_t>(head.in_channels), 0);
+    }
     current_.views_done = 0;
   }
   recognition.timings.transform += batch.transform_ms;
@@ -99,11 +114,9 @@ void VideoRun::settle(bool wait) {
 
 void VideoRun::add(const std::vector<int>& views, const BatchResult& result) {
   Recognition& recognition = current_.recognition;
-  const std::size_t classes = result.logits.size() / views.size();
-  for (std::size_t i = 0; i < views.size(); ++i) {
-    std::copy_n(result.logits.begin() + static_cast<std::ptrdiff_t>(i * classes), classes,
-                recognition.logits.begin() +
-                    static_cast<std::ptrdiff_t>(static_cast<std::size_t>(views[i]) * classes));
+  put_rows(result.logits, views, recognition.logits);
+  if (options_.embeddings) {
+    put_rows(result.feature(options_.plan, pooled_feature).values, views, recognition.embeddings);
   }
   recognition.timings.inference += result.inference_ms;
   for (const std::string& warning : result.warnings) {

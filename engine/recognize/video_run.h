@@ -37,9 +37,10 @@ class VideoRun {
   struct Options {
     const ModelState* model = nullptr;
     const Config* config = nullptr;  ///< of the model, but for how views are taken and averaged
-    PlanOptions plan;                ///< with the features of the dump
+    PlanOptions plan;                ///< with the features of the dump, and pooled_feature for embeddings
     int batch = 1;                   ///< views
     TensorDumpWriter* dump = nullptr;
+    bool embeddings = false;                                    ///< whether recognitions have them
     std::function<void(const Progress& progress)> on_progress;  ///< called by next()
   };
 

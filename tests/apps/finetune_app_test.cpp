@@ -1,6 +1,7 @@
 // The program tpn_finetune, as its users run it.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "engine/model/weights.h"
 #include "engine/recognize/tpn.h"
@@ -22,6 +24,7 @@ namespace tpn {
 namespace {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
 using test::ProgramResult;
 using test::read_file;
 
@@ -73,6 +76,62 @@ TEST_F(FinetuneProgram, MakesAModelThatIsUsedAtOnce) {
     EXPECT_EQ(recognizer.model().labels(), test::moving_classes());
     EXPECT_EQ(recognizer.classify(path("val/down/clip0")).scores.size(), 2U);
   }
+}
+
+/// The lines of JSON in a file.
+std::vector<json> lines_of(const std::string& file) {
+  std::vector<json> lines;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) lines.push_back(json::parse(line));
+  return lines;
+}
+
+/// What the log says of the last epoch is what tpn_eval finds of its model under the same rules: from
+/// features that were computed once, and from videos.
+TEST_F(FinetuneProgram, IsJudgedAsTpnEvalJudges) {
+  struct Case {
+    const char* freeze;
+    std::vector<std::string> finetune, eval;
+  };
+  const std::vector<Case> cases{{"neck", {}, {"--views", "1x1"}},
+                                {"3", {}, {"--views", "1x1"}},
+                                {"neck", {"--val-protocol", "model"}, {}},
+                                {"3", {"--val-protocol", "model", "--val-views", "2x3"}, {"--views", "2x3"}},
+                                {"neck", {"--val-protocol", "k400"}, {"--protocol", "k400"}}};
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const Case& c = cases[i];
+    const std::string work = "run" + std::to_string(i);
+    std::vector<std::string> options{"--freeze", c.freeze, "--keep", "1", "--lr", "0.05"};
+    options.insert(options.end(), c.finetune.begin(), c.finetune.end());
+    const ProgramResult trained = train(work, options);
+    ASSERT_EQ(trained.status, 0) << trained.error;
+    std::vector<std::string> arguments{"--model",   path(work + "/epoch_0002.safetensors"),
+                                       "--list",    path("val"),
+                                       "--format",  "json",
+                                       "--device",  "cpu",
+                                       "--threads", "1",
+                                       "--dump",    path(work + ".jsonl")};
+    arguments.insert(arguments.end(), c.eval.begin(), c.eval.end());
+    const ProgramResult judged = test::run_program(TPN_EVAL, arguments);
+    ASSERT_EQ(judged.status, 0) << judged.error;
+    const json expected = json::parse(judged.out).at("all"),
+               found = lines_of(path(work + "/log.jsonl")).back();
+    EXPECT_EQ(found.at("val_top1"), expected.at("top1")) << work;
+    EXPECT_EQ(found.at("val_top5"), expected.at("top5")) << work;
+    EXPECT_EQ(found.at("val_mean_class"), expected.at("mean_class")) << work;
+    double loss = 0;
+    std::size_t videos = 0;
+    for (const json& line : lines_of(path(work + ".jsonl"))) {
+      if (!line.contains("scores")) continue;
+      loss -= std::log(line.at("scores").at(line.at("label").get<std::size_t>()).get<double>());
+      ++videos;
+    }
+    ASSERT_EQ(videos, 4U);
+    EXPECT_NEAR(found.at("val_loss").get<double>(), loss / 4, 1e-6) << work;  // scores are given in f32
+  }
+  expect_refused(train("x", {"--val-protocol", "sthv1"}), "Clips cannot be judged by --val-protocol sthv1");
+  expect_refused(train("x", {"--val-views", "many"}), "not as 'many'");
+  EXPECT_FALSE(fs::exists(path("x/last.safetensors")));
 }
 
 TEST_F(FinetuneProgram, IsRepeatedByItsRecipe) {

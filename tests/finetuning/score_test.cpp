@@ -10,7 +10,7 @@ namespace {
 
 TEST(Score, IsThatOfTheSoftmax) {
   const std::array<float, 3> logits{1, 3, 2};
-  const ScoredClip clip = score_clip(7, 2, logits);
+  const ScoredClip clip = score_views(7, 2, logits, 3, "prob");
   const double sum = std::exp(1) + std::exp(2) + std::exp(3);
   EXPECT_EQ(clip.sample, 7U);
   EXPECT_EQ(clip.rank, 1);
@@ -23,10 +23,29 @@ TEST(Score, IsThatOfTheSoftmax) {
 
 TEST(Score, DoesNotOverflowAndPrefersTheLowerIndex) {
   const std::array<float, 3> logits{1000, 1000, -1000};
-  EXPECT_NEAR(score_clip(0, 0, logits).loss, std::log(2), 1e-12);
-  EXPECT_EQ(score_clip(0, 0, logits).rank, 0);
-  EXPECT_EQ(score_clip(0, 1, logits).rank, 1);
-  EXPECT_NEAR(score_clip(0, 2, logits).loss, 2000 + std::log(2), 1e-9);
+  EXPECT_NEAR(score_views(0, 0, logits, 3, "prob").loss, std::log(2), 1e-12);
+  EXPECT_EQ(score_views(0, 0, logits, 3, "prob").rank, 0);
+  EXPECT_EQ(score_views(0, 1, logits, 3, "prob").rank, 1);
+  EXPECT_NEAR(score_views(0, 2, logits, 3, "prob").loss, 2000 + std::log(2), 1e-9);
+}
+
+/// Of two views, of which each prefers another class.
+TEST(Score, AveragesViews) {
+  const std::array<float, 6> logits{4, 0, 3, 0, 2, 1};
+  const auto softmax = [&](std::size_t view, std::size_t k) {
+    double sum = 0;
+    const auto power = [&](std::size_t j) { return std::exp(static_cast<double>(logits[3 * view + j])); };
+    for (std::size_t j = 0; j < 3; ++j) sum += power(j);
+    return power(k) / sum;
+  };
+  const ScoredClip of_probabilities = score_views(0, 2, logits, 3, "prob");
+  EXPECT_NEAR(of_probabilities.loss, -std::log((softmax(0, 2) + softmax(1, 2)) / 2), 1e-12);
+  EXPECT_EQ(of_probabilities.rank, 2);
+  EXPECT_EQ(of_probabilities.guesses[0].label, 0);
+  EXPECT_NEAR(of_probabilities.guesses[0].score, (softmax(0, 0) + softmax(1, 0)) / 2, 1e-12);
+  const ScoredClip of_scores = score_views(0, 2, logits, 3, "score");  // 2, 1, 2
+  EXPECT_EQ(of_scores.rank, 1);
+  EXPECT_NEAR(of_scores.loss, std::log(2 * std::exp(2) + std::exp(1)) - 2, 1e-12);
 }
 
 /// Labels and first guesses; seven classes, of which some are in neither.

@@ -75,7 +75,8 @@ TEST_F(PlanTest, KeepingFeaturesChangesNoResult) {
   std::vector<std::string> features;
   const Graph graph = build_network(config_, {2, 8, 32, 40});
   for (const auto& [name, id] : graph.features()) features.push_back(name);
-  EXPECT_EQ(features.size(), 5U + 4 * 2 + 3 + 1);  // stem, stages; four per level; fusions and neck; logits
+  EXPECT_EQ(features.size(),
+            5U + 4 * 2 + 3 + 2);  // stem, stages; four per level; fusions and neck; pooled, logits
   Executor all(plan({.features = features})), few(plan({}));
   run(all);
   run(few);

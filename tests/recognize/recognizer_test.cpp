@@ -1,3 +1,4 @@
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -9,6 +10,7 @@
 #include "engine/recognize/consensus.h"
 #include "engine/recognize/tpn.h"
 #include "engine/video/clip_loader.h"
+#include "kernels/convert.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "tests/recognize/tiny_model.h"
 #include "tests/support/frames.h"
@@ -269,6 +271,39 @@ TEST(Recognizer, ClassifiesPreparedViews) {
   const Recognition flat = recognizer.classify(ViewTensor{other, {2, 3, 6, 48, 40}});
   ASSERT_EQ(flat.logits.size(), 10U);
   for (std::size_t k = 0; k < 5; ++k) EXPECT_EQ(flat.logits[k], flat.logits[k + 5]);
+}
+
+/// Of which the classifier makes the logits, whatever the views come from and however they are batched.
+TEST(Recognizer, GivesEmbeddingsWhereTheyAreWanted) {
+  const test::TinyModel file;
+  const test::RandomFrames frames(30, {48, 40}, 1);
+  RecognizerOptions options = test::one_thread();
+  EXPECT_TRUE(Recognizer(Model::load(file.path()), options).classify(sequence_of(frames)).embeddings.empty());
+  options.embeddings = true;
+  const auto weights = Weights::load(file.path());
+  const std::int64_t channels = file.config().head.in_channels;
+  const std::vector<float> weight =
+      to_floats(weights->parameter("cls_head.fc_cls.weight", Shape{5, channels}).view);
+  const std::vector<float> bias = to_floats(weights->parameter("cls_head.fc_cls.bias", Shape{5}).view);
+  const test::TemporaryDirectory folder;
+  for (const int batch : {1, 4}) {
+    options.batch = batch;
+    Recognizer recognizer(Model::load(file.path()), options);
+    const Recognition whole = recognizer.classify(videos + "gray.mp4", {folder / "views.safetensors", true});
+    for (const Recognition& r : {whole, recognizer.classify_tensor(folder / "views.safetensors"),
+                                 recognizer.classify(sequence_of(frames))}) {
+      ASSERT_EQ(r.embeddings.size(), static_cast<std::size_t>(9 * channels));
+      std::vector<float> logits;
+      for (std::ptrdiff_t view = 0; view < 9; ++view) {
+        for (std::ptrdiff_t k = 0; k < 5; ++k) {
+          const auto row = weight.begin() + k * channels;
+          logits.push_back(std::inner_product(row, row + channels, r.embeddings.begin() + view * channels,
+                                              bias[static_cast<std::size_t>(k)]));
+        }
+      }
+      EXPECT_LE(test::relative_l2(r.logits, logits), test::op_f32_relative_l2);
+    }
+  }
 }
 
 TEST(Recognizer, NamesWhatIsWrong) {
