@@ -47,7 +47,10 @@ ConvolutionRate measure(const PlainCase& c, const Backend& backend, Precision pr
 
 const ConvolutionRate& Peak::best() const {
   return *std::max_element(convolutions.begin(), convolutions.end(),
-                           [](const auto& a, const auto& b) { return a.best_gflops < b.best_gflops; });
+                           [](const ConvolutionRate& a, const ConvolutionRate& b) {
+                             if (a.saves_products() != b.saves_products()) return a.saves_products();
+                             return a.best_gflops < b.best_gflops;
+                           });
 }
 
 Peak measure_peak(const Backend& backend, Precision precision, int threads, double seconds) {

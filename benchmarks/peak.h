@@ -15,6 +15,9 @@ struct ConvolutionRate {
   std::string implementation;
   double best_gflops = 0;
   double median_gflops = 0;
+
+  /// Whether the kernel makes fewer products than the rate counts.
+  [[nodiscard]] bool saves_products() const { return implementation.starts_with("winograd"); }
 };
 
 /// The rates at one precision and number of threads.
@@ -23,7 +26,7 @@ struct Peak {
   int threads = 0;
   std::vector<ConvolutionRate> convolutions;
 
-  /// The best of them all.
+  /// The best of those that make every product: others tell nothing of the arithmetic.
   [[nodiscard]] const ConvolutionRate& best() const;
 };
 

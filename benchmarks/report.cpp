@@ -339,7 +339,8 @@ std::string to_text(const ModelReport& report, bool operations) {
   text += fmt::format("{} ({}), views of {}x{}x{}\n", report.model, report.config, report.size.frames,
                       report.size.height, report.size.width);
   if (!report.peaks.empty())
-    text += "\nPlain convolutions; the peak is the best of them\n" + peak_table(report.peaks);
+    text += "\nPlain convolutions; the peak is the best of them that makes every product\n" +
+            peak_table(report.peaks);
   text += fmt::format("\nOne {}\n", report.training ? "step of training" : "run") + latency_table(report);
   for (const ModelTiming& timing : report.timings) {
     if (timing.training) text += training_text(timing);

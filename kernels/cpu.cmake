@@ -42,8 +42,14 @@ tpn_layer(
           cpu/upsample_gradient.cpp
           cpu/view_scores.cpp
           cpu/widened_kernel.cpp
+          cpu/winograd_avx2.cpp
+          cpu/winograd_avx512.cpp
+          cpu/winograd_conv3d.cpp
   LINKS tpn_kernels
   PRIVATE_LINKS OpenMP::OpenMP_CXX DNNL::dnnl)
+# Chosen by what the processor has when a program runs.
+set_source_files_properties(cpu/winograd_avx2.cpp PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+set_source_files_properties(cpu/winograd_avx512.cpp PROPERTIES COMPILE_OPTIONS "-mavx512f;-mfma")
 if(TPN_SANITIZE)
   target_compile_definitions(tpn_cpu PRIVATE TPN_SANITIZED)
 endif()

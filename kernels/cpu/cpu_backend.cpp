@@ -8,7 +8,7 @@
 #include "kernels/cpu/available_memory.h"
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/contention.h"
-#include "kernels/cpu/onednn_api.h"
+#include "kernels/cpu/onednn.h"
 #include "kernels/cpu/processors.h"
 #include "kernels/cpu/trial_threads.h"
 
@@ -28,9 +28,7 @@ CpuBackend::CpuBackend(int threads) : threads_(threads == 0 ? cpu::default_threa
 
 bool CpuBackend::supports(DType dtype) const {
   if (dtype == DType::f32) return true;
-  // A set's bits are those of all sets that it includes.
-  constexpr auto needed = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
-  return dtype == DType::bf16 && (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
+  return dtype == DType::bf16 && cpu::computes_with(dnnl::cpu_isa::avx512_core);
 }
 
 namespace {

@@ -11,6 +11,7 @@
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/patch_conv3d.h"
 #include "kernels/cpu/widened_kernel.h"
+#include "kernels/cpu/winograd_conv3d.h"
 
 namespace tpn::cpu {
 namespace {
@@ -64,6 +65,8 @@ class ConvolutionKernel final : public OnednnKernel {
 
 std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& signature) {
   try {
+    const auto winograd = find_winograd(op, signature);
+    if (winograd && pays(*winograd, op, signature)) return compile_winograd(*winograd, op, signature);
     if (prefers_patches(op, signature)) return compile_patches(op, signature);
     return std::make_unique<ConvolutionKernel>(op, signature);
   } catch (const dnnl::error& e) {

@@ -86,10 +86,14 @@ memory::data_type onednn_type(DType dtype) {
   throw Error("The CPU convolves in f32 and bf16; it was asked for " + std::string(name_of(dtype)) + ".");
 }
 
-bool multiplies_bf16() {
+bool computes_with(dnnl::cpu_isa isa) {
   // A set's bits are those of all sets that it includes.
-  constexpr auto needed = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+  const auto needed = static_cast<unsigned>(isa);
   return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
+}
+
+bool multiplies_bf16() {
+  return computes_with(dnnl::cpu_isa::avx512_core_bf16);
 }
 
 dnnl::primitive_attr epilogue(const ops::FusedConv3d& op) {

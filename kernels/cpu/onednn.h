@@ -27,6 +27,10 @@ std::size_t padded(std::size_t bytes);
 /// Throws Error for anything but f32 and bf16.
 dnnl::memory::data_type onednn_type(DType dtype);
 
+/// Whether oneDNN uses all of that instruction set here: the processor has it, and DNNL_MAX_CPU_ISA allows
+/// it.
+bool computes_with(dnnl::cpu_isa isa);
+
 /// Whether the processor has instructions for bf16. Without them oneDNN's kernels of bf16 take two to five
 /// times as long as those of f32.
 bool multiplies_bf16();

@@ -1,0 +1,22 @@
+// Compiled for AVX-512, whatever other sources are compiled for.
+#include "kernels/cpu/winograd.h"
+#include "kernels/cpu/winograd_code.h"
+
+namespace tpn::cpu {
+namespace {
+
+/// 26 of 32 registers hold sums. Blocks of 13 rows are left nearly full by 64, 128, 256... rows.
+struct Avx512 {
+  using Float = float __attribute__((vector_size(64)));
+  static constexpr int width = 16, rows = 13, vectors = 2;
+  static constexpr const char* names[] = {"winograd_4:avx512", "winograd_4x2:avx512",
+                                          "winograd_halving:avx512"};
+};
+
+}  // namespace
+
+const WinogradCode& winograd_code_avx512(WinogradAlgorithm algorithm) {
+  return winograd_code<Avx512>(algorithm);
+}
+
+}  // namespace tpn::cpu

@@ -1,0 +1,216 @@
+// The steps of winograd.h for vectors of one size. Included by one source for each instruction set, which is
+// compiled for that set: nothing here may be shared with code that older processors run, so that all
+// functions are templates over the set and nothing else is included.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "kernels/cpu/winograd.h"
+#include "kernels/cpu/winograd_filters.h"
+
+// Code between the constants of filters and registers has to vanish.
+#define TPN_INLINE __attribute__((always_inline))
+
+namespace tpn::cpu {
+
+/// Calls body(0), body(1), ... body(Count - 1), each with a constant.
+template <class Isa, int Count, class Body>
+TPN_INLINE inline void unrolled(const Body& body) {
+  [&]<int... I>(std::integer_sequence<int, I...>) TPN_INLINE {
+    (body(std::integral_constant<int, I>{}), ...);
+  }
+  (std::make_integer_sequence<int, Count>{});
+}
+
+/// A product of matrices, with sums in registers. Isa: the vector `Float` of `width` elements; `rows` and
+/// `vectors` of sums.
+template <class Isa>
+struct WinogradProduct {
+  using Float = typename Isa::Float;
+  static constexpr std::int64_t width = Isa::width, rows = Isa::rows, vectors = Isa::vectors,
+                                panel = width * vectors, slice = WinogradCode::slice;
+
+  static TPN_INLINE Float load(const float* from) {
+    Float value;
+    __builtin_memcpy(&value, from, sizeof value);
+    return value;
+  }
+  static TPN_INLINE void store(float* to, const Float& value) { __builtin_memcpy(to, &value, sizeof value); }
+
+  static void multiply(const float* v, const float* u, float* sums, std::int64_t depth, bool add,
+                       const float* next) {
+    Float sum[rows * vectors];
+    unrolled<Isa, rows * vectors>([&](auto i) TPN_INLINE {
+      sum[i] = Float{};
+      __builtin_prefetch(sums + i * width, 1, 3);
+    });
+    for (std::int64_t k = 0; k < depth; k += slice, v += rows * slice) {
+      for (std::int64_t i = 0; i < slice; ++i, u += panel, next += rows) {
+        __builtin_prefetch(next, 0, 2);
+        Float right[vectors];
+        unrolled<Isa, vectors>([&](auto c) TPN_INLINE { right[c] = load(u + c * width); });
+        unrolled<Isa, rows>([&](auto r) TPN_INLINE {
+          const float left = v[r * slice + i];
+          unrolled<Isa, vectors>([&](auto c) TPN_INLINE { sum[r * vectors + c] += left * right[c]; });
+        });
+      }
+    }
+    unrolled<Isa, rows * vectors>(
+        [&](auto i) TPN_INLINE { store(sums + i * width, add ? sum[i] + load(sums + i * width) : sum[i]); });
+  }
+};
+
+template <class Isa, class Down, class Across>
+struct WinogradSteps {
+  using Product = WinogradProduct<Isa>;
+  using Float = typename Isa::Float;
+  static constexpr std::int64_t width = Product::width, rows = Product::rows, panel = Product::panel,
+                                slice = Product::slice;
+  static constexpr int points = Down::points * Across::points, taps = Down::taps * Across::taps,
+                       span = Down::span * Across::span, outputs = Down::outputs * Across::outputs;
+
+  /// row * x, without the operations that constants make needless.
+  template <int Terms>
+  static TPN_INLINE Float combine(const float (&row)[Terms], const Float* x) {
+    Float sum{};
+    bool is_first = true;
+    unrolled<Isa, Terms>([&](auto i) TPN_INLINE {
+      if (row[i] == 0) return;
+      if (is_first) {
+        sum = row[i] == 1 ? x[i] : row[i] == -1 ? -x[i] : x[i] * row[i];
+      } else {
+        sum = row[i] == 1 ? sum + x[i] : row[i] == -1 ? sum - x[i] : sum + x[i] * row[i];
+      }
+      is_first = false;
+    });
+    return sum;
+  }
+
+  /// z (R1,R2) = first (R1,C1) * x (C1,C2) * transposed second (R2,C2).
+  template <int R1, int C1, int R2, int C2>
+  static TPN_INLINE void transform(const float (&first)[R1][C1], const float (&second)[R2][C2],
+                                   const Float* x, Float* z) {
+    Float half[R1 * C2];
+    unrolled<Isa, C2>([&](auto j) TPN_INLINE {
+      Float column[C1];
+      unrolled<Isa, C1>([&](auto i) TPN_INLINE { column[i] = x[i * C2 + j]; });
+      unrolled<Isa, R1>([&](auto i) TPN_INLINE { half[i * C2 + j] = combine(first[i], column); });
+    });
+    unrolled<Isa, R1>([&](auto i) TPN_INLINE {
+      unrolled<Isa, R2>([&](auto j) TPN_INLINE { z[i * R2 + j] = combine(second[j], half + i * C2); });
+    });
+  }
+
+  /// The place of a row's tile.
+  struct Tile {
+    Tile(const WinogradLayer& layer, std::int64_t row)
+        : image(row / layer.tiles_across / layer.tiles_down),
+          down(row / layer.tiles_across % layer.tiles_down),
+          across(row % layer.tiles_across) {}
+
+    std::int64_t image, down, across;
+  };
+
+  static void transform_inputs(const WinogradLayer& layer, const void* source, const void* zeros,
+                               std::int64_t first, std::int64_t begin, std::int64_t end, std::int64_t blocks,
+                               float* v) {
+    const auto* x = static_cast<const float*>(source);
+    const std::int64_t slices = layer.channels / slice, all = layer.rows();
+    for (std::int64_t row = begin * rows; row < end * rows; ++row) {
+      const float* from[span];
+      const Tile tile(layer, first + row);
+      const std::int64_t top = tile.down * Down::outputs * Down::stride - layer.pad_height,
+                         left = tile.across * Across::outputs * Across::stride - layer.pad_width;
+      for (std::int64_t i = 0; i < Down::span; ++i)
+        for (std::int64_t j = 0; j < Across::span; ++j) {
+          const std::int64_t h = top + i, w = left + j;
+          const bool inside = first + row < all && h >= 0 && h < layer.height && w >= 0 && w < layer.width;
+          from[i * Across::span + j] =
+              inside ? x + ((tile.image * layer.height + h) * layer.width + w) * layer.channels
+                     : static_cast<const float*>(zeros);
+        }
+      float* to = v + (row / rows * slices * rows + row % rows) * slice;
+      for (std::int64_t channel = 0; channel < layer.channels; channel += slice, to += rows * slice) {
+        for (std::int64_t part = 0; part < slice; part += width) {
+          Float d[span], z[points];
+          unrolled<Isa, span>([&](auto i) TPN_INLINE { d[i] = Product::load(from[i] + channel + part); });
+          transform(Down::b, Across::b, d, z);
+          unrolled<Isa, points>([&](auto p) TPN_INLINE {
+            Product::store(to + p * blocks * slices * rows * slice + part, z[p]);
+          });
+        }
+      }
+    }
+  }
+
+  static void transform_weights(const void* source, std::int64_t count, float* u) {
+    const auto* weight = static_cast<const float*>(source);
+    for (std::int64_t channel = 0; channel < count; ++channel) {
+      for (std::int64_t part = 0; part < panel; part += width) {
+        Float g[taps], z[points];
+        unrolled<Isa, taps>(
+            [&](auto i) TPN_INLINE { g[i] = Product::load(weight + (channel * taps + i) * panel + part); });
+        transform(Down::g, Across::g, g, z);
+        unrolled<Isa, points>(
+            [&](auto p) TPN_INLINE { Product::store(u + (p * count + channel) * panel + part, z[p]); });
+      }
+    }
+  }
+
+  static void finish(const WinogradLayer& layer, const float* sums, std::int64_t first, std::int64_t last,
+                     std::int64_t blocks, std::int64_t panel_number, const WinogradEpilogue& epilogue,
+                     void* target) {
+    auto* y = static_cast<float*>(target);
+    const auto* residual = static_cast<const float*>(epilogue.residual);
+    for (std::int64_t row = first; row < last; ++row) {
+      const Tile tile(layer, row);
+      const std::int64_t top = tile.down * Down::outputs, left = tile.across * Across::outputs;
+      for (std::int64_t part = 0; part < panel; part += width) {
+        const std::int64_t output = panel_number * panel + part;
+        const Float bias = epilogue.bias != nullptr ? Product::load(epilogue.bias + output) : Float{};
+        Float s[points], z[outputs];
+        unrolled<Isa, points>([&](auto p) TPN_INLINE {
+          s[p] = Product::load(sums + (p * blocks * rows + row - first) * panel + part);
+        });
+        transform(Down::a, Across::a, s, z);
+        unrolled<Isa, outputs>([&](auto i) TPN_INLINE {
+          const std::int64_t h = top + i / Across::outputs, w = left + i % Across::outputs;
+          if (h >= layer.out_height || w >= layer.out_width) return;
+          const std::int64_t place =
+              ((tile.image * layer.out_height + h) * layer.out_width + w) * layer.outputs + output;
+          Float value = z[i] + bias;
+          if (residual != nullptr) value += Product::load(residual + place);
+          if (epilogue.relu) value = value < 0 ? Float{} : value;  // NaN stays
+          Product::store(y + place, value);
+        });
+      }
+    }
+  }
+
+  static constexpr WinogradCode code(const char* name) {
+    return {.name = name,
+            .rows_per_block = rows,
+            .outputs_per_panel = panel,
+            .points = points,
+            .taps = taps,
+            .tile_height = Down::outputs,
+            .tile_width = Across::outputs,
+            .transform_inputs = transform_inputs,
+            .transform_weights = transform_weights,
+            .multiply = Product::multiply,
+            .finish = finish};
+  }
+};
+
+/// Names: of the algorithms in Isa, in the order of their enumeration.
+template <class Isa>
+const WinogradCode& winograd_code(WinogradAlgorithm algorithm) {
+  static constexpr WinogradCode codes[] = {WinogradSteps<Isa, FourOutputs, OneTap<1>>::code(Isa::names[0]),
+                                           WinogradSteps<Isa, FourOutputs, TwoOutputs>::code(Isa::names[1]),
+                                           WinogradSteps<Isa, EverySecond, EverySecond>::code(Isa::names[2])};
+  return codes[static_cast<int>(algorithm)];
+}
+
+}  // namespace tpn::cpu
