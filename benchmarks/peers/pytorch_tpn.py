@@ -40,13 +40,20 @@ _DTYPES = {'F64': np.float64, 'F32': np.float32, 'F16': np.float16, 'BF16': np.u
            'I32': np.int32, 'I16': np.int16, 'I8': np.int8, 'U8': np.uint8, 'BOOL': np.bool_}
 
 
-def read_safetensors(path):
-    """Returns ({name: torch tensor}, metadata); floating-point tensors come as float32."""
+def read_header(path):
+    """Returns ({name: entry}, metadata, where the data begins)."""
     with open(path, 'rb') as file:
         size, = struct.unpack('<Q', file.read(8))
         header = json.loads(file.read(size))
-    metadata, tensors = header.pop('__metadata__', {}), {}
-    data = np.memmap(path, np.uint8, 'r', 8 + size)
+    metadata = header.pop('__metadata__', {})
+    return header, metadata, 8 + size
+
+
+def read_safetensors(path):
+    """Returns ({name: torch tensor}, metadata); floating-point tensors come as float32."""
+    header, metadata, begin_of_data = read_header(path)
+    tensors = {}
+    data = np.memmap(path, np.uint8, 'r', begin_of_data)
     for name, entry in header.items():
         begin, end = entry['data_offsets']
         array = np.array(data[begin:end]).view(_DTYPES[entry['dtype']]).reshape(entry['shape'])
