@@ -6,8 +6,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "tests/support/run_case.h"
-#include "tests/support/tolerance.h"
+#include "kernels/verify/bound_case.h"
+#include "kernels/verify/tolerance.h"
 
 namespace tpn::benchmarks {
 
@@ -26,7 +26,7 @@ SampledOutput sample_reference(const ops::FusedConv3d& op, std::span<const ops::
 /// deviates most; NaN when a NaN is involved. Convolutions of full-size layers are compared at sampled
 /// elements, everything else as a whole.
 template <class Op>
-double deviation_from_reference(const ops::Case<Op>& c, const test::BoundCase& bound) {
+double deviation_from_reference(const ops::Case<Op>& c, const verify::BoundCase& bound) {
   if constexpr (std::same_as<Op, ops::FusedConv3d> || std::same_as<Op, ops::Conv3d>) {
     if (c.full_size) {
       ops::FusedConv3d op;
@@ -39,13 +39,13 @@ double deviation_from_reference(const ops::Case<Op>& c, const test::BoundCase& b
       const std::vector<float> output = bound.output();
       std::vector<float> found;
       for (const std::size_t index : sample.indices) found.push_back(output[index]);
-      return test::relative_l2(found, sample.expected);
+      return verify::relative_l2(found, sample.expected);
     }
   }
-  const std::vector<std::vector<float>> expected = test::reference_outputs(c, bound);
+  const std::vector<std::vector<float>> expected = verify::reference_outputs(c, bound);
   double worst = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    const double deviation = test::relative_l2(bound.output(i), expected[i]);
+    const double deviation = verify::relative_l2(bound.output(i), expected[i]);
     if (!(deviation <= worst)) worst = deviation;  // NaN counts as worst
     if (std::isnan(worst)) break;
   }
@@ -54,8 +54,8 @@ double deviation_from_reference(const ops::Case<Op>& c, const test::BoundCase& b
 
 /// The largest deviation that is no error.
 inline double case_tolerance(DType precision) {
-  if (precision == DType::bf16) return test::op_bf16_relative_l2;
-  return precision == DType::f16 ? test::op_f16_relative_l2 : test::op_f32_relative_l2;
+  if (precision == DType::bf16) return verify::op_bf16_relative_l2;
+  return precision == DType::f16 ? verify::op_f16_relative_l2 : verify::op_f32_relative_l2;
 }
 
 /// Bytes that an operation has to move at least: every input and output once. Activations are stored in

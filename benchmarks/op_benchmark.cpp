@@ -43,7 +43,7 @@ class Session {
   /// The case, bound and verified. Google Benchmark calls a benchmark several times to find out how often to
   /// repeat it: all but the first call get what the first one made.
   template <class Op>
-  test::BoundCase* bind(const std::string& name, const ops::Case<Op>& c, Precision precision) {
+  verify::BoundCase* bind(const std::string& name, const ops::Case<Op>& c, Precision precision) {
     if (name != bound_name_) {
       bound_name_ = name;
       bound_.reset();
@@ -73,7 +73,7 @@ class Session {
   double peak_seconds_;
   std::map<Precision, double> peaks_;
   std::string bound_name_;
-  std::optional<test::BoundCase> bound_;
+  std::optional<verify::BoundCase> bound_;
   double deviation_ = 0;
   bool correct_ = false;
   bool failed_ = false;
@@ -82,7 +82,7 @@ class Session {
 template <class Op>
 void time_case(::benchmark::State& state, Session& session, const std::string& name, const ops::Case<Op>& c,
                Precision precision) {
-  test::BoundCase* bound = nullptr;
+  verify::BoundCase* bound = nullptr;
   double peak = 0;
   const std::vector<TensorSpec> outputs = c.op.infer(c.inputs);
   const std::int64_t multiply_adds = c.op.multiply_adds(c.inputs, outputs);

@@ -30,7 +30,7 @@ std::vector<PlainCase> large_convolutions() {
 }
 
 ConvolutionRate measure(const PlainCase& c, const Backend& backend, Precision precision, double seconds) {
-  test::BoundCase bound(c, backend, storage_type(precision));
+  verify::BoundCase bound(c, backend, storage_type(precision));
   bound.run();
   const double deviation = deviation_from_reference(c, bound);
   if (!(deviation <= case_tolerance(storage_type(precision)))) {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "tests/support/temporary_directory.h"
+#include "engine/model/temporary_directory.h"
 
 namespace tpn::benchmarks {
 
@@ -26,7 +26,7 @@ class TemporaryModel {
   [[nodiscard]] std::filesystem::path path() const { return folder_ / "random.safetensors"; }
 
  private:
-  test::TemporaryDirectory folder_;
+  TemporaryDirectory folder_;
 };
 
 }  // namespace tpn::benchmarks

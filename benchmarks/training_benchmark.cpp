@@ -9,7 +9,7 @@
 
 #include "engine/model/safetensors.h"
 #include "engine/model/weights.h"
-#include "tests/support/tolerance.h"
+#include "kernels/verify/tolerance.h"
 
 namespace tpn::benchmarks {
 namespace {
@@ -104,13 +104,13 @@ Verification verify_step(const Weights& weights, const TrainingSetup& setup, con
                            relative_difference(found.gradient_norm, expected.gradient_norm));
   if (precision == Precision::f32) {
     for (const auto& [name, values] : expected_momentum) {
-      deviation = worse(deviation, test::relative_l2(found_momentum.at(name), values));
+      deviation = worse(deviation, verify::relative_l2(found_momentum.at(name), values));
     }
-    return {.deviation = deviation, .tolerance = test::train_f32_relative_l2};
+    return {.deviation = deviation, .tolerance = verify::train_f32_relative_l2};
   }
   // In fewer bits the gradients of single small parameters are noise: all of them are one vector.
-  deviation = worse(deviation, test::relative_l2(joined(found_momentum), joined(expected_momentum)));
-  return {.deviation = deviation, .tolerance = test::unfused_train_bf16_relative_l2};
+  deviation = worse(deviation, verify::relative_l2(joined(found_momentum), joined(expected_momentum)));
+  return {.deviation = deviation, .tolerance = verify::unfused_train_bf16_relative_l2};
 }
 
 void write_momentum(const BatchTrainer& trainer, const std::filesystem::path& path) {

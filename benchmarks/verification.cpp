@@ -6,7 +6,7 @@
 #include "engine/model/weights.h"
 #include "kernels/convert.h"
 #include "kernels/half.h"
-#include "tests/support/tolerance.h"
+#include "kernels/verify/tolerance.h"
 
 namespace tpn::benchmarks {
 
@@ -47,11 +47,12 @@ std::vector<float> reference_logits(const std::filesystem::path& model, const In
 
 Verification verify_logits(std::span<const float> found, Precision precision,
                            std::span<const float> reference) {
-  double tolerance = test::network_f32_relative_l2;
-  if (precision == Precision::bf16) tolerance = test::unfused_bf16_relative_l2;
+  double tolerance = verify::network_f32_relative_l2;
+  if (precision == Precision::bf16) tolerance = verify::unfused_bf16_relative_l2;
   // tf32 has as many bits of mantissa as f16.
-  if (precision == Precision::f16 || precision == Precision::tf32) tolerance = test::unfused_f16_relative_l2;
-  return {.deviation = test::relative_l2(found, reference.first(found.size())), .tolerance = tolerance};
+  if (precision == Precision::f16 || precision == Precision::tf32)
+    tolerance = verify::unfused_f16_relative_l2;
+  return {.deviation = verify::relative_l2(found, reference.first(found.size())), .tolerance = tolerance};
 }
 
 }  // namespace tpn::benchmarks

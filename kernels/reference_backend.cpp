@@ -2,7 +2,7 @@
 
 #include "kernels/convert.h"
 #include "kernels/memory.h"
-#include "kernels/view_maker.h"
+#include "kernels/preprocess/view_maker.h"
 
 namespace tpn {
 namespace {

@@ -3,10 +3,10 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/cpu/color_jitter.h"
-#include "kernels/cpu/mirror.h"
-#include "kernels/cpu/normalize_crop.h"
-#include "kernels/cpu/resize_linear.h"
+#include "kernels/preprocess/color_jitter.h"
+#include "kernels/preprocess/mirror.h"
+#include "kernels/preprocess/normalize_crop.h"
+#include "kernels/preprocess/resize_linear.h"
 
 namespace tpn {
 namespace {

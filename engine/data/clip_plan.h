@@ -15,8 +15,8 @@
 #include "engine/model/config.h"
 #include "engine/video/frame_reader.h"
 #include "engine/video/geometry.h"
-#include "kernels/image.h"
 #include "kernels/ops/color_jitter.h"
+#include "kernels/preprocess/image.h"
 #include "kernels/tensor.h"
 
 namespace tpn {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/video/frame_reader.h"
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 
 namespace tpn {
 

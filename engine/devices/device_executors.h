@@ -10,7 +10,7 @@
 
 #include "engine/devices/plan_cache.h"
 #include "engine/exec/executor.h"
-#include "kernels/view_maker.h"
+#include "kernels/preprocess/view_maker.h"
 
 namespace tpn {
 

@@ -7,7 +7,7 @@
 #include <span>
 
 #include "engine/video/clip_loader.h"
-#include "kernels/view_maker.h"
+#include "kernels/preprocess/view_maker.h"
 
 namespace tpn {
 

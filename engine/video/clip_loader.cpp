@@ -4,9 +4,9 @@
 #include <deque>
 #include <utility>
 
-#include "kernels/cpu/normalize_crop.h"
-#include "kernels/cpu/resize_linear.h"
 #include "kernels/error.h"
+#include "kernels/preprocess/normalize_crop.h"
+#include "kernels/preprocess/resize_linear.h"
 #include "kernels/stopwatch.h"
 
 namespace tpn {

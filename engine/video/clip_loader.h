@@ -13,8 +13,8 @@
 #include "engine/model/config.h"
 #include "engine/video/video_source.h"
 #include "engine/video/view_plan.h"
-#include "kernels/frame_store.h"
-#include "kernels/image.h"
+#include "kernels/preprocess/frame_store.h"
+#include "kernels/preprocess/image.h"
 #include "kernels/tensor.h"
 
 namespace tpn {

@@ -6,7 +6,7 @@
 
 #include "engine/video/ffmpeg.h"
 #include "engine/video/orientation.h"
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 
 namespace tpn {
 

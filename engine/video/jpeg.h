@@ -9,7 +9,7 @@
 
 #include "engine/video/orientation.h"
 #include "kernels/error.h"
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 
 namespace tpn {
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 
 namespace tpn {
 

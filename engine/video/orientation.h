@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 
 namespace tpn {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 
 namespace tpn {
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 
 namespace tpn {
 

@@ -10,7 +10,7 @@
 
 #include "engine/model/config.h"
 #include "engine/video/geometry.h"
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 
 namespace tpn {
 

@@ -188,4 +188,10 @@ inline LaunchShape merge_shape(const NormTiles& tiles) {
           dim3(merge_channels, merge_rows)};
 }
 
+/// Of kernels with a thread for each channel.
+inline LaunchShape channel_shape(const NormTiles& tiles) {
+  return {dim3(static_cast<unsigned>((tiles.channels + norm_threads - 1) / norm_threads)),
+          dim3(norm_threads)};
+}
+
 }  // namespace tpn::cuda

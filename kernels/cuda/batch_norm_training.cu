@@ -1,5 +1,6 @@
 // batch_norm_training and batch_norm_apply: batch norm with the statistics of the batch, with the addition of
-// a residual and ReLU in the same pass.
+// a residual and ReLU in the same pass; and batch_norm_moments and batch_norm_synchronized, the halves before
+// and behind an exchange of statistics between ranks.
 //
 // Three launches: moments of sections of the pixels, reading x; their merging, which takes some microseconds;
 // y, reading x again, which is also all that batch_norm_apply does. Bytes: x twice, the residual and y once.
@@ -11,6 +12,7 @@
 #include "kernels/cuda/batch_norm_tiles.cuh"
 #include "kernels/cuda/compile.h"
 #include "kernels/cuda/launch_kernel.h"
+#include "kernels/ops/batch_norm_synchronized.h"
 #include "kernels/ops/batch_norm_training.h"
 
 namespace tpn::cuda {
@@ -79,30 +81,75 @@ struct Statistics {
   float *running_mean, *running_variance;  ///< may be the old ones
   const std::int64_t* old_batches;
   std::int64_t* batches;
+
+  /// Sets those of channel c.
+  __device__ __forceinline__ void set(int c, double pixels, double channel_mean, double squares, double eps,
+                                      double momentum) const {
+    const auto moved = [&](float old, double now) {
+      return static_cast<float>((1 - momentum) * static_cast<double>(old) + momentum * now);
+    };
+    mean[c] = static_cast<float>(channel_mean);
+    inverse_std[c] = static_cast<float>(1 / sqrt(squares / pixels + eps));
+    running_mean[c] = moved(old_mean[c], channel_mean);
+    running_variance[c] = moved(old_variance[c], squares / (pixels - 1));
+    if (c == 0) *batches = *old_batches + 1;
+  }
 };
 
-/// The statistics of all pixels.
-__global__ void __launch_bounds__(merge_channels* merge_rows)
-    merge_moments(const double* partial, NormTiles tiles, Statistics statistics, double eps,
-                  double momentum) {
+/// Calls body(c, mean, sum of squared distances from it) with those of all pixels; partial: as
+/// section_moments leaves it.
+template <class Body>
+__device__ __forceinline__ void merge_sections(const double* partial, const NormTiles& tiles,
+                                               const Body& body) {
   const auto term = [&](int section, int c, const PairOfSums& moments) {
     const auto pixels = static_cast<double>(tiles.begin(section + 1) - tiles.begin(section));
     const double distance = moments.first - partial[c];  // from the first section's mean
     return PairOfSums{pixels * distance, moments.second + pixels * distance * distance};
   };
   sum_sections(tiles, partial, term, [&](int c, const PairOfSums& sum) {
-    const auto pixels = static_cast<double>(tiles.pixels);
-    const double distance = sum.first / pixels, mean = partial[c] + distance,
-                 squares = sum.second - sum.first * distance;
-    const auto moved = [&](float old, double now) {
-      return static_cast<float>((1 - momentum) * static_cast<double>(old) + momentum * now);
-    };
-    statistics.mean[c] = static_cast<float>(mean);
-    statistics.inverse_std[c] = static_cast<float>(1 / sqrt(squares / pixels + eps));
-    statistics.running_mean[c] = moved(statistics.old_mean[c], mean);
-    statistics.running_variance[c] = moved(statistics.old_variance[c], squares / (pixels - 1));
-    if (c == 0) *statistics.batches = *statistics.old_batches + 1;
+    const double distance = sum.first / static_cast<double>(tiles.pixels);
+    body(c, partial[c] + distance, sum.second - sum.first * distance);
   });
+}
+
+/// The statistics of all pixels.
+__global__ void __launch_bounds__(merge_channels* merge_rows)
+    merge_moments(const double* partial, NormTiles tiles, Statistics statistics, double eps,
+                  double momentum) {
+  merge_sections(partial, tiles, [&](int c, double mean, double squares) {
+    statistics.set(c, static_cast<double>(tiles.pixels), mean, squares, eps, momentum);
+  });
+}
+
+/// The moments of all pixels, each (C), for the other ranks.
+__global__ void __launch_bounds__(merge_channels* merge_rows)
+    store_moments(const double* partial, NormTiles tiles, const float* present, float* pixels, float* means,
+                  float* squares) {
+  merge_sections(partial, tiles, [&](int c, double mean, double sum) {
+    const auto counts = static_cast<double>(*present);
+    pixels[c] = static_cast<float>(static_cast<double>(tiles.pixels) * counts);
+    means[c] = static_cast<float>(mean);
+    squares[c] = static_cast<float>(sum * counts);
+  });
+}
+
+/// The statistics of the pixels of all ranks. moments: (3 ranks, C).
+__global__ void __launch_bounds__(norm_threads)
+    merge_ranks(const float* moments, int ranks, int channels, Statistics statistics, double eps,
+                double momentum) {
+  const int c = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (c >= channels) return;
+  double pixels = 0, mean = 0, squares = 0;
+  for (int r = 0; r < ranks; ++r) {
+    const float* of_rank = moments + static_cast<std::int64_t>(3) * r * channels + c;
+    const auto more = static_cast<double>(of_rank[0]);
+    if (more <= 0) continue;
+    const double distance = static_cast<double>(of_rank[channels]) - mean, total = pixels + more;
+    squares += static_cast<double>(of_rank[2 * channels]) + distance * distance * pixels * more / total;
+    mean += distance * more / total;
+    pixels = total;
+  }
+  statistics.set(c, pixels, mean, squares, eps, momentum);
 }
 
 /// What y is made from besides x, each (C).
@@ -171,6 +218,25 @@ class Application {
   ActivationLayout x_, residual_, y_;
 };
 
+/// Of operations with the operands of batch_norm_training.
+Statistics statistics_of(std::span<const ConstTensorView> in, std::span<const TensorView> out) {
+  const auto read = [&](std::size_t i) { return aligned_elements<float>(in[i]); };
+  const auto write = [&](std::size_t i) { return aligned_elements<float>(out[i]); };
+  return {write(1),
+          write(2),
+          read(3),
+          read(4),
+          write(3),
+          write(4),
+          aligned_elements<std::int64_t>(in[5]),
+          aligned_elements<std::int64_t>(out[5])};
+}
+
+NormConstants constants_of(std::span<const ConstTensorView> in, const Statistics& statistics) {
+  return {aligned_elements<float>(in[1]), aligned_elements<float>(in[2]), statistics.mean,
+          statistics.inverse_std};
+}
+
 }  // namespace
 
 std::unique_ptr<Kernel> compile(const ops::BatchNormTraining& op, const Signature& s) {
@@ -182,22 +248,13 @@ std::unique_ptr<Kernel> compile(const ops::BatchNormTraining& op, const Signatur
     return launch_kernel(description,
                          [op, apply](std::span<const ConstTensorView> in, std::span<const TensorView> out,
                                      std::byte* scratch, cudaStream_t stream) {
-                           const auto read = [&](std::size_t i) { return aligned_elements<float>(in[i]); };
-                           const auto write = [&](std::size_t i) { return aligned_elements<float>(out[i]); };
                            auto* partial = reinterpret_cast<double*>(scratch);
-                           const Statistics statistics{write(1),
-                                                       write(2),
-                                                       read(3),
-                                                       read(4),
-                                                       write(3),
-                                                       write(4),
-                                                       aligned_elements<std::int64_t>(in[5]),
-                                                       aligned_elements<std::int64_t>(out[5])};
+                           const Statistics statistics = statistics_of(in, out);
                            launch("section_moments", section_moments<T>, apply.tiles().launch_shape(), stream,
                                   aligned_elements<T>(in[0]), partial, apply.tiles(), apply.x().stride);
                            launch("merge_moments", merge_moments, merge_shape(apply.tiles()), stream, partial,
                                   apply.tiles(), statistics, op.eps, op.momentum);
-                           apply(in, {read(1), read(2), write(1), write(2)}, out[0], stream);
+                           apply(in, constants_of(in, statistics), out[0], stream);
                          });
   });
 }
@@ -209,6 +266,42 @@ std::unique_ptr<Kernel> compile(const ops::BatchNormApply& op, const Signature& 
     return launch_kernel(description, [apply](auto in, auto out, cudaStream_t stream) {
       const auto read = [&](std::size_t i) { return aligned_elements<float>(in[i]); };
       apply(in, {read(1), read(2), read(3), read(4)}, out[0], stream);
+    });
+  });
+}
+
+std::unique_ptr<Kernel> compile(const ops::BatchNormMoments& op, const Signature& s) {
+  return with_element_type(s.inputs[0].dtype, [&]<class T>(T) {
+    const ActivationLayout x = activation_layout(op.name, s.inputs[0]);
+    const NormTiles tiles(x, vector_size<T>);
+    const KernelDescription description{.implementation = "sections",
+                                        .work = {.bytes = x.bytes(sizeof(T))},
+                                        .scratch_bytes = tiles.scratch_bytes()};
+    return launch_kernel(description,
+                         [x, tiles](std::span<const ConstTensorView> in, std::span<const TensorView> out,
+                                    std::byte* scratch, cudaStream_t stream) {
+                           auto* partial = reinterpret_cast<double*>(scratch);
+                           launch("section_moments", section_moments<T>, tiles.launch_shape(), stream,
+                                  aligned_elements<T>(in[0]), partial, tiles, x.stride);
+                           launch("store_moments", store_moments, merge_shape(tiles), stream, partial, tiles,
+                                  aligned_elements<float>(in[1]), aligned_elements<float>(out[0]),
+                                  aligned_elements<float>(out[1]), aligned_elements<float>(out[2]));
+                         });
+  });
+}
+
+std::unique_ptr<Kernel> compile(const ops::BatchNormSynchronized& op, const Signature& s) {
+  return with_element_type(s.inputs[0].dtype, [&]<class T>(T) {
+    const Application<T> apply(op.name, op.norm.epilogue, s);
+    const auto ranks = static_cast<int>(s.inputs[6].shape[0] / 3);
+    const KernelDescription description{.implementation = "ranks", .work = {.bytes = apply.bytes()}};
+    return launch_kernel(description, [norm = op.norm, apply, ranks](std::span<const ConstTensorView> in,
+                                                                     std::span<const TensorView> out,
+                                                                     cudaStream_t stream) {
+      const Statistics statistics = statistics_of(in, out);
+      launch("merge_ranks", merge_ranks, channel_shape(apply.tiles()), stream, aligned_elements<float>(in[6]),
+             ranks, apply.tiles().channels, statistics, norm.eps, norm.momentum);
+      apply(in, constants_of(in, statistics), out[0], stream);
     });
   });
 }

@@ -5,7 +5,7 @@
 #include "kernels/cuda/make_views.h"
 #include "kernels/cuda/selection.h"
 #include "kernels/cuda/stream.h"
-#include "kernels/view_maker.h"
+#include "kernels/preprocess/view_maker.h"
 
 namespace tpn {
 namespace {

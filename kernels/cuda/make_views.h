@@ -1,8 +1,8 @@
 // The CUDA version of kernels/ops/make_views.h.
 #pragma once
 
+#include "kernels/preprocess/view_task.h"
 #include "kernels/stream.h"
-#include "kernels/view_task.h"
 
 namespace tpn::cuda {
 

@@ -46,6 +46,25 @@ __global__ void __launch_bounds__(256)
   });
 }
 
+/// packed: (a, b, c); weight: as stored.
+__global__ void __launch_bounds__(256)
+    unpack_permuted(const float* packed, float* weight, PermutationShape s, std::uint32_t count) {
+  for_each_index(count, [&](std::uint32_t i) {
+    const auto [row, c] = s.c.divide(i);
+    const auto [a, b] = s.b.divide(row);
+    if (a < s.valid_a && c < s.valid_c) weight[a * s.stride_a + b * s.stride_b + c * s.stride_c] = packed[i];
+  });
+}
+
+/// The elements of a form. Throws Error when there are too many.
+std::uint32_t element_count(const Permutation& permutation) {
+  const std::int64_t count = permutation.count();
+  if (count > std::numeric_limits<std::int32_t>::max()) {
+    throw Error("A weight of " + std::to_string(count) + " elements is larger than the device cuda counts.");
+  }
+  return static_cast<std::uint32_t>(count);
+}
+
 /// norm_scale, norm_shift, mean, variance: (channels); scale, shift: (padded).
 template <class T>
 __global__ void __launch_bounds__(256)
@@ -106,15 +125,18 @@ class NormPacking final : public Packing {
 
 void enqueue_permutation(const Permutation& permutation, ConvType type, const float* weight,
                          const float* scale, std::byte* packed, cudaStream_t stream) {
-  const std::int64_t count = permutation.count();
-  if (count > std::numeric_limits<std::int32_t>::max()) {
-    throw Error("A weight of " + std::to_string(count) + " elements is larger than the device cuda counts.");
-  }
+  const std::uint32_t count = element_count(permutation);
   with_packed_type(type, [&]<class Type>(std::type_identity<Type>) {
     launch("pack_permuted", pack_permuted<Type>, one_thread_each(count), stream, weight, scale,
-           reinterpret_cast<PackedElement<Type>*>(packed), PermutationShape(permutation),
-           static_cast<std::uint32_t>(count));
+           reinterpret_cast<PackedElement<Type>*>(packed), PermutationShape(permutation), count);
   });
+}
+
+void enqueue_inverse_permutation(const Permutation& permutation, const float* packed, float* weight,
+                                 cudaStream_t stream) {
+  const std::uint32_t count = element_count(permutation);
+  launch("unpack_permuted", unpack_permuted, one_thread_each(count), stream, packed, weight,
+         PermutationShape(permutation), count);
 }
 
 template <class T>

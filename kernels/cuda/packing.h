@@ -34,6 +34,11 @@ struct Permutation {
 void enqueue_permutation(const Permutation& permutation, ConvType type, const float* weight,
                          const float* scale, std::byte* packed, cudaStream_t stream);
 
+/// The other way: enqueues writing elements of the form (f32) to where they are stored, those of the padding
+/// nowhere. Throws as above.
+void enqueue_inverse_permutation(const Permutation& permutation, const float* packed, float* weight,
+                                 cudaStream_t stream);
+
 /// Operand `source` in that form and type; `form` names the permutation.
 std::shared_ptr<const Packing> permuted_packing(const std::string& form, const Signature& signature,
                                                 std::size_t source, ConvType type,

@@ -80,10 +80,11 @@ std::string text(const Signature& signature) {
   return text;
 }
 
+/// Op: FusedConv3d, Conv3dDataGradient or Conv3dWeightGradient.
+template <class Op>
 class SelectableConvolution final : public Selectable {
  public:
-  SelectableConvolution(const ops::FusedConv3d& op, const Signature& signature,
-                        std::span<const Library> libraries)
+  SelectableConvolution(const Op& op, const Signature& signature, std::span<const Library> libraries)
       : Selectable(signature), op_(op), libraries_(libraries) {}
 
   [[nodiscard]] std::string key() const override { return convolution_key(op_, signature()); }
@@ -105,30 +106,8 @@ class SelectableConvolution final : public Selectable {
   }
 
  private:
-  const ops::FusedConv3d& op_;
-  std::span<const Library> libraries_;
-};
-
-/// Op: Conv3dDataGradient or Conv3dWeightGradient.
-template <class Op>
-class SelectableGradient final : public Selectable {
- public:
-  SelectableGradient(const Op& op, const Signature& signature) : Selectable(signature), op_(op) {}
-
-  [[nodiscard]] std::string key() const override { return convolution_key(op_, signature()); }
-  [[nodiscard]] Kernels candidates(std::vector<CandidateReport>&) const override {
-    return cuda::candidates(op_, signature());
-  }
-  [[nodiscard]] std::unique_ptr<Kernel> named(std::string_view implementation) const override {
-    return compile_named(op_, signature(), implementation);
-  }
-  [[nodiscard]] std::unique_ptr<Kernel> guess() const override { return compile(op_, signature()); }
-  [[nodiscard]] std::unique_ptr<Kernel> plain(const Signature& signature) const override {
-    return compile_plain(op_, signature);
-  }
-
- private:
   const Op& op_;
+  std::span<const Library> libraries_;
 };
 
 }  // namespace
@@ -164,12 +143,12 @@ std::unique_ptr<Kernel> KernelSelector::select(const ops::Conv3d& op, const Sign
 
 std::unique_ptr<Kernel> KernelSelector::select(const ops::Conv3dDataGradient& op,
                                                const Signature& signature) {
-  return select(SelectableGradient(op, signature));
+  return select(SelectableConvolution(op, signature, context_.libraries));
 }
 
 std::unique_ptr<Kernel> KernelSelector::select(const ops::Conv3dWeightGradient& op,
                                                const Signature& signature) {
-  return select(SelectableGradient(op, signature));
+  return select(SelectableConvolution(op, signature, context_.libraries));
 }
 
 std::unique_ptr<Kernel> KernelSelector::select(const Selectable& operation) {

@@ -71,10 +71,9 @@ class KernelSelector {
   /// kernel is right (random numbers that overflow f16 say nothing about kernels). Kernel::candidates() of
   /// the result tells how it was chosen. Throws Error, naming the kernel, when a trial has broken the device.
   [[nodiscard]] std::unique_ptr<Kernel> select(const Selectable& operation);
-  /// The same for a convolution, the libraries' kernels among its candidates.
+  /// The same for a convolution or a gradient of one, the libraries' kernels among its candidates.
   [[nodiscard]] std::unique_ptr<Kernel> select(const ops::FusedConv3d& op, const Signature& signature);
   [[nodiscard]] std::unique_ptr<Kernel> select(const ops::Conv3d& op, const Signature& signature);
-  /// The same for a gradient, by the project's own kernels.
   [[nodiscard]] std::unique_ptr<Kernel> select(const ops::Conv3dDataGradient& op, const Signature& signature);
   [[nodiscard]] std::unique_ptr<Kernel> select(const ops::Conv3dWeightGradient& op,
                                                const Signature& signature);

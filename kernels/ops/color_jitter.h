@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "kernels/error.h"
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 
 namespace tpn {
 

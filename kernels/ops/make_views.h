@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "kernels/convert.h"
-#include "kernels/frame.h"
 #include "kernels/memory.h"
 #include "kernels/ops/normalize_crop.h"
 #include "kernels/ops/resize_linear.h"
+#include "kernels/preprocess/frame.h"
 
 namespace tpn {
 

@@ -10,7 +10,7 @@
 
 #include "kernels/error.h"
 #include "kernels/half.h"
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 #include "kernels/tensor.h"
 
 namespace tpn {

@@ -16,8 +16,8 @@ TEST(SampleReference, EqualsTheWholeReference) {
   for (const FusedCase& c : ops::FusedConv3d::cases()) {
     if (c.full_size) continue;
     SCOPED_TRACE(c.label);
-    const test::BoundCase bound(c, backend, DType::f32);
-    const std::vector<float> whole = test::reference_output(c, bound);
+    const verify::BoundCase bound(c, backend, DType::f32);
+    const std::vector<float> whole = verify::reference_output(c, bound);
     const SampledOutput sample = sample_reference(c.op, bound.reference_inputs());
     ASSERT_GE(sample.indices.size(), 200U);
     for (std::size_t i = 0; i < sample.indices.size(); ++i) {
@@ -41,7 +41,7 @@ TEST(DeviationFromReference, IsSmallForWhatIsRight) {
   const CpuBackend backend(1);
   for (const bool full_size : {false, true}) {
     const FusedCase c = layer(full_size);
-    test::BoundCase bound(c, backend, DType::f32);
+    verify::BoundCase bound(c, backend, DType::f32);
     bound.run();
     EXPECT_LE(deviation_from_reference(c, bound), case_tolerance(DType::f32));
   }
@@ -53,7 +53,7 @@ TEST(DeviationFromReference, IsLargeForWhatIsWrong) {
     const FusedCase right = layer(full_size);
     FusedCase wrong = right;
     wrong.op.relu = false;
-    test::BoundCase bound(wrong, backend, DType::f32);
+    verify::BoundCase bound(wrong, backend, DType::f32);
     bound.run();
     EXPECT_GT(deviation_from_reference(right, bound), 100 * case_tolerance(DType::f32));
   }

@@ -10,7 +10,7 @@
 
 #include "engine/model/config.h"
 #include "engine/video/jpeg_writer.h"
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 #include "tests/support/tiny_config.h"
 
 namespace tpn::test {

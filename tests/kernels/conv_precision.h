@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "kernels/cuda/conv_form.h"
-#include "tests/support/run_case.h"
-#include "tests/support/tolerance.h"
+#include "kernels/verify/bound_case.h"
+#include "kernels/verify/tolerance.h"
 
 namespace tpn::test {
 
@@ -20,12 +20,12 @@ struct ConvPrecision {
   DType dtype = DType::f32;
   double tolerance = 0;
 
-  [[nodiscard]] BindOptions options() const {
+  [[nodiscard]] verify::BindOptions options() const {
     return {.precision = dtype, .tf32 = type == cuda::ConvType::tf32};
   }
   /// The same with pixels further apart than their channels.
-  [[nodiscard]] BindOptions slices() const {
-    BindOptions result = options();
+  [[nodiscard]] verify::BindOptions slices() const {
+    verify::BindOptions result = options();
     result.extra_input_stride = 16;
     result.extra_output_stride = 8;
     return result;
@@ -36,22 +36,22 @@ struct ConvPrecision {
 };
 
 inline constexpr std::array conv_precisions{
-    ConvPrecision{cuda::ConvType::f32, DType::f32, op_f32_relative_l2},
-    ConvPrecision{cuda::ConvType::tf32, DType::f32, op_tf32_relative_l2},
-    ConvPrecision{cuda::ConvType::f16, DType::f16, op_f16_relative_l2},
-    ConvPrecision{cuda::ConvType::bf16, DType::bf16, op_bf16_relative_l2}};
+    ConvPrecision{cuda::ConvType::f32, DType::f32, verify::op_f32_relative_l2},
+    ConvPrecision{cuda::ConvType::tf32, DType::f32, verify::op_tf32_relative_l2},
+    ConvPrecision{cuda::ConvType::f16, DType::f16, verify::op_f16_relative_l2},
+    ConvPrecision{cuda::ConvType::bf16, DType::bf16, verify::op_bf16_relative_l2}};
 
 /// A NaN among the inputs of a case, and what the reference makes of it.
 struct ReachingNan {
-  std::int64_t at = 0;  ///< of BindOptions
+  std::int64_t at = 0;  ///< of verify::BindOptions
   std::vector<float> expected;
 };
 
 /// The first from the middle of input 0 on, pixel by pixel, that any output depends on.
 template <class Op>
 ReachingNan reaching_nan(const ops::Case<Op>& c) {
-  const std::vector<ops::Tensor64> inputs = random_inputs(c, 1, true);
-  for (std::int64_t at = middle_of(c); at < c.inputs[0].shape.count(); at += c.inputs[0].shape[4]) {
+  const std::vector<ops::Tensor64> inputs = verify::random_inputs(c, 1, true);
+  for (std::int64_t at = verify::middle_of(c); at < c.inputs[0].shape.count(); at += c.inputs[0].shape[4]) {
     std::vector<ops::Tensor64> with_nan = inputs;
     with_nan[0].data[static_cast<std::size_t>(at)] = std::numeric_limits<double>::quiet_NaN();
     ops::Tensor64 output(c.op.infer(c.inputs)[0].shape);

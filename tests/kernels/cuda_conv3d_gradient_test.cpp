@@ -25,10 +25,10 @@ using cuda::WeightGradientVariant;
 using ops::Conv3d;
 using ops::Conv3dDataGradient;
 using ops::Conv3dWeightGradient;
-using test::BindOptions;
-using test::BoundCase;
 using test::conv_precisions;
 using test::ConvPrecision;
+using verify::BindOptions;
+using verify::BoundCase;
 
 /// A convolution whose gradients are taken.
 struct ConvCase {
@@ -167,15 +167,15 @@ class Comparison {
   Comparison(const ops::Case<Op>& c, const ConvPrecision& precision) : case_(c) {
     // A weight's gradient is f32, whose sums of rounded factors are exact but for tf32.
     const bool rounded = std::same_as<Op, Conv3dDataGradient> || precision.type == ConvType::tf32;
-    tolerance_ = rounded ? precision.tolerance : test::op_f32_relative_l2;
+    tolerance_ = rounded ? precision.tolerance : verify::op_f32_relative_l2;
   }
 
   void expect_agreement(const BindOptions& options) {
     BoundCase bound(case_, cuda_backend(), options);
     SCOPED_TRACE(bound.kernel().implementation());
     bound.run();
-    if (expected_.empty()) expected_ = test::reference_output(case_, bound);
-    EXPECT_LE(test::relative_l2(bound.output(), expected_), tolerance_);
+    if (expected_.empty()) expected_ = verify::reference_output(case_, bound);
+    EXPECT_LE(verify::relative_l2(bound.output(), expected_), tolerance_);
     EXPECT_EQ(bound.stray_channels(), 0);
   }
 
@@ -233,7 +233,7 @@ const bool keep_nan =
         kernel.nan_at = nan.at;
         BoundCase bound(c, cuda_backend(), kernel);
         bound.run();
-        EXPECT_GT(test::kept_nans(nan.expected, bound.output()), 0) << bound.kernel().implementation();
+        EXPECT_GT(verify::kept_nans(nan.expected, bound.output()), 0) << bound.kernel().implementation();
       }
     });
 

@@ -21,10 +21,10 @@ using cuda::ConvType;
 using cuda::ConvVariant;
 using ops::Conv3d;
 using ops::FusedConv3d;
-using test::BindOptions;
-using test::BoundCase;
 using test::conv_precisions;
 using test::ConvPrecision;
+using verify::BindOptions;
+using verify::BoundCase;
 using ConvCase = ops::Case<FusedConv3d>;
 
 ConvCase make_case(const std::string& label, const FusedConv3d& op, const Shape& x, const Shape& w) {
@@ -168,8 +168,8 @@ class Comparison {
     BoundCase bound(case_, cuda_backend(), options);
     SCOPED_TRACE(bound.kernel().implementation());
     bound.run();
-    if (expected_.empty()) expected_ = test::reference_output(case_, bound);
-    EXPECT_LE(test::relative_l2(bound.output(), expected_), precision_.tolerance);
+    if (expected_.empty()) expected_ = verify::reference_output(case_, bound);
+    EXPECT_LE(verify::relative_l2(bound.output(), expected_), precision_.tolerance);
     EXPECT_EQ(bound.stray_channels(), 0);
   }
 
@@ -250,7 +250,7 @@ const bool keep_nan =
         kernel.nan_at = nan.at;
         BoundCase bound(c, cuda_backend(), kernel);
         bound.run();
-        EXPECT_GT(test::kept_nans(nan.expected, bound.output()), 0) << bound.kernel().implementation();
+        EXPECT_GT(verify::kept_nans(nan.expected, bound.output()), 0) << bound.kernel().implementation();
       }
     });
 

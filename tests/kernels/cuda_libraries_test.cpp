@@ -31,9 +31,12 @@ class CudnnGraphTest : public ::testing::Test {
     for (const TensorSpec& spec : c.inputs)
       inputs.push_back({.shape = spec.shape, .dtype = dtype, .kind = spec.kind});
     const std::vector<Operand> outputs{{c.op.infer(c.inputs)[0].shape, dtype}};
-    const Result<Conv2dShape> shape = conv2d_shape(c.op, {inputs, outputs, tf32});
+    const Result<Conv2dShape> shape = conv2d_shape(*library_operation(c.op, {inputs, outputs, tf32}));
     EXPECT_TRUE(shape.ok());
-    return conv2d_plans(*cudnn_api(), *shape, cudnn_device(*cudnn_api(), h100), 4, only);
+    return plans(*shape, only);
+  }
+  static std::vector<ConvPlan> plans(const Conv2dShape& shape, std::string_view only = {}) {
+    return conv2d_plans(*cudnn_api(), shape, cudnn_device(*cudnn_api(), h100), 4, only);
   }
 };
 
@@ -50,6 +53,37 @@ TEST_F(CudnnGraphTest, LayersHavePlans) {
     }
   }
   EXPECT_GE(layers, 7);
+}
+
+/// Of the layers' data in every type, and of their weights where nothing is rounded to 16 bits.
+TEST_F(CudnnGraphTest, GradientsHavePlans) {
+  int gradients = 0;
+  for (const auto& c : ops::FusedConv3d::cases()) {
+    if (!c.full_size || c.op.shift_fold != 0) continue;
+    const Shape &x = c.inputs[0].shape, &weight = c.inputs[1].shape, y = c.op.conv.output(x, weight);
+    for (const DType dtype : {DType::bf16, DType::f16, DType::f32}) {
+      SCOPED_TRACE(c.label + " " + std::string(name_of(dtype)));
+      LibraryOperation operation{.pass = ConvPass::data_gradient,
+                                 .op = {.conv = c.op.conv},
+                                 .x = {.shape = x, .dtype = dtype, .pixel_stride = (x[4] + 7) / 8 * 8},
+                                 .y = {.shape = y, .dtype = dtype},
+                                 .residual = {},
+                                 .weight = weight,
+                                 .tf32 = true};
+      const std::vector<ConvPlan> of_data = plans(*conv2d_shape(operation));
+      ASSERT_FALSE(of_data.empty());
+      EXPECT_TRUE(of_data[0].name.starts_with("cudnn_data_gradient_engine")) << of_data[0].name;
+      ++gradients;
+      operation.pass = ConvPass::weight_gradient;
+      const Result<Conv2dShape> of_weight = conv2d_shape(operation);
+      EXPECT_EQ(of_weight.ok(), dtype == DType::f32);
+      if (!of_weight) continue;
+      const std::vector<ConvPlan> found = plans(*of_weight);
+      ASSERT_FALSE(found.empty());
+      EXPECT_TRUE(found[0].name.starts_with("cudnn_weight_gradient_engine")) << found[0].name;
+    }
+  }
+  EXPECT_GE(gradients, 18);
 }
 
 TEST_F(CudnnGraphTest, NamesArePlansOwn) {

@@ -1,6 +1,7 @@
 // Forms of parameters that are made on the device, bit for bit as they are defined.
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 #include "kernels/cuda/grouped_weights.h"
 #include "kernels/cuda/libraries/library_weights.h"
 #include "kernels/cuda/packing.h"
+#include "kernels/cuda/stream.h"
 #include "kernels/half.h"
 #include "tests/kernels/conv_form_of.h"
 
@@ -319,6 +321,35 @@ TEST(CudaPackings, AreToldApartByTheirKeys) {
   add(LibraryPacking({.conv = {}}, {signature.inputs, halves, false}));
   for (std::size_t i = 0; i < keys.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) EXPECT_NE(keys[i], keys[j]);
+  }
+}
+
+/// A gradient that a library has made: (outputs, taps, inputs), with channels of padding that are NaN here.
+TEST(InversePermutation, PutsEveryElementWhereItIsStored) {
+  const CudaBackend backend;
+  const std::unique_ptr<Stream> stream = backend.make_stream();
+  for (const auto& [shape, groups] : {std::pair(Shape{13, 7, 1, 3, 2}, std::int64_t{1}),
+                                      std::pair(Shape{16, 8, 3, 1, 1}, std::int64_t{2})}) {
+    const Permutation order = library_order(shape, groups);
+    Floats packed(static_cast<std::size_t>(order.count()), std::numeric_limits<float>::quiet_NaN());
+    Floats expected(static_cast<std::size_t>(shape.count())), found(expected.size(), -1);
+    const std::int64_t taps = order.extents[1], channels = order.extents[2];
+    for (std::int64_t o = 0; o < shape[0]; ++o)
+      for (std::int64_t i = 0; i < shape[1]; ++i)
+        for (std::int64_t tap = 0; tap < taps; ++tap) {
+          const auto value = static_cast<float>((o * 100 + i) * 10 + tap);
+          packed[static_cast<std::size_t>((o * taps + tap) * channels + i)] = value;
+          expected[static_cast<std::size_t>((o * shape[1] + i) * taps + tap)] = value;
+        }
+    const std::size_t bytes = found.size() * sizeof(float);
+    const Buffer from = backend.allocate(packed.size() * sizeof(float)), to = backend.allocate(bytes);
+    stream->upload(from.data(), reinterpret_cast<const std::byte*>(packed.data()),
+                   packed.size() * sizeof(float));
+    enqueue_inverse_permutation(order, reinterpret_cast<const float*>(from.data()),
+                                reinterpret_cast<float*>(to.data()), stream_of(*stream));
+    stream->download(reinterpret_cast<std::byte*>(found.data()), to.data(), bytes);
+    stream->synchronize();
+    EXPECT_EQ(found, expected);
   }
 }
 

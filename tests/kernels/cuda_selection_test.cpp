@@ -9,8 +9,8 @@
 #include "kernels/cuda/selection.h"
 #include "kernels/cuda/trial.h"
 #include "kernels/cuda/trial_kernels.h"
-#include "tests/support/run_case.h"
-#include "tests/support/tolerance.h"
+#include "kernels/verify/bound_case.h"
+#include "kernels/verify/tolerance.h"
 #ifdef CUDA_ON_CPU
 #include "tests/cuda_on_cpu/control.h"
 #endif
@@ -50,13 +50,13 @@ class Spoiled final : public Kernel {
 
 /// Calls use(op, signature) with the signature that the case has on the device.
 template <class Use>
-void with_signature(const FusedCase& c, test::BindOptions options, const Use& use) {
+void with_signature(const FusedCase& c, verify::BindOptions options, const Use& use) {
   const CudaBackend backend;
   options.compile = [&](const AnyOp& op, const Signature& signature) {
     use(std::get<ops::FusedConv3d>(op), signature);
     return cuda::compile(std::get<ops::FusedConv3d>(op), signature);
   };
-  const test::BoundCase bound(c, backend, options);
+  const verify::BoundCase bound(c, backend, options);
 }
 
 CompilePlain plain_of(const ops::FusedConv3d& op) {
@@ -157,7 +157,9 @@ SelectionContext context(std::shared_ptr<SelectionStore> store, double seconds =
 Library library(const std::string& name,
                 const std::function<Kernels(const ops::FusedConv3d&, const Signature&)>& make) {
   return {name,
-          [make](const auto& op, const auto& signature, std::string_view) { return make(op, signature); },
+          [make](const AnyOp& op, const Signature& signature, std::string_view) {
+            return make(std::get<ops::FusedConv3d>(op), signature);
+          },
           [name] { return name + " 1.0"; }};
 }
 
@@ -235,6 +237,45 @@ TEST(KernelSelector, AFailingLibraryTakesNothingFromTheOthers) {
   }
 }
 
+/// Calls use(op, signature) with the first small case of an operation, compiled for the emulated device.
+template <class Op, class Use>
+void with_first_case(const Use& use) {
+  const CudaBackend backend;
+  const verify::BoundCase bound(Op::cases().front(), backend,
+                                {.compile = [&](const AnyOp& op, const Signature& signature) {
+                                  use(std::get<Op>(op), signature);
+                                  return cuda::compile(std::get<Op>(op), signature);
+                                }});
+}
+
+/// Gradients are chosen among libraries' kernels too; one that is wrong may not win.
+TEST(KernelSelector, AsksLibrariesForGradients) {
+  const auto check = []<class Op>(std::type_identity<Op>) {
+    for (const bool right : {true, false}) {
+      const auto made = [right](const AnyOp& op, const Signature& signature, std::string_view) {
+        Kernels kernels;
+        kernels.push_back(std::make_unique<Spoiled>(cuda::compile(std::get<Op>(op), signature),
+                                                    [right](const TensorView& out, Stream& stream) {
+                                                      if (!right) stream.clear(out.data, 64);
+                                                    }));
+        return kernels;
+      };
+      with_first_case<Op>([&](const Op& op, const Signature& signature) {
+        SelectionContext with_library = context(std::make_shared<SelectionStore>());
+        with_library.libraries = {{"a library", made, [] { return std::string("1.0"); }}};
+        KernelSelector selector(std::move(with_library));
+        const auto reports = selector.select(op, signature)->candidates();
+        const auto spoiled = std::ranges::find(reports, "spoiled", &CandidateReport::implementation);
+        ASSERT_NE(spoiled, reports.end());
+        EXPECT_EQ(spoiled->reason.empty(), right);
+        EXPECT_TRUE(right || !spoiled->chosen);
+      });
+    }
+  };
+  check(std::type_identity<ops::Conv3dDataGradient>{});
+  check(std::type_identity<ops::Conv3dWeightGradient>{});
+}
+
 /// Level fusion, as any operation with candidates could be.
 class SelectableFusion final : public Selectable {
  public:
@@ -265,7 +306,7 @@ TEST(KernelSelector, TriesAnyOperationThatHasSeveralKernels) {
   for (const ops::Case<ops::LevelFusion>& c : ops::LevelFusion::cases()) {
     if (c.full_size) continue;
     SCOPED_TRACE(c.label);
-    test::BindOptions options{.precision = DType::bf16};
+    verify::BindOptions options{.precision = DType::bf16};
     options.compile = [&](const AnyOp& op, const Signature& signature) {
       const SelectableFusion fusion(std::get<ops::LevelFusion>(op), signature);
       const auto store = std::make_shared<SelectionStore>();
@@ -280,23 +321,24 @@ TEST(KernelSelector, TriesAnyOperationThatHasSeveralKernels) {
       ++tried;
       return chosen;
     };
-    test::BoundCase bound(c, backend, options);
+    verify::BoundCase bound(c, backend, options);
     bound.run();
-    EXPECT_LE(test::relative_l2(bound.output(), test::reference_output(c, bound)), test::op_bf16_relative_l2);
+    EXPECT_LE(verify::relative_l2(bound.output(), verify::reference_output(c, bound)),
+              verify::op_bf16_relative_l2);
   }
   EXPECT_GE(tried, 2);
 }
 
 /// Selects a kernel for each of an operation's cases of these labels: all candidates have to be right.
 template <class Op>
-void expect_gradients_are_tried(std::initializer_list<std::string_view> labels, const test::BindOptions& base,
-                                double tolerance) {
+void expect_gradients_are_tried(std::initializer_list<std::string_view> labels,
+                                const verify::BindOptions& base, double tolerance) {
   const CudaBackend backend;
   std::size_t tried = 0;
   for (const ops::Case<Op>& c : Op::cases()) {
     if (std::ranges::find(labels, c.label) == labels.end()) continue;
     SCOPED_TRACE(std::string(Op::name) + " " + c.label);
-    test::BindOptions options = base;
+    verify::BindOptions options = base;
     options.compile = [&](const AnyOp& op, const Signature& signature) {
       const Op& gradient = std::get<Op>(op);
       const auto store = std::make_shared<SelectionStore>();
@@ -311,9 +353,9 @@ void expect_gradients_are_tried(std::initializer_list<std::string_view> labels, 
       ++tried;
       return chosen;
     };
-    test::BoundCase bound(c, backend, options);
+    verify::BoundCase bound(c, backend, options);
     bound.run();
-    EXPECT_LE(test::relative_l2(bound.output(), test::reference_output(c, bound)), tolerance);
+    EXPECT_LE(verify::relative_l2(bound.output(), verify::reference_output(c, bound)), tolerance);
   }
   EXPECT_EQ(tried, labels.size());
 }
@@ -321,11 +363,11 @@ void expect_gradients_are_tried(std::initializer_list<std::string_view> labels, 
 TEST(KernelSelector, TriesTheGradientsOfConvolutions) {
   const std::initializer_list<std::string_view> labels{"spatial_strided", "shortcut", "pointwise_odd",
                                                        "temporal_grouped"};
-  const test::BindOptions bf16{.precision = DType::bf16}, tf32{.tf32 = true};
-  expect_gradients_are_tried<ops::Conv3dDataGradient>(labels, bf16, test::op_bf16_relative_l2);
-  expect_gradients_are_tried<ops::Conv3dDataGradient>(labels, tf32, test::op_tf32_relative_l2);
-  expect_gradients_are_tried<ops::Conv3dWeightGradient>(labels, bf16, test::op_f32_relative_l2);
-  expect_gradients_are_tried<ops::Conv3dWeightGradient>(labels, tf32, test::op_tf32_relative_l2);
+  const verify::BindOptions bf16{.precision = DType::bf16}, tf32{.tf32 = true};
+  expect_gradients_are_tried<ops::Conv3dDataGradient>(labels, bf16, verify::op_bf16_relative_l2);
+  expect_gradients_are_tried<ops::Conv3dDataGradient>(labels, tf32, verify::op_tf32_relative_l2);
+  expect_gradients_are_tried<ops::Conv3dWeightGradient>(labels, bf16, verify::op_f32_relative_l2);
+  expect_gradients_are_tried<ops::Conv3dWeightGradient>(labels, tf32, verify::op_tf32_relative_l2);
 }
 
 #ifdef CUDA_ON_CPU
@@ -437,7 +479,7 @@ TEST(SelectionIdentity, TellsLibrariesAndTheirVersionsApart) {
 
 TEST(ConvolutionKey, TellsConvolutionsApart) {
   std::vector<std::string> keys;
-  const auto add = [&](const FusedCase& c, const test::BindOptions& options) {
+  const auto add = [&](const FusedCase& c, const verify::BindOptions& options) {
     with_signature(c, options, [&](const ops::FusedConv3d& op, const Signature& signature) {
       keys.push_back(convolution_key(op, signature));
     });
@@ -462,7 +504,7 @@ TEST(CudaBackend, SavesWhatTrialsFind) {
                              .trials = true,
                              .selections = std::make_shared<SelectionStore>(),
                              .on_compiled = [&](SelectionStore& store) { saved = store.snapshot().size(); }});
-  test::BoundCase bound(case_named("pointwise_norm"), backend, test::BindOptions{});
+  verify::BoundCase bound(case_named("pointwise_norm"), backend, verify::BindOptions{});
   EXPECT_FALSE(bound.kernel().candidates().empty());
   backend.finish_compiling();
   EXPECT_EQ(saved, 1U);

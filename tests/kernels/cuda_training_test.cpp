@@ -10,16 +10,16 @@
 #include <gtest/gtest.h>
 
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/verify/bound_case.h"
+#include "kernels/verify/tolerance.h"
 #include "tests/support/expect_agreement.h"
-#include "tests/support/run_case.h"
-#include "tests/support/tolerance.h"
 
 namespace tpn {
 namespace {
 
-using test::BindOptions;
-using test::BoundCase;
 using test::expect_agreement;
+using verify::BindOptions;
+using verify::BoundCase;
 
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 constexpr float infinity = std::numeric_limits<float>::infinity();
@@ -70,7 +70,7 @@ TEST_F(CudaTraining, TakesTheNormOfManyGradients) {
   const auto c = norm_of_many();
   BoundCase bound(c, backend_, DType::f32);
   bound.run();
-  expect_agreement(c, bound, test::op_f32_relative_l2);
+  expect_agreement(c, bound, verify::op_f32_relative_l2);
 }
 
 /// Every gradient counts, and every element of it: one is so large that the norm is its own.
@@ -99,7 +99,7 @@ TEST_F(CudaTraining, UpdatesManyParameters) {
     const auto c = update_of_many(op);
     BoundCase apart(c, backend_, DType::f32), in_place(c, backend_, DType::f32);
     apart.run();
-    expect_agreement(c, apart, test::op_f32_relative_l2);
+    expect_agreement(c, apart, verify::op_f32_relative_l2);
     in_place.run_updating(ops::Sgd::aliases(c.inputs.size()));
     for (std::size_t i = 0; i < apart.output_count(); ++i)
       ASSERT_EQ(in_place.output(i), apart.output(i)) << i;
@@ -118,7 +118,7 @@ TEST_F(CudaTraining, AddsManyGradients) {
     }};
     BoundCase apart(c, backend_, options), in_place(c, backend_, options);
     apart.run();
-    expect_agreement(c, apart, test::op_f32_relative_l2);
+    expect_agreement(c, apart, verify::op_f32_relative_l2);
     in_place.run_updating(ops::Accumulate::aliases(c.inputs.size()));
     for (std::size_t i = 0; i < apart.output_count(); ++i)
       ASSERT_EQ(in_place.output(i), apart.output(i)) << i;
@@ -169,7 +169,7 @@ TEST_F(CudaTraining, LosesNothingOfLargeLogits) {
   }};
   BoundCase bound(c, backend_, options);
   bound.run();
-  expect_agreement(c, bound, test::op_f32_relative_l2);
+  expect_agreement(c, bound, verify::op_f32_relative_l2);
 }
 
 /// Kept elements are those of every other device, and equal to the last bit.
@@ -215,7 +215,7 @@ TEST_F(CudaTraining, KeepsPlacesAsTheReferenceDoes) {
       }};
       BoundCase bound(c, backend_, options);
       bound.run();
-      EXPECT_EQ(bound.output(1), test::reference_outputs(c, bound)[1]);
+      EXPECT_EQ(bound.output(1), verify::reference_outputs(c, bound)[1]);
     }
   }
 }
@@ -230,7 +230,7 @@ TEST_F(CudaTraining, SumsTheGradientsOfOverlappingWindows) {
     BoundCase bound(c, backend_, precision);
     bound.run();
     expect_agreement(c, bound,
-                     precision == DType::f32 ? test::op_f32_relative_l2 : test::op_bf16_relative_l2);
+                     precision == DType::f32 ? verify::op_f32_relative_l2 : verify::op_bf16_relative_l2);
     EXPECT_EQ(bound.stray_channels(), 0);
   }
 }
@@ -243,7 +243,7 @@ TEST_F(CudaTraining, PassesGradientsWhereTheOutputIsPositiveOrNan) {
                               }};
     BoundCase bound(c, backend_, options);
     bound.run();
-    EXPECT_EQ(bound.output(), test::reference_output(c, bound));
+    EXPECT_EQ(bound.output(), verify::reference_output(c, bound));
     EXPECT_EQ(bound.stray_channels(), 0);
   }
 }
@@ -270,11 +270,11 @@ TEST_F(CudaTraining, FindsStatisticsFarFromZero) {
   }};
   BoundCase bound(c, backend_, options);
   bound.run();
-  const auto expected = test::reference_outputs(c, bound);
+  const auto expected = verify::reference_outputs(c, bound);
   for (const std::size_t i : {1, 2, 3, 4}) {
-    EXPECT_LE(test::relative_l2(bound.output(i), expected[i]), 1e-6) << i;
+    EXPECT_LE(verify::relative_l2(bound.output(i), expected[i]), 1e-6) << i;
   }
-  EXPECT_LE(test::relative_l2(bound.output(0), expected[0]), 2000 * 0x1p-24);  // that of the mean in f32
+  EXPECT_LE(verify::relative_l2(bound.output(0), expected[0]), 2000 * 0x1p-24);  // that of the mean in f32
 }
 
 TEST_F(CudaTraining, MakesTheSameNormAgain) {

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/op_list.h"
-#include "tests/support/random_tensor.h"
+#include "kernels/verify/random_tensor.h"
 
 namespace tpn {
 namespace {
@@ -192,7 +192,7 @@ void check_gradients(const ops::Case<Op>& c) {
   const std::vector<Value> inputs = draw_inputs(c, generator);
   const std::vector<Value> outputs = evaluate(c.op, inputs);
   const Tensor64 weights =
-      test::random_tensor(outputs[0].spec.shape, ops::Range::symmetric, generator, false);
+      verify::random_tensor(outputs[0].spec.shape, ops::Range::symmetric, generator, false);
   const auto differentiate = [&](const std::set<std::size_t>& wanted) {
     Gradients g(inputs, outputs, {weights, outputs[0].spec}, wanted);
     c.op.differentiate(g);

@@ -29,8 +29,8 @@ class Signed {
   }
 
   [[nodiscard]] Signature signature() { return {inputs_, outputs_, tf32_}; }
-  Result<GemmShape> gemm() { return gemm_shape(op_, signature()); }
-  Result<Conv2dShape> conv2d() { return conv2d_shape(op_, signature()); }
+  Result<GemmShape> gemm() { return gemm_shape(*library_operation(op_, signature())); }
+  Result<Conv2dShape> conv2d() { return conv2d_shape(*library_operation(op_, signature())); }
 
  private:
   ops::FusedConv3d op_;
@@ -134,6 +134,74 @@ TEST(Conv2dShape, SaysWhyNot) {
             "Libraries do not shift channels in time.");
   EXPECT_FALSE(Signed({.conv = {.groups = 2}}, {2, 4, 6, 6, 12}, {16, 6, 1, 1, 1}).conv2d().ok());
   EXPECT_TRUE(Signed({.conv = {.groups = 2}}, x, {16, 8, 1, 1, 1}).conv2d().ok());
+}
+
+/// The gradients of a convolution without padded channels, in bf16 or f32.
+struct Gradients {
+  Gradients(const ops::Conv3d& conv, const Shape& x, const Shape& weight, DType dtype)
+      : data{{.shape = x, .dtype = dtype}},
+        output{{.shape = conv.output(x, weight), .dtype = dtype}},
+        weights{{.shape = weight, .kind = Kind::weight}},
+        data_inputs{output[0], weights[0]},
+        weight_inputs{data[0], output[0]},
+        of_data(*library_operation(ops::Conv3dDataGradient{conv, {x[1], x[2], x[3]}}, {data_inputs, data})),
+        of_weight(*library_operation(ops::Conv3dWeightGradient{conv, weight}, {weight_inputs, weights})) {}
+
+  std::vector<Operand> data, output, weights, data_inputs, weight_inputs;
+  LibraryOperation of_data, of_weight;
+};
+
+TEST(GemmShape, IsThatOfTheConvolutionForItsGradients) {
+  const Gradients gradients({}, {2, 8, 7, 7, 64}, {256, 64, 1, 1, 1}, DType::bf16);
+  GemmShape expected{.pass = ConvPass::data_gradient,
+                     .dtype = DType::bf16,
+                     .tf32 = false,
+                     .rows = 2 * 8 * 7 * 7,
+                     .inputs = 64,
+                     .outputs = 256,
+                     .x_stride = 64,
+                     .y_stride = 256};
+  ASSERT_TRUE(gemm_shape(gradients.of_data).ok());
+  EXPECT_EQ(*gemm_shape(gradients.of_data), expected);
+  expected.pass = ConvPass::weight_gradient;
+  ASSERT_TRUE(gemm_shape(gradients.of_weight).ok());
+  EXPECT_EQ(*gemm_shape(gradients.of_weight), expected);
+}
+
+TEST(GemmShape, HasNoRoomForPaddingInTheGradientOfAWeight) {
+  Gradients gradients({}, {1, 2, 3, 5, 7}, {16, 7, 1, 1, 1}, DType::f32);
+  gradients.of_data.x.pixel_stride = gradients.of_weight.x.pixel_stride = 8;
+  EXPECT_TRUE(gemm_shape(gradients.of_data).ok());
+  EXPECT_FALSE(gemm_shape(gradients.of_weight).ok());
+  EXPECT_TRUE(conv2d_shape(gradients.of_weight).ok());
+}
+
+TEST(Conv2dShape, IsThatOfTheConvolutionForItsGradients) {
+  const ops::Conv3d conv{.stride = {1, 2, 2}, .padding = {0, 1, 1}};
+  const Gradients gradients(conv, {2, 8, 14, 14, 64}, {32, 64, 1, 3, 3}, DType::f32);
+  const Result<Conv2dShape> of_data = conv2d_shape(gradients.of_data),
+                            of_weight = conv2d_shape(gradients.of_weight);
+  ASSERT_TRUE(of_data.ok() && of_weight.ok());
+  EXPECT_EQ(of_data->pass, ConvPass::data_gradient);
+  EXPECT_EQ(of_data->x, (Images{16, 14, 14, 64, 14 * 14 * 64, 14 * 64, 64}));
+  EXPECT_EQ(of_data->y, (Images{16, 7, 7, 32, 7 * 7 * 32, 7 * 32, 32}));
+  EXPECT_EQ(of_data->stride, (std::array<std::int64_t, 2>{2, 2}));
+  EXPECT_FALSE(of_data->bias || of_data->relu || of_data->residual);
+  Conv2dShape same = *of_data;
+  same.pass = ConvPass::weight_gradient;
+  EXPECT_EQ(*of_weight, same);
+}
+
+/// A weight's gradient is f32; cuDNN gives it in the type of what it is made of.
+TEST(Conv2dShape, RoundsNoGradientOfAWeight) {
+  const Gradients gradients({.padding = {0, 1, 1}}, {2, 8, 14, 14, 64}, {32, 64, 1, 3, 3}, DType::bf16);
+  EXPECT_TRUE(conv2d_shape(gradients.of_data).ok());
+  EXPECT_FALSE(conv2d_shape(gradients.of_weight).ok());
+}
+
+TEST(LibraryOperation, IsNoneOfOtherOperations) {
+  const std::vector<Operand> x{{.shape = {1, 1, 2, 2, 8}}};
+  EXPECT_FALSE(library_operation(ops::Relu{}, {x, x}).has_value());
 }
 
 }  // namespace

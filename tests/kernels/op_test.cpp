@@ -12,17 +12,17 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/patch_conv3d.h"
 #include "kernels/reference_backend.h"
+#include "kernels/verify/bound_case.h"
+#include "kernels/verify/tolerance.h"
 #include "tests/support/case_tests.h"
 #include "tests/support/expect_agreement.h"
-#include "tests/support/run_case.h"
-#include "tests/support/tolerance.h"
 
 namespace tpn {
 namespace {
 
-using test::BoundCase;
 using test::expect_agreement;
-using test::relative_l2;
+using verify::BoundCase;
+using verify::relative_l2;
 
 template <class Op>
 concept OnCpu = requires(const Op& op, const Signature& signature) {
@@ -35,7 +35,7 @@ const CpuBackend& cpu_backend() {
 }
 
 double tolerance(DType precision) {
-  return precision == DType::bf16 ? test::op_bf16_relative_l2 : test::op_f32_relative_l2;
+  return precision == DType::bf16 ? verify::op_bf16_relative_l2 : verify::op_f32_relative_l2;
 }
 
 /// Registers SUITE/cpu/PRECISION.OPERATION/CASE: check(case, precision). Forms of an operation that the CPU
@@ -65,9 +65,9 @@ const bool agree = on_cpu("AgreesWithTheReference", [](const auto& c, DType prec
 });
 
 const bool keep_nan = on_cpu("KeepsNan", [](const auto& c, DType precision) {
-  BoundCase bound(c, cpu_backend(), {.precision = precision, .nan_at = test::middle_of(c)});
+  BoundCase bound(c, cpu_backend(), {.precision = precision, .nan_at = verify::middle_of(c)});
   bound.run();
-  EXPECT_GE(test::kept_nans(test::reference_output(c, bound), bound.output()), 0)
+  EXPECT_GE(verify::kept_nans(verify::reference_output(c, bound), bound.output()), 0)
       << bound.kernel().implementation();
 });
 
@@ -94,7 +94,7 @@ const bool reference_agrees =
       const ReferenceBackend backend;
       BoundCase bound(c, backend, DType::f64);
       bound.run();
-      expect_agreement(c, bound, test::golden_f64_relative_l2);
+      expect_agreement(c, bound, verify::golden_f64_relative_l2);
     });
 
 /// Every operation of the networks and of their training; GPUs alone have fused ones beside the
@@ -129,7 +129,7 @@ TEST_P(CpuPatches, AgreeWithTheReferenceInUnequalDirections) {
                      return cpu::compile_patches(std::get<ops::FusedConv3d>(op), signature);
                    }});
   bound.run();
-  EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), tolerance(GetParam()));
+  EXPECT_LE(relative_l2(bound.output(), verify::reference_output(c, bound)), tolerance(GetParam()));
 }
 
 /// Products are compiled for the larger layers; here a small one takes every way through them.
@@ -151,7 +151,7 @@ TEST_P(CpuProducts, AgreeWithTheReference) {
                      }});
     bound.run();
     EXPECT_EQ(bound.kernel().implementation(), "product");
-    EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), tolerance(GetParam()));
+    EXPECT_LE(relative_l2(bound.output(), verify::reference_output(c, bound)), tolerance(GetParam()));
   };
   // Taps of 1, 3, 9 and another number; strides and padding of their own; patches for two chunks of pixels.
   const auto weights_of = [](const std::string& label, const ops::Conv3d& conv, const Shape& x,
@@ -250,7 +250,7 @@ TEST(CpuBackend, ConvolvesOverTimeWithoutPadding) {
   const CpuBackend backend(1);
   BoundCase bound(c, backend, DType::f32);
   bound.run();
-  EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), test::op_f32_relative_l2);
+  EXPECT_LE(relative_l2(bound.output(), verify::reference_output(c, bound)), verify::op_f32_relative_l2);
 }
 
 TEST(CpuBackend, RefusesAConvolutionOverSpaceAndTimeAtOnce) {

@@ -10,9 +10,9 @@
 #include "kernels/convert.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cuda/cuda_backend.h"
-#include "tests/support/random_tensor.h"
+#include "kernels/verify/random_tensor.h"
+#include "kernels/verify/tolerance.h"
 #include "tests/support/temporary_directory.h"
-#include "tests/support/tolerance.h"
 
 namespace tpn {
 namespace {
@@ -54,11 +54,12 @@ class CudaFullSize : public testing::Test {
 
 TEST_F(CudaFullSize, SlowOnlyAgreesWithTheCpu) {
   std::mt19937 generator(1);
-  const ops::Tensor64 view = test::random_tensor({1, 8, 256, 256, 3}, ops::Range::symmetric, generator, true);
+  const ops::Tensor64 view =
+      verify::random_tensor({1, 8, 256, 256, 3}, ops::Range::symmetric, generator, true);
   const std::vector<float> expected = logits(graph(1), weights(), std::make_shared<CpuBackend>(2), view, {});
   const std::vector<float> found = logits(graph(1), weights(), cuda(), view, {.precision = Precision::f16});
   EXPECT_EQ(found.size(), 400U);
-  EXPECT_LE(test::relative_l2(found, expected), test::full_size_f16_relative_l2);
+  EXPECT_LE(verify::relative_l2(found, expected), verify::full_size_f16_relative_l2);
 }
 
 TEST_F(CudaFullSize, AVideoOf30ViewsTakesLessThan1500MegabytesInBf16) {

@@ -5,9 +5,9 @@
 
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/reference_backend.h"
+#include "kernels/verify/tolerance.h"
 #include "tests/networks/f32_agreement.h"
 #include "tests/support/golden_network.h"
-#include "tests/support/tolerance.h"
 
 namespace tpn {
 namespace {
@@ -43,15 +43,15 @@ TEST_P(CudaGoldenTest, AgreesInF32) {
 
 TEST_P(CudaGoldenTest, AgreesInTf32) {
   // tf32 keeps as many bits of a product's operands as f16.
-  expect_agreement(Precision::tf32, Precision::f16, test::golden_f16_relative_l2);
+  expect_agreement(Precision::tf32, Precision::f16, verify::golden_f16_relative_l2);
 }
 
 TEST_P(CudaGoldenTest, AgreesInF16) {
-  expect_agreement(Precision::f16, Precision::f16, test::golden_f16_relative_l2);
+  expect_agreement(Precision::f16, Precision::f16, verify::golden_f16_relative_l2);
 }
 
 TEST_P(CudaGoldenTest, AgreesInBf16) {
-  expect_agreement(Precision::bf16, Precision::bf16, test::golden_bf16_relative_l2);
+  expect_agreement(Precision::bf16, Precision::bf16, verify::golden_bf16_relative_l2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Forward, CudaGoldenTest, ::testing::ValuesIn(goldens()),

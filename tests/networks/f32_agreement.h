@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/verify/tolerance.h"
 #include "tests/support/golden_network.h"
-#include "tests/support/tolerance.h"
 
 namespace tpn::test {
 

@@ -9,11 +9,11 @@
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/reference_backend.h"
+#include "kernels/verify/tolerance.h"
 #include "tests/networks/f32_agreement.h"
 #include "tests/support/converted_golden.h"
 #include "tests/support/golden_network.h"
 #include "tests/support/temporary_directory.h"
-#include "tests/support/tolerance.h"
 
 namespace tpn {
 namespace {
@@ -57,7 +57,7 @@ TEST_P(GoldenTest, AgreesInBf16AsFarAsItsStorageAllows) {
   EXPECT_EQ(test::first_deviation(features,
                                   [&](const std::string& name, std::span<const float> values) {
                                     return network_.storage_deviation(name, values, rounded,
-                                                                      test::golden_bf16_relative_l2);
+                                                                      verify::golden_bf16_relative_l2);
                                   }),
             "");
 }
@@ -71,8 +71,8 @@ TEST_P(GoldenTest, AgreesExactlyInF64) {
     EXPECT_EQ(test::first_deviation(features,
                                     [&](const std::string& name, std::span<const float> values) {
                                       return test::Deviation{
-                                          test::relative_l2(values, network_.expected(name)),
-                                          test::golden_f64_relative_l2};
+                                          verify::relative_l2(values, network_.expected(name)),
+                                          verify::golden_f64_relative_l2};
                                     }),
               "")
         << "channels aligned to " << alignment;

@@ -15,15 +15,15 @@
 #include "kernels/convert.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/reference_backend.h"
+#include "kernels/verify/tolerance.h"
 #include "tests/support/changed_weights.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/tiny_config.h"
-#include "tests/support/tolerance.h"
 
 namespace tpn {
 namespace {
 
-using test::relative_l2;
+using verify::relative_l2;
 
 /// A tiny network with random weights, and an input.
 class PlanTest : public ::testing::Test {
@@ -67,7 +67,7 @@ TEST_F(PlanTest, FusedEqualsUnfused) {
     run(unfused);
     // Unfused bf16 rounds between the operations that the fused plan computes in one go.
     EXPECT_LE(relative_l2(fused.feature("logits").values, unfused.feature("logits").values),
-              half ? test::unfused_bf16_relative_l2 : test::network_f32_relative_l2);
+              half ? verify::unfused_bf16_relative_l2 : verify::network_f32_relative_l2);
   }
 }
 
@@ -81,7 +81,7 @@ TEST_F(PlanTest, KeepingFeaturesChangesNoResult) {
   run(all);
   run(few);
   EXPECT_LE(relative_l2(all.feature("logits").values, few.feature("logits").values),
-            test::network_f32_relative_l2);
+            verify::network_f32_relative_l2);
   EXPECT_LE(few.plan().arena_bytes(), all.plan().arena_bytes());
 }
 
@@ -92,7 +92,7 @@ TEST_F(PlanTest, AgreesWithTheReferenceBackend) {
   run(cpu);
   run(reference);
   EXPECT_LE(relative_l2(cpu.feature("logits").values, reference.feature("logits").values),
-            test::network_f32_relative_l2);
+            verify::network_f32_relative_l2);
 }
 
 TEST_F(PlanTest, RunsOnTheInputThatIsThere) {
@@ -125,7 +125,7 @@ TEST_F(PlanTest, SharesPackedWeightsBetweenBatchSizes) {
   // Each view goes through the network by itself: the first view of both batches is the same.
   const std::vector<float> alone = first.feature("logits").values, batched = second.feature("logits").values;
   ASSERT_EQ(batched.size(), 3 * alone.size());
-  EXPECT_LE(relative_l2(alone, std::span(batched).first(alone.size())), test::network_f32_relative_l2);
+  EXPECT_LE(relative_l2(alone, std::span(batched).first(alone.size())), verify::network_f32_relative_l2);
 }
 
 /// Everything that steps read of parameters.
@@ -178,7 +178,7 @@ TEST_F(PlanTest, RunsInSeveralThreadsAtOnce) {
   }
   for (std::thread& thread : threads) thread.join();
   for (const std::vector<float>& logits : found)
-    EXPECT_LE(relative_l2(logits, expected), test::network_f32_relative_l2);
+    EXPECT_LE(relative_l2(logits, expected), verify::network_f32_relative_l2);
 }
 
 /// y = w x + x: kernels would add in the memory of x, which they still read.
@@ -211,7 +211,7 @@ TEST_F(PlanTest, DoesNotOverwriteAResidualThatIsReadElsewhere) {
   Executor expected(unfused);
   run(expected);
   EXPECT_LE(relative_l2(run_on(std::make_shared<CpuBackend>(2)), expected.feature("sum").values),
-            test::network_f32_relative_l2);
+            verify::network_f32_relative_l2);
 }
 
 TEST_F(PlanTest, RefusesWhatItCannotDo) {

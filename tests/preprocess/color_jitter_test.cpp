@@ -1,4 +1,4 @@
-#include "kernels/cpu/color_jitter.h"
+#include "kernels/preprocess/color_jitter.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/cpu/mirror.h"
+#include "kernels/preprocess/mirror.h"
 #include "tests/support/golden.h"
 #include "tests/support/images.h"
 

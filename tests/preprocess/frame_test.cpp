@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/frame_store.h"
+#include "kernels/preprocess/frame_store.h"
 #include "tests/support/frames.h"
 #include "tests/support/images.h"
 

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/cpu/normalize_crop.h"
-#include "kernels/cpu/resize_linear.h"
 #include "kernels/half.h"
+#include "kernels/preprocess/normalize_crop.h"
+#include "kernels/preprocess/resize_linear.h"
 #include "kernels/reference_backend.h"
 #include "tests/support/make_views_case.h"
 

@@ -1,4 +1,4 @@
-#include "kernels/cpu/resize_linear.h"
+#include "kernels/preprocess/resize_linear.h"
 
 #include <filesystem>
 #include <string>

@@ -6,11 +6,11 @@
 #include <gtest/gtest.h>
 
 #include "engine/recognize/tpn.h"
+#include "kernels/verify/tolerance.h"
 #include "tests/cuda_on_cpu/control.h"
 #include "tests/recognize/tiny_model.h"
 #include "tests/support/frames.h"
 #include "tests/support/images.h"
-#include "tests/support/tolerance.h"
 
 namespace tpn {
 namespace {
@@ -46,8 +46,8 @@ TEST_F(CudaRecognizer, AgreesWithTheCpu) {
   const Recognition expected = on_cpu(), found = classify(on_cuda());
   EXPECT_EQ(found.views(), 9);
   EXPECT_EQ(found.frame_indices, expected.frame_indices);
-  EXPECT_LE(test::relative_l2(found.logits, expected.logits), test::network_f32_relative_l2);
-  EXPECT_LE(test::relative_l2(found.scores, expected.scores), test::network_f32_relative_l2);
+  EXPECT_LE(verify::relative_l2(found.logits, expected.logits), verify::network_f32_relative_l2);
+  EXPECT_LE(verify::relative_l2(found.scores, expected.scores), verify::network_f32_relative_l2);
   EXPECT_TRUE(found.warnings.empty());
 }
 
@@ -64,7 +64,7 @@ TEST_F(CudaRecognizer, TakesFilesAndNv12Frames) {
       const Recognition expected = cpu.classify(input), found = device.classify(input);
       EXPECT_EQ(found.frame_indices, expected.frame_indices);
       EXPECT_EQ(found.warnings, expected.warnings);
-      EXPECT_LE(test::relative_l2(found.logits, expected.logits), test::network_f32_relative_l2);
+      EXPECT_LE(verify::relative_l2(found.logits, expected.logits), verify::network_f32_relative_l2);
     };
     expect_same(video);
     expect_same(frames);
@@ -86,7 +86,8 @@ TEST_F(CudaRecognizer, ComputesInEveryPrecision) {
   for (const Precision precision : {Precision::tf32, Precision::f16, Precision::bf16}) {
     RecognizerOptions options = on_cuda();
     options.precision = precision;
-    EXPECT_LE(test::relative_l2(classify(options).logits, expected.logits), test::unfused_bf16_relative_l2);
+    EXPECT_LE(verify::relative_l2(classify(options).logits, expected.logits),
+              verify::unfused_bf16_relative_l2);
   }
 }
 
@@ -127,7 +128,7 @@ TEST_F(CudaRecognizer, MakesSmallerBatchesWhereMemoryRunsOut) {
       Recognizer recognizer(fresh, on_cuda());
       const Recognition found =
           recognizer.classify(FrameSequence{frames_.pixels(), frames_.count(), 40, 48, 25});
-      EXPECT_LE(test::relative_l2(found.logits, expected), test::network_f32_relative_l2);
+      EXPECT_LE(verify::relative_l2(found.logits, expected), verify::network_f32_relative_l2);
       for (const std::string& warning : found.warnings) {
         warned = true;
         EXPECT_NE(warning.find("memory"), std::string::npos) << warning;
@@ -156,7 +157,7 @@ TEST_F(CudaRecognizer, MakesSmallerBatchesOfGivenViews) {
     const Model fresh = Model::load(file_.path());
     cuda_on_cpu::set_device_memory(memory);
     const Recognition found = Recognizer(fresh, on_cuda()).classify(views);
-    EXPECT_LE(test::relative_l2(found.logits, expected), test::network_f32_relative_l2);
+    EXPECT_LE(verify::relative_l2(found.logits, expected), verify::network_f32_relative_l2);
     warned = !found.warnings.empty();
   }
   EXPECT_TRUE(warned);

@@ -12,9 +12,9 @@
 #include "engine/video/clip_loader.h"
 #include "kernels/convert.h"
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/verify/tolerance.h"
 #include "tests/recognize/tiny_model.h"
 #include "tests/support/frames.h"
-#include "tests/support/tolerance.h"
 
 namespace tpn {
 namespace {
@@ -240,7 +240,7 @@ TEST(Recognizer, GivesTheSameForAnyBatchAndNumberOfThreads) {
       Recognizer recognizer(model, options);
       for (int round = 0; round < 2; ++round) {  // the second with the memory of the first
         const Recognition r = recognizer.classify(sequence_of(frames));
-        EXPECT_LE(test::relative_l2(r.logits, expected.logits), test::network_f32_relative_l2)
+        EXPECT_LE(verify::relative_l2(r.logits, expected.logits), verify::network_f32_relative_l2)
             << threads << " threads, batches of " << batch;
       }
     }
@@ -479,7 +479,7 @@ TEST(Recognizer, KeepsPrecisionsOfOneModelApart) {
   const std::vector<float> wide = logits(Model::load(file.path()), test::one_thread());
   const std::vector<float> narrow = logits(Model::load(file.path()), bf16);
   EXPECT_NE(wide, narrow);
-  EXPECT_LE(test::relative_l2(narrow, wide), test::unfused_bf16_relative_l2);
+  EXPECT_LE(verify::relative_l2(narrow, wide), verify::unfused_bf16_relative_l2);
   const Model first = Model::load(file.path()), second = Model::load(file.path());
   EXPECT_EQ(logits(first, test::one_thread()), wide);
   EXPECT_EQ(logits(first, bf16), narrow);

@@ -13,8 +13,8 @@
 #include "kernels/channel_order.h"
 #include "kernels/convert.h"
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/verify/tolerance.h"
 #include "tests/recognize/tiny_model.h"
-#include "tests/support/tolerance.h"
 
 namespace tpn {
 namespace {
@@ -124,8 +124,8 @@ void expect_features(const std::string& name, int batch) {
           expected[(t * channels + c) * cells + cell] = feature.values[i];
         }
       }
-      EXPECT_LE(test::relative_l2(std::span(found).subspan(view * count, count), expected),
-                test::network_f32_relative_l2)
+      EXPECT_LE(verify::relative_l2(std::span(found).subspan(view * count, count), expected),
+                verify::network_f32_relative_l2)
           << name << " " << feature_name << " of view " << view << ", batch " << batch;
     }
   }

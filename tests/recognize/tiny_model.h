@@ -7,7 +7,7 @@
 #include "engine/model/config.h"
 #include "engine/networks/initialize.h"
 #include "engine/recognize/tpn.h"
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 #include "tests/support/images.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/tiny_config.h"

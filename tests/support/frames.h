@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "kernels/frame_store.h"
+#include "kernels/preprocess/frame_store.h"
 
 namespace tpn::test {
 

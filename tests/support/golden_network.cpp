@@ -8,7 +8,7 @@
 
 #include "kernels/channel_order.h"
 #include "kernels/convert.h"
-#include "tests/support/tolerance.h"
+#include "kernels/verify/tolerance.h"
 
 namespace tpn::test {
 namespace {
@@ -130,13 +130,13 @@ std::span<const float> GoldenNetwork::of_size(const std::string& name, std::size
 Deviation GoldenNetwork::storage_deviation(const std::string& name, std::span<const float> values,
                                            const Features& rounded, double tolerance) const {
   const std::span<const float> from = of_size(name, values.size());
-  return {relative_l2(values, from),
-          std::max(tolerance, golden_storage_factor * relative_l2(rounded.at(name), from))};
+  return {verify::relative_l2(values, from),
+          std::max(tolerance, verify::golden_storage_factor * verify::relative_l2(rounded.at(name), from))};
 }
 
 Deviation GoldenNetwork::f32_deviation(const std::string& name, std::span<const float> values) const {
-  return {max_abs_difference(values, of_size(name, values.size())),
-          golden_f32_factor * golden_.record().at("fp32_error").at(name).at(0).get<double>()};
+  return {verify::max_abs_difference(values, of_size(name, values.size())),
+          verify::golden_f32_factor * golden_.record().at("fp32_error").at(name).at(0).get<double>()};
 }
 
 }  // namespace tpn::test

@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 #include "kernels/tensor.h"
 
 namespace tpn::test {

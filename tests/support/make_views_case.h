@@ -8,7 +8,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/memory.h"
-#include "kernels/view_maker.h"
+#include "kernels/preprocess/view_maker.h"
 #include "tests/support/frames.h"
 
 namespace tpn::test {

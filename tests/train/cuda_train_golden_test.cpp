@@ -26,19 +26,19 @@ class CudaTrainGolden : public ::testing::TestWithParam<GoldenName> {
 };
 
 TEST_P(CudaTrainGolden, AgreesInF32) {
-  test::expect_training_agreement(GetParam(), weights_, backend_, {}, test::golden_f32_factor);
+  test::expect_training_agreement(GetParam(), weights_, backend_, {}, verify::golden_f32_factor);
 }
 
 TEST_P(CudaTrainGolden, AgreesInTf32) {
-  expect_rounded_agreement(Precision::tf32, test::train_tf32_relative_l2);
+  expect_rounded_agreement(Precision::tf32, verify::train_tf32_relative_l2);
 }
 
 TEST_P(CudaTrainGolden, AgreesInF16) {
-  expect_rounded_agreement(Precision::f16, test::train_bf16_relative_l2);
+  expect_rounded_agreement(Precision::f16, verify::train_bf16_relative_l2);
 }
 
 TEST_P(CudaTrainGolden, AgreesInBf16) {
-  expect_rounded_agreement(Precision::bf16, test::train_bf16_relative_l2);
+  expect_rounded_agreement(Precision::bf16, verify::train_bf16_relative_l2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Train, CudaTrainGolden, ::testing::ValuesIn(goldens()),

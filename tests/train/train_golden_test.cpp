@@ -23,14 +23,14 @@ TEST_P(TrainGolden, AgreesInF64) {
 
 TEST_P(TrainGolden, AgreesInF32) {
   test::expect_training_agreement(GetParam(), weights_, std::make_shared<CpuBackend>(2), {},
-                                  test::golden_f32_factor);
+                                  verify::golden_f32_factor);
 }
 
 TEST_P(TrainGolden, AgreesInBf16WithTheReferenceInBf16) {
   const auto backend = std::make_shared<CpuBackend>(2);
   if (!backend->supports(DType::bf16)) GTEST_SKIP() << "This processor does not compute in bf16.";
   test::expect_rounded_training_agreement(GetParam(), weights_, backend, Precision::bf16, Precision::bf16,
-                                          test::train_bf16_relative_l2);
+                                          verify::train_bf16_relative_l2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Train, TrainGolden, ::testing::ValuesIn(test::all_goldens_of("train")),

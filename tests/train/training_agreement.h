@@ -10,8 +10,8 @@
 #include <gtest/gtest.h>
 
 #include "kernels/reference_backend.h"
+#include "kernels/verify/tolerance.h"
 #include "tests/support/golden_training.h"
-#include "tests/support/tolerance.h"
 
 namespace tpn::test {
 
@@ -42,7 +42,7 @@ inline void expect_training_agreement(const GoldenName& golden, const std::share
       const std::vector<float>& found = training.features().at(name);
       ASSERT_EQ(found.size(), expected.size()) << name;
       const double rounding = 0x1p-23 * errors.at(name).at(1).get<double>();  // of the largest value
-      EXPECT_LE(max_abs_difference(found, expected),
+      EXPECT_LE(verify::max_abs_difference(found, expected),
                 std::max(factor * errors.at(name).at(0).get<double>(), rounding))
           << name;
     }
@@ -71,7 +71,7 @@ inline void expect_rounded_training_agreement(const GoldenName& golden,
     found.step(0, disturbance);
     rounded.step(0, disturbance);
     for (const auto& [name, values] : found.features()) {
-      const double distance = relative_l2(values, rounded.features().at(name));
+      const double distance = verify::relative_l2(values, rounded.features().at(name));
       const auto [slot, first] = nearest.try_emplace(name, distance);
       slot->second = std::min(slot->second, distance);
     }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/video/video_source.h"
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 
 namespace tpn::test {
 

@@ -66,17 +66,17 @@ std::shared_ptr<cublasLtContext> current_handle(const CublasLtApi& api) {
   return handle;
 }
 
-/// A product as cuBLASLt knows it: y = epilogue(transposed(weights) x + residual).
+/// A product as cuBLASLt knows it: d = epilogue(a b + c), where a or b may be transposed. Which matrices
+/// these are, GemmShape says: a is w, w, x; b is x, dy, dy; d is y, dx, dw.
 class Product {
  public:
   Product(const CublasLtApi& api, const GemmShape& shape)
       : api_(api),
         shape_(shape),
-        weights_(matrix(shape, shape.inputs, shape.outputs, shape.inputs)),
-        x_(matrix(shape, shape.inputs, shape.rows, shape.x_stride)),
-        residual_(matrix(shape, shape.outputs, shape.rows,
-                         shape.residual ? shape.residual_stride : shape.y_stride)),
-        y_(matrix(shape, shape.outputs, shape.rows, shape.y_stride)) {}
+        a_(shape.pass == ConvPass::weight_gradient ? x() : weights(shape.dtype)),
+        b_(shape.pass == ConvPass::forward ? x() : y(shape.y_stride)),
+        c_(shape.residual ? y(shape.residual_stride) : output()),
+        d_(output()) {}
 
   /// What cuBLASLt expects to be fast, best first.
   [[nodiscard]] std::vector<cublasLtMatmulHeuristicResult_t> algorithms(cublasLtHandle_t handle,
@@ -100,8 +100,8 @@ class Product {
     std::vector<cublasLtMatmulHeuristicResult_t> found(most);
     int count = 0;
     const cublasStatus_t status =
-        api_.heuristic(handle, product.get(), weights_.get(), x_.get(), residual_.get(), y_.get(),
-                       preference.get(), static_cast<int>(most), found.data(), &count);
+        api_.heuristic(handle, product.get(), a_.get(), b_.get(), c_.get(), d_.get(), preference.get(),
+                       static_cast<int>(most), found.data(), &count);
     if (status == CUBLAS_STATUS_NOT_SUPPORTED) return {};
     api_.check(status, "looking for kernels of a product");
     found.resize(static_cast<std::size_t>(count));
@@ -110,15 +110,15 @@ class Product {
   }
 
   /// All in the device's memory. bias: not read without one. residual: null without.
-  void run(cublasLtHandle_t handle, const cublasLtMatmulAlgo_t& algorithm, const void* weights,
-           const void* bias, const void* x, const void* residual, void* y, void* workspace, std::size_t bytes,
+  void run(cublasLtHandle_t handle, const cublasLtMatmulAlgo_t& algorithm, const void* a, const void* b,
+           const void* bias, const void* residual, void* d, void* workspace, std::size_t bytes,
            cudaStream_t stream) const {
     const OwnedProduct product = description(bias);
     const float alpha = 1, beta = residual ? 1.0F : 0.0F;
-    api_.check(api_.multiply(handle, product.get(), &alpha, weights, weights_.get(), x, x_.get(), &beta,
-                             residual ? residual : y, residual_.get(), y, y_.get(), &algorithm, workspace,
-                             bytes, stream),
-               "starting a product");
+    api_.check(
+        api_.multiply(handle, product.get(), &alpha, a, a_.get(), b, b_.get(), &beta, residual ? residual : d,
+                      c_.get(), d, d_.get(), &algorithm, workspace, bytes, stream),
+        "starting a product");
   }
 
  private:
@@ -135,17 +135,32 @@ class Product {
     const auto set = [&](cublasLtMatmulDescAttributes_t name, const auto& value) {
       api_.check(api_.set_product(made, name, &value, sizeof value), "describing a product");
     };
-    set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
+    if (shape_.pass == ConvPass::forward) set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
+    if (shape_.pass == ConvPass::weight_gradient) set(CUBLASLT_MATMUL_DESC_TRANSB, CUBLAS_OP_T);
     set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(shape_));
     if (shape_.bias) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
     return product;
   }
 
+  [[nodiscard]] OwnedMatrix weights(DType type) const {
+    return matrix(type, shape_.inputs, shape_.outputs, shape_.inputs);
+  }
+  [[nodiscard]] OwnedMatrix x() const {
+    return matrix(shape_.dtype, shape_.inputs, shape_.rows, shape_.x_stride);
+  }
+  [[nodiscard]] OwnedMatrix y(std::int64_t stride) const {
+    return matrix(shape_.dtype, shape_.outputs, shape_.rows, stride);
+  }
+  [[nodiscard]] OwnedMatrix output() const {
+    if (shape_.pass == ConvPass::weight_gradient) return weights(DType::f32);
+    return shape_.pass == ConvPass::data_gradient ? x() : y(shape_.y_stride);
+  }
+
   /// Column by column, `stride` elements from one to the next.
-  [[nodiscard]] OwnedMatrix matrix(const GemmShape& shape, std::int64_t rows, std::int64_t columns,
+  [[nodiscard]] OwnedMatrix matrix(DType type, std::int64_t rows, std::int64_t columns,
                                    std::int64_t stride) const {
     cublasLtMatrixLayout_t made = nullptr;
-    api_.check(api_.create_matrix(&made, data_type(shape.dtype), static_cast<std::uint64_t>(rows),
+    api_.check(api_.create_matrix(&made, data_type(type), static_cast<std::uint64_t>(rows),
                                   static_cast<std::uint64_t>(columns), stride),
                "describing a matrix");
     return {made, {api_.destroy_matrix}};
@@ -153,7 +168,7 @@ class Product {
 
   const CublasLtApi& api_;
   GemmShape shape_;
-  OwnedMatrix weights_, x_, residual_, y_;
+  OwnedMatrix a_, b_, c_, d_;
 };
 
 std::string name_of_algorithm(const CublasLtApi& api, const cublasLtMatmulAlgo_t& algorithm,
@@ -164,7 +179,10 @@ std::string name_of_algorithm(const CublasLtApi& api, const cublasLtMatmulAlgo_t
               "asking for an algorithm's settings");
     return std::to_string(value);
   };
-  return "cublaslt_gemm_a" + setting(CUBLASLT_ALGO_CONFIG_ID, std::int32_t{0}) + "_t" +
+  const std::string what = shape.pass == ConvPass::forward         ? "gemm"
+                           : shape.pass == ConvPass::data_gradient ? "data_gradient"
+                                                                   : "weight_gradient";
+  return "cublaslt_" + what + "_a" + setting(CUBLASLT_ALGO_CONFIG_ID, std::int32_t{0}) + "_t" +
          setting(CUBLASLT_ALGO_CONFIG_TILE_ID, std::uint32_t{0}) + "_s" +
          setting(CUBLASLT_ALGO_CONFIG_STAGES_ID, std::uint32_t{0}) + "_k" +
          setting(CUBLASLT_ALGO_CONFIG_SPLITK_NUM, std::int32_t{0}) + "_w" +
@@ -177,12 +195,14 @@ std::string name_of_algorithm(const CublasLtApi& api, const cublasLtMatmulAlgo_t
 
 class CublasLtKernel final : public Kernel {
  public:
-  CublasLtKernel(std::shared_ptr<cublasLtContext> handle, std::shared_ptr<const LibraryPacking> packing,
-                 std::shared_ptr<const Product> product, const GemmShape& shape,
-                 const cublasLtMatmulHeuristicResult_t& found, std::string name, int residual)
+  /// packing: null for the gradient of a weight.
+  CublasLtKernel(std::shared_ptr<cublasLtContext> handle,
+                 const std::shared_ptr<const LibraryPacking>& packing, std::shared_ptr<const Product> product,
+                 const GemmShape& shape, const cublasLtMatmulHeuristicResult_t& found, std::string name,
+                 int residual)
       : handle_(std::move(handle)),
-        bias_offset_(packing->bias_offset()),
-        packing_(std::move(packing)),
+        bias_offset_(packing ? packing->bias_offset() : 0),
+        packing_(packing),
         product_(std::move(product)),
         shape_(shape),
         algorithm_(found.algo),
@@ -191,12 +211,14 @@ class CublasLtKernel final : public Kernel {
         residual_(residual) {}
 
   [[nodiscard]] std::span<const std::shared_ptr<const Packing>> packings() const override {
-    return {&packing_, 1};
+    return {&packing_, packing_ ? std::size_t{1} : 0};
   }
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
            std::span<const std::byte* const> packed, std::byte* scratch, Stream& stream) const override {
     const void* residual = residual_ >= 0 ? inputs[static_cast<std::size_t>(residual_)].data : nullptr;
-    product_->run(handle_.get(), algorithm_, packed[0], packed[0] + bias_offset_, inputs[0].data, residual,
+    const bool of_weight = shape_.pass == ConvPass::weight_gradient;
+    product_->run(handle_.get(), algorithm_, of_weight ? inputs[0].data : packed[0],
+                  inputs[of_weight ? 1 : 0].data, of_weight ? nullptr : packed[0] + bias_offset_, residual,
                   outputs[0].data, workspace_ > 0 ? scratch : nullptr, workspace_, stream_of(stream));
   }
 
@@ -227,16 +249,20 @@ class CublasLtKernel final : public Kernel {
 
 }  // namespace
 
-std::vector<std::unique_ptr<Kernel>> cublaslt_candidates(const ops::FusedConv3d& op,
-                                                         const Signature& signature, std::string_view only) {
+std::vector<std::unique_ptr<Kernel>> cublaslt_candidates(const AnyOp& op, const Signature& signature,
+                                                         std::string_view only) {
   std::vector<std::unique_ptr<Kernel>> kernels;
-  const Result<GemmShape> shape = gemm_shape(op, signature);
+  const std::optional<LibraryOperation> operation = library_operation(op, signature);
+  if (!operation) return kernels;
+  const Result<GemmShape> shape = gemm_shape(*operation);
   if (!shape || !cublaslt_api()) return kernels;
   const CublasLtApi& api = *cublaslt_api();
   const auto handle = current_handle(api);
-  const auto packing = std::make_shared<const LibraryPacking>(op, signature);
+  const auto packing = operation->pass == ConvPass::weight_gradient
+                           ? nullptr
+                           : std::make_shared<const LibraryPacking>(operation->op, signature);
   const auto product = std::make_shared<const Product>(api, *shape);
-  const int residual = op.residual ? static_cast<int>(signature.inputs.size()) - 1 : -1;
+  const int residual = shape->residual ? static_cast<int>(signature.inputs.size()) - 1 : -1;
   for (const auto& found : product->algorithms(handle.get(), most_candidates)) {
     std::string name = name_of_algorithm(api, found.algo, *shape);
     if (!only.empty() && name != only) continue;

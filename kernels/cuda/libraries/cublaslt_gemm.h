@@ -1,4 +1,4 @@
-// Pointwise convolutions as matrix products by cuBLASLt.
+// Pointwise convolutions and their gradients as matrix products by cuBLASLt.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,8 @@
 namespace tpn::cuda {
 
 /// As Library::candidates.
-std::vector<std::unique_ptr<Kernel>> cublaslt_candidates(const ops::FusedConv3d& op,
-                                                         const Signature& signature, std::string_view only);
+std::vector<std::unique_ptr<Kernel>> cublaslt_candidates(const AnyOp& op, const Signature& signature,
+                                                         std::string_view only);
 
 /// "cuBLASLt 13.1.0"; empty where it cannot be used.
 std::string cublaslt_version();

@@ -8,6 +8,7 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/libraries/cudnn_graph.h"
 #include "kernels/cuda/libraries/library_weights.h"
+#include "kernels/cuda/packing.h"
 #include "kernels/cuda/stream.h"
 
 namespace tpn::cuda {
@@ -64,37 +65,99 @@ std::shared_ptr<const CudnnContext> current_context(const CudnnApi& api) {
   return context;
 }
 
+std::int64_t element_count(const Images& i) {
+  return i.images * i.height * i.width * i.channels;
+}
+
+/// Products for an element of y.
+std::int64_t depth_of(const Conv2dShape& shape) {
+  return shape.kernel[0] * shape.kernel[1] * shape.x.channels / shape.groups;
+}
+
+std::int64_t weight_elements(const Conv2dShape& shape) {
+  return shape.y.channels * depth_of(shape);
+}
+
+KernelWork work_of(const Conv2dShape& shape) {
+  const std::int64_t residual = shape.residual ? element_count(shape.residual_images) : 0;
+  return {(element_count(shape.x) + element_count(shape.y) + residual + weight_elements(shape)) *
+              static_cast<std::int64_t>(size_of(shape.dtype)),
+          element_count(shape.y) * depth_of(shape)};
+}
+
 class CudnnKernel final : public Kernel {
  public:
+  /// packing: null for the gradient of a weight.
   CudnnKernel(const CudnnApi& api, std::shared_ptr<const CudnnContext> context,
-              std::shared_ptr<const LibraryPacking> packing, const Conv2dShape& shape, ConvPlan plan,
+              const std::shared_ptr<const LibraryPacking>& packing, const Conv2dShape& shape, ConvPlan plan,
               KernelWork work)
       : api_(api),
         context_(std::move(context)),
-        bias_offset_(packing->bias_offset()),
-        packing_(std::move(packing)),
+        bias_offset_(packing ? packing->bias_offset() : 0),
+        packing_(packing),
         shape_(shape),
         plan_(std::move(plan)),
         work_(work) {}
 
   [[nodiscard]] std::span<const std::shared_ptr<const Packing>> packings() const override {
-    return {&packing_, 1};
+    return {&packing_, packing_ ? std::size_t{1} : 0};
   }
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
            std::span<const std::byte* const> packed, std::byte* scratch, Stream& stream) const override {
+    switch (shape_.pass) {
+      case ConvPass::forward: {
+        std::vector<Bound> bound{{ConvTensor::x, inputs[0].data},
+                                 {ConvTensor::weights, packed[0]},
+                                 {ConvTensor::y, outputs[0].data}};
+        if (shape_.bias) bound.push_back({ConvTensor::bias, packed[0] + bias_offset_});
+        if (shape_.residual) bound.push_back({ConvTensor::residual, inputs.back().data});
+        return execute(bound, scratch, stream);
+      }
+      case ConvPass::data_gradient:
+        return execute(std::vector<Bound>{{ConvTensor::y, inputs[0].data},
+                                          {ConvTensor::weights, packed[0]},
+                                          {ConvTensor::x, outputs[0].data}},
+                       scratch, stream);
+      case ConvPass::weight_gradient: {
+        std::byte* gradient = scratch + workspace_bytes();
+        execute(std::vector<Bound>{{ConvTensor::x, inputs[0].data},
+                                   {ConvTensor::y, inputs[1].data},
+                                   {ConvTensor::weights, gradient}},
+                scratch, stream);
+        enqueue_inverse_permutation(library_order(outputs[0].shape, shape_.groups),
+                                    reinterpret_cast<const float*>(gradient), elements<float>(outputs[0]),
+                                    stream_of(stream));
+      }
+    }
+  }
+
+  [[nodiscard]] std::size_t scratch_bytes() const override {
+    if (shape_.pass != ConvPass::weight_gradient) return plan_.workspace;
+    return workspace_bytes() + static_cast<std::size_t>(weight_elements(shape_)) * sizeof(float);
+  }
+  [[nodiscard]] std::string implementation() const override { return plan_.name; }
+  [[nodiscard]] KernelWork work() const override { return work_; }
+
+ private:
+  /// A tensor of the plan and where it is.
+  struct Bound {
+    ConvTensor which;
+    const void* data;
+  };
+
+  /// Of the plan, before the gradient of a weight in the library's order.
+  [[nodiscard]] std::size_t workspace_bytes() const {
+    return (plan_.workspace + part_alignment - 1) / part_alignment * part_alignment;
+  }
+
+  void execute(std::span<const Bound> bound, const std::byte* scratch, Stream& stream) const {
     std::vector<std::int64_t> numbers;
     std::vector<const void*> pointers;
-    const auto bind = [&](ConvTensor which, const void* data) {
+    for (const auto& [which, data] : bound) {
       numbers.push_back(static_cast<std::int64_t>(which));
       pointers.push_back(data);
-    };
-    bind(ConvTensor::x, inputs[0].data);
-    bind(ConvTensor::weights, packed[0]);
-    bind(ConvTensor::y, outputs[0].data);
-    if (shape_.bias) bind(ConvTensor::bias, packed[0] + bias_offset_);
-    if (shape_.residual) bind(ConvTensor::residual, inputs.back().data);
+    }
     const void* workspace = plan_.workspace > 0 ? scratch : nullptr;
-
     CudnnDescriptor tensors(api_, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
     tensors.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, std::span<const std::int64_t>(numbers));
     tensors.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR,
@@ -104,11 +167,6 @@ class CudnnKernel final : public Kernel {
     context_->execute(plan_.plan, tensors, stream_of(stream), plan_.name);
   }
 
-  [[nodiscard]] std::size_t scratch_bytes() const override { return plan_.workspace; }
-  [[nodiscard]] std::string implementation() const override { return plan_.name; }
-  [[nodiscard]] KernelWork work() const override { return work_; }
-
- private:
   const CudnnApi& api_;
   std::shared_ptr<const CudnnContext> context_;
   std::size_t bias_offset_;
@@ -118,30 +176,22 @@ class CudnnKernel final : public Kernel {
   KernelWork work_;
 };
 
-std::int64_t elements(const Images& i) {
-  return i.images * i.height * i.width * i.channels;
-}
-
-KernelWork work_of(const Conv2dShape& shape) {
-  const std::int64_t depth = shape.kernel[0] * shape.kernel[1] * shape.x.channels / shape.groups;
-  const std::int64_t residual = shape.residual ? elements(shape.residual_images) : 0;
-  return {(elements(shape.x) + elements(shape.y) + residual + shape.y.channels * depth) *
-              static_cast<std::int64_t>(size_of(shape.dtype)),
-          elements(shape.y) * depth};
-}
-
 }  // namespace
 
-std::vector<std::unique_ptr<Kernel>> cudnn_candidates(const ops::FusedConv3d& op, const Signature& signature,
+std::vector<std::unique_ptr<Kernel>> cudnn_candidates(const AnyOp& op, const Signature& signature,
                                                       std::string_view only) {
   std::vector<std::unique_ptr<Kernel>> kernels;
-  const Result<Conv2dShape> shape = conv2d_shape(op, signature);
+  const std::optional<LibraryOperation> operation = library_operation(op, signature);
+  if (!operation) return kernels;
+  const Result<Conv2dShape> shape = conv2d_shape(*operation);
   if (!shape || !cudnn_api()) return kernels;
   const CudnnApi& api = *cudnn_api();
   const auto context = current_context(api);
   std::vector<ConvPlan> plans = conv2d_plans(api, *shape, context->device(), most_candidates, only);
   if (plans.empty()) return kernels;
-  const auto packing = std::make_shared<const LibraryPacking>(op, signature);
+  const auto packing = operation->pass == ConvPass::weight_gradient
+                           ? nullptr
+                           : std::make_shared<const LibraryPacking>(operation->op, signature);
   for (ConvPlan& plan : plans) {
     kernels.push_back(
         std::make_unique<CudnnKernel>(api, context, packing, *shape, std::move(plan), work_of(*shape)));

@@ -1,4 +1,4 @@
-// Convolutions by cuDNN.
+// Convolutions and their gradients by cuDNN.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 namespace tpn::cuda {
 
 /// As Library::candidates.
-std::vector<std::unique_ptr<Kernel>> cudnn_candidates(const ops::FusedConv3d& op, const Signature& signature,
+std::vector<std::unique_ptr<Kernel>> cudnn_candidates(const AnyOp& op, const Signature& signature,
                                                       std::string_view only);
 
 /// "cuDNN 9.19.0"; empty where it cannot be used.

@@ -36,7 +36,7 @@ Layout dense(const Quad& e) {
 }
 
 /// Builds the graph: the convolution, then what follows it one operation at a time, each but the last
-/// writing a tensor that exists only within the kernel.
+/// writing a tensor that exists only within the kernel. Or the gradient, which nothing follows.
 class GraphBuilder {
  public:
   GraphBuilder(const CudnnApi& api, const Conv2dShape& shape) : api_(api), shape_(shape) {
@@ -44,6 +44,10 @@ class GraphBuilder {
     const CudnnDescriptor weights =
         stored(ConvTensor::weights,
                dense({shape.y.channels, shape.x.channels / shape.groups, shape.kernel[0], shape.kernel[1]}));
+    if (shape.pass != ConvPass::forward) {
+      differentiate(x, weights, stored(ConvTensor::y, layout_of(shape.y)));
+      return;
+    }
     remaining_ = (shape.bias ? 1 : 0) + (shape.residual ? 1 : 0) + (shape.relu ? 1 : 0);
     CudnnDescriptor sum = next_output();
     convolve(x, weights, sum);
@@ -93,7 +97,7 @@ class GraphBuilder {
     return tensor(next_virtual_++, layout_of(shape_.y), CUDNN_DATA_FLOAT, true);
   }
 
-  void convolve(const CudnnDescriptor& x, const CudnnDescriptor& weights, const CudnnDescriptor& y) {
+  [[nodiscard]] CudnnDescriptor convolution() const {
     constexpr std::array<std::int64_t, 2> dilation{1, 1};
     constexpr std::int64_t dimensions = 2;
     CudnnDescriptor convolution(api_, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
@@ -108,16 +112,42 @@ class GraphBuilder {
     set(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, shape_.padding);
     set(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, shape_.padding);
     convolution.finalize("describing a convolution");
+    return convolution;
+  }
 
-    constexpr float alpha = 1, beta = 0;
+  void convolve(const CudnnDescriptor& x, const CudnnDescriptor& weights, const CudnnDescriptor& y) {
     CudnnDescriptor operation(api_, CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
     operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, x);
     operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, weights);
     operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, y);
-    operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, convolution);
+    operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, convolution());
     operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, CUDNN_TYPE_FLOAT, alpha);
     operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, CUDNN_TYPE_FLOAT, beta);
     operation.finalize("describing a convolution's operands");
+    operations_.push_back(std::move(operation));
+  }
+
+  /// One of x and weights is the gradient that is made, y that of the convolution's output.
+  void differentiate(const CudnnDescriptor& x, const CudnnDescriptor& weights, const CudnnDescriptor& y) {
+    const bool of_data = shape_.pass == ConvPass::data_gradient;
+    CudnnDescriptor operation(api_, of_data ? CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR
+                                            : CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR);
+    if (of_data) {
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, x);
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, weights);
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, y);
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, convolution());
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, CUDNN_TYPE_FLOAT, alpha);
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA, CUDNN_TYPE_FLOAT, beta);
+    } else {
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, x);
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW, weights);
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY, y);
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC, convolution());
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA, CUDNN_TYPE_FLOAT, alpha);
+      operation.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA, CUDNN_TYPE_FLOAT, beta);
+    }
+    operation.finalize("describing a gradient's operands");
     operations_.push_back(std::move(operation));
   }
 
@@ -139,6 +169,8 @@ class GraphBuilder {
     return y;
   }
 
+  static constexpr float alpha = 1, beta = 0;  ///< a result is not scaled, and takes the place of what was
+
   const CudnnApi& api_;
   const Conv2dShape& shape_;
   std::vector<CudnnDescriptor> operations_;
@@ -151,8 +183,12 @@ constexpr std::size_t most_configurations = 16;
 
 std::string name_of_configuration(const CudnnDescriptor& configuration, const CudnnDescriptor& engine,
                                   const Conv2dShape& shape) {
-  std::string name = "cudnn_conv2d_engine" + std::to_string(engine.get<std::int64_t>(
-                                                 CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64));
+  const std::string_view what = shape.pass == ConvPass::forward         ? "conv2d"
+                                : shape.pass == ConvPass::data_gradient ? "data_gradient"
+                                                                        : "weight_gradient";
+  std::string name =
+      "cudnn_" + std::string(what) + "_engine" +
+      std::to_string(engine.get<std::int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64));
   for (const CudnnDescriptor& choice : configuration.get_descriptors(
            CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, CUDNN_KNOB_TYPE_COUNTS)) {
     const auto knob =

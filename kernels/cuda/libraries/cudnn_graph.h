@@ -1,4 +1,5 @@
-// A two-dimensional convolution with its epilogue as a graph of cuDNN's, and the plans that run it.
+// A two-dimensional convolution with its epilogue, or a gradient of one, as a graph of cuDNN's, and the plans
+// that run it.
 #pragma once
 
 #include <algorithm>
@@ -79,7 +80,7 @@ CudnnDescriptor cudnn_device(const CudnnApi& api, cudnnHandle_t handle);
 /// ... or any device, by cuDNN's description of it in JSON, for which plans can be made but not run.
 CudnnDescriptor cudnn_device(const CudnnApi& api, std::string_view json);
 
-/// The tensors of a plan, by the number that a variant pack gives them.
+/// The tensors of a plan, or their gradients, by the number that a variant pack gives them.
 enum class ConvTensor : std::int64_t { x = 1, weights, bias, residual, y };
 
 struct ConvPlan {

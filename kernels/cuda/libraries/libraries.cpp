@@ -24,9 +24,8 @@ std::vector<Library> libraries() {
   return found;
 }
 
-Kernels library_candidates(std::span<const Library> libraries, const ops::FusedConv3d& op,
-                           const Signature& signature, std::vector<CandidateReport>& failures,
-                           std::string_view only) {
+Kernels library_candidates(std::span<const Library> libraries, const AnyOp& op, const Signature& signature,
+                           std::vector<CandidateReport>& failures, std::string_view only) {
   Kernels all;
   for (const Library& library : libraries) {
     try {

@@ -16,11 +16,10 @@ using Kernels = std::vector<std::unique_ptr<Kernel>>;
 
 struct Library {
   std::string name;
-  /// Its kernels for a convolution on the current device, its best guess first, at most four. With `only`, no
-  /// other than that of this implementation. Empty where the library is not there or does not run such a
-  /// convolution. The first call loads it.
-  std::function<Kernels(const ops::FusedConv3d& op, const Signature& signature, std::string_view only)>
-      candidates;
+  /// Its kernels for a convolution or a gradient of one on the current device, its best guess first, at most
+  /// four. With `only`, no other than that of this implementation. Empty where the library is not there or
+  /// does not run such an operation. The first call loads it.
+  std::function<Kernels(const AnyOp& op, const Signature& signature, std::string_view only)> candidates;
   /// For instance "cuDNN 9.19.0"; empty where it cannot be used. Loads it.
   std::function<std::string()> version;
 };
@@ -30,9 +29,8 @@ std::vector<Library> libraries();
 
 /// The candidates of all libraries. One that fails takes nothing from the others: it is reported with the
 /// reason among `failures`. Throws Error when it has broken the device, and OutOfMemory.
-Kernels library_candidates(std::span<const Library> libraries, const ops::FusedConv3d& op,
-                           const Signature& signature, std::vector<CandidateReport>& failures,
-                           std::string_view only = {});
+Kernels library_candidates(std::span<const Library> libraries, const AnyOp& op, const Signature& signature,
+                           std::vector<CandidateReport>& failures, std::string_view only = {});
 
 /// Whether libraries' candidates have such names.
 inline bool is_library_kernel(std::string_view implementation) {

@@ -36,17 +36,20 @@ struct LibraryPacking::Form {
   std::string variance;
 };
 
-LibraryPacking::Form LibraryPacking::form_of(const ops::FusedConv3d& op, const Signature& signature) {
-  const Shape& weight = signature.inputs[1].shape;
+Permutation library_order(const Shape& weight, std::int64_t groups) {
   const std::int64_t out = weight[0], in = weight[1], taps = weight.count() / (out * in);
+  return {.extents = {padded_channels(out), static_cast<int>(taps),
+                      groups == 1 ? padded_channels(in) : static_cast<int>(in)},
+          .strides = {in * taps, 1, taps},
+          .valid_a = static_cast<int>(out),
+          .valid_c = static_cast<int>(in)};
+}
+
+LibraryPacking::Form LibraryPacking::form_of(const ops::FusedConv3d& op, const Signature& signature) {
   Form form;
   form.dtype = signature.outputs[0].dtype;
-  form.outputs = padded_channels(out);
-  form.weights = {.extents = {form.outputs, static_cast<int>(taps),
-                              op.conv.groups == 1 ? padded_channels(in) : static_cast<int>(in)},
-                  .strides = {in * taps, 1, taps},
-                  .valid_a = static_cast<int>(out),
-                  .valid_c = static_cast<int>(in)};
+  form.weights = library_order(signature.inputs[1].shape, op.conv.groups);
+  form.outputs = form.weights.extents[0];
   const auto outputs = static_cast<std::size_t>(form.outputs);
   form.bias = padded_part(static_cast<std::size_t>(form.weights.count()) * size_of(form.dtype));
   form.scale = form.bias + padded_part(outputs * size_of(form.dtype));

@@ -6,14 +6,16 @@
 
 #include "kernels/backend.h"
 #include "kernels/cuda/memory.h"
+#include "kernels/cuda/packing.h"
 
 namespace tpn::cuda {
 
 /// Weights (outputs, taps, inputs of a group), the scale of the batch norm included, then the bias (outputs),
 /// zeros where there is no batch norm, both in the type of y, with channels padded to 8 by zeros. Of a
-/// convolution that has one of the shapes of library_shapes.h.
+/// convolution, or the gradient of its data, that has one of the shapes of library_shapes.h.
 class LibraryPacking final : public Packing {
  public:
+  /// op: of a gradient nothing but the convolution.
   LibraryPacking(const ops::FusedConv3d& op, const Signature& signature);
 
   void pack(std::span<const ConstTensorView> sources, std::byte* packed, Stream& stream) const override;
@@ -29,6 +31,10 @@ class LibraryPacking final : public Packing {
 
   std::shared_ptr<const Form> form_;
 };
+
+/// The order of weights in such a form: (outputs, taps, inputs of a group), of stored ones (outputs, inputs
+/// of a group, taps...). Libraries give gradients of weights in it too.
+Permutation library_order(const Shape& weight, std::int64_t groups);
 
 /// Libraries get no more workspace than this, bytes.
 inline constexpr std::size_t max_workspace = std::size_t{64} << 20;

@@ -7,8 +7,8 @@
 #include <cstdint>
 
 #include "kernels/host_device.h"
+#include "kernels/preprocess/yuv_to_rgb.h"
 #include "kernels/tensor.h"
-#include "kernels/yuv_to_rgb.h"
 
 namespace tpn {
 

@@ -7,8 +7,8 @@
 #include <functional>
 #include <memory>
 
-#include "kernels/frame.h"
 #include "kernels/memory.h"
+#include "kernels/preprocess/frame.h"
 
 namespace tpn {
 

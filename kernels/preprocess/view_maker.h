@@ -15,9 +15,9 @@
 
 #include "kernels/backend.h"
 #include "kernels/buffer_pool.h"
-#include "kernels/frame_store.h"
 #include "kernels/ops/make_views.h"
-#include "kernels/view_task.h"
+#include "kernels/preprocess/frame_store.h"
+#include "kernels/preprocess/view_task.h"
 
 namespace tpn {
 

@@ -1,4 +1,4 @@
-#include "kernels/cpu/color_jitter.h"
+#include "kernels/preprocess/color_jitter.h"
 
 #include <array>
 #include <cstddef>

@@ -1,7 +1,7 @@
 // Mirrors images.
 #pragma once
 
-#include "kernels/image.h"
+#include "kernels/preprocess/image.h"
 
 namespace tpn::cpu {
 

@@ -8,7 +8,7 @@
 
 #include "kernels/tensor.h"
 
-namespace tpn::test {
+namespace tpn::verify {
 
 /// |found - expected| relative to |expected|, both as Euclidean norms over the whole tensor. 0 for two zero
 /// tensors.
@@ -96,4 +96,4 @@ inline constexpr double train_f32_relative_l2 = 1e-3;
 /// taken. Gradients that have nothing to do with each other differ by 1.4, opposite ones by 2.
 inline constexpr double unfused_train_bf16_relative_l2 = 1;
 
-}  // namespace tpn::test
+}  // namespace tpn::verify

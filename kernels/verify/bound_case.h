@@ -16,9 +16,9 @@
 #include "kernels/backend.h"
 #include "kernels/convert.h"
 #include "kernels/memory.h"
-#include "tests/support/random_tensor.h"
+#include "kernels/verify/random_tensor.h"
 
-namespace tpn::test {
+namespace tpn::verify {
 
 /// The inputs of a case, drawn at random; rounded to bf16 where every precision shall see the same.
 template <class Op>
@@ -263,4 +263,4 @@ std::vector<float> reference_output(const ops::Case<Op>& c, const BoundCase& bou
   return reference_outputs(c, bound).front();
 }
 
-}  // namespace tpn::test
+}  // namespace tpn::verify

@@ -1,4 +1,4 @@
-#include "kernels/cpu/normalize_crop.h"
+#include "kernels/preprocess/normalize_crop.h"
 
 #include <array>
 #include <cstddef>

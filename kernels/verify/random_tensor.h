@@ -6,7 +6,7 @@
 #include "kernels/half.h"
 #include "kernels/ops/op.h"
 
-namespace tpn::test {
+namespace tpn::verify {
 
 /// Values of the range, rounded to bf16 when `rounded` so that every precision sees the same inputs.
 inline ops::Tensor64 random_tensor(const Shape& shape, ops::Range range, std::mt19937& generator,
@@ -21,4 +21,4 @@ inline ops::Tensor64 random_tensor(const Shape& shape, ops::Range range, std::mt
   return tensor;
 }
 
-}  // namespace tpn::test
+}  // namespace tpn::verify

@@ -1,4 +1,4 @@
-#include "kernels/view_maker.h"
+#include "kernels/preprocess/view_maker.h"
 
 #include <algorithm>
 #include <utility>

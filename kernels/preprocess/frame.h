@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/image.h"
-#include "kernels/yuv_to_rgb.h"
+#include "kernels/preprocess/image.h"
+#include "kernels/preprocess/yuv_to_rgb.h"
 
 namespace tpn {
 
