@@ -11,15 +11,15 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/winograd_conv3d.h"
 #include "kernels/cpu/winograd_filters.h"
-#include "tests/support/run_case.h"
-#include "tests/support/tolerance.h"
+#include "kernels/verify/bound_case.h"
+#include "kernels/verify/tolerance.h"
 
 namespace tpn {
 namespace {
 
 using cpu::WinogradAlgorithm;
-using test::BoundCase;
-using test::relative_l2;
+using verify::BoundCase;
+using verify::relative_l2;
 using Case = ops::Case<ops::FusedConv3d>;
 
 const ops::Conv3d over_time{.padding = {1, 0, 0}}, over_space{.padding = {0, 1, 1}},
@@ -102,7 +102,7 @@ TEST(Winograd, AgreesWithTheReference) {
     BoundCase bound = bind(c);
     bound.run();
     EXPECT_EQ(bound.kernel().implementation().substr(0, 9), "winograd_");
-    EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), test::op_f32_relative_l2);
+    EXPECT_LE(relative_l2(bound.output(), verify::reference_output(c, bound)), verify::op_f32_relative_l2);
   }
 }
 
@@ -113,7 +113,7 @@ TEST(Winograd, GoesThroughLargeImagesInParts) {
                            {32, 96, 3, 1, 1});
   BoundCase bound = bind(c);
   bound.run();
-  EXPECT_LE(relative_l2(bound.output(), test::reference_output(c, bound)), test::op_f32_relative_l2);
+  EXPECT_LE(relative_l2(bound.output(), verify::reference_output(c, bound)), verify::op_f32_relative_l2);
   EXPECT_LE(bound.kernel().scratch_bytes(), std::size_t{18} << 20U);
 }
 
@@ -121,9 +121,9 @@ TEST(Winograd, KeepsNan) {
   if (!has_vectors()) GTEST_SKIP() << "This processor lacks the vectors.";
   for (const Case& c : small_cases()) {
     SCOPED_TRACE(c.label);
-    BoundCase bound = bind(c, test::middle_of(c));
+    BoundCase bound = bind(c, verify::middle_of(c));
     bound.run();
-    EXPECT_GT(test::kept_nans(test::reference_output(c, bound), bound.output()), 0);
+    EXPECT_GT(verify::kept_nans(verify::reference_output(c, bound), bound.output()), 0);
   }
 }
 
@@ -185,7 +185,7 @@ TEST(Winograd, NarrowVectorsComputeWhatWideOnesDo) {
           }
           expected.push_back(static_cast<float>(2 * sum));
         }
-      EXPECT_LE(relative_l2(sums, expected), test::op_f32_relative_l2);
+      EXPECT_LE(relative_l2(sums, expected), verify::op_f32_relative_l2);
     }
   }
 }

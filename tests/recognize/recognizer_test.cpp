@@ -301,7 +301,7 @@ TEST(Recognizer, GivesEmbeddingsWhereTheyAreWanted) {
                                               bias[static_cast<std::size_t>(k)]));
         }
       }
-      EXPECT_LE(test::relative_l2(r.logits, logits), test::op_f32_relative_l2);
+      EXPECT_LE(verify::relative_l2(r.logits, logits), verify::op_f32_relative_l2);
     }
   }
 }
