@@ -12,6 +12,8 @@ tpn_layer(
           cpu/batch_norm_rows.cpp
           cpu/batch_norm_synchronized.cpp
           cpu/batch_norm_training.cpp
+          cpu/bf16_instructions.cpp
+          cpu/bf16_speed.cpp
           cpu/channel_slice.cpp
           cpu/concat.cpp
           cpu/contention.cpp
@@ -48,6 +50,7 @@ tpn_layer(
   LINKS tpn_kernels
   PRIVATE_LINKS OpenMP::OpenMP_CXX DNNL::dnnl)
 # Chosen by what the processor has when a program runs.
+set_source_files_properties(cpu/bf16_instructions.cpp PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512bf16")
 set_source_files_properties(cpu/winograd_avx2.cpp PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
 set_source_files_properties(cpu/winograd_avx512.cpp PROPERTIES COMPILE_OPTIONS "-mavx512f;-mfma")
 if(TPN_SANITIZE)

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "kernels/cpu/bf16_speed.h"
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/contention.h"
 #include "kernels/cpu/conv3d_product.h"
@@ -161,8 +162,8 @@ std::unique_ptr<Kernel> make(const ops::Conv3d& conv, const Signature& signature
 std::unique_ptr<Kernel> compile(const ops::Conv3dDataGradient& op, const Signature& signature) {
   if (auto product = compile_product(op, signature)) return product;
   const auto make_it = [&](const Signature& s) { return make<DataGradient>(op.conv, s); };
-  const bool emulated = signature.inputs[0].dtype == DType::bf16 && !multiplies_bf16();
-  return emulated ? widen(signature, make_it) : make_it(signature);
+  const bool in_f32 = signature.inputs[0].dtype == DType::bf16 && !gains_by_bf16();
+  return in_f32 ? widen(signature, make_it) : make_it(signature);
 }
 
 std::unique_ptr<Kernel> compile(const ops::Conv3dWeightGradient& op, const Signature& signature) {

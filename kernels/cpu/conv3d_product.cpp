@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/cpu/bf16_speed.h"
 #include "kernels/cpu/contention.h"
 #include "kernels/cpu/loop_kernel.h"
 #include "kernels/cpu/onednn.h"
@@ -233,7 +234,7 @@ std::unique_ptr<Kernel> compile_product(const ops::Conv3dDataGradient& op, const
 std::unique_ptr<Kernel> compile_product(const ops::Conv3dWeightGradient& op, const Signature& s) {
   if (op.conv.groups != 1) return nullptr;
   if (s.inputs[0].dtype == DType::bf16) {
-    if (multiplies_bf16()) return nullptr;
+    if (gains_by_bf16()) return nullptr;
     return make_product(op, s);
   }
   constexpr std::int64_t few = 16;  // channels, under which patches are mostly overhead: the stem

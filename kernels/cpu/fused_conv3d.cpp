@@ -5,11 +5,13 @@
 
 #include <cstring>
 
+#include "kernels/cpu/bf16_speed.h"
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/conv3d_product.h"
 #include "kernels/cpu/conv_form2d.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/patch_conv3d.h"
+#include "kernels/cpu/proposal_choice.h"
 #include "kernels/cpu/widened_kernel.h"
 #include "kernels/cpu/winograd_conv3d.h"
 
@@ -18,17 +20,11 @@ namespace {
 
 using dnnl::memory;
 
-/// oneDNN's first proposal but for two faults in pointwise convolutions that add to their output: brgconv,
-/// proposed first, is slower by a fifth to a third than the direct kernels proposed next; and jit_bf16_1x1
-/// computes wrong sums where channels do not fill a vector of 16. (Versions 2.6 and 3.7.)
-ConvolutionProposals::Proposal choose(const ConvolutionTask& task, bool pointwise_sum, bool full_vectors) {
+/// The first proposal that is wanted, else the first.
+ConvolutionProposals::Proposal choose(const ConvolutionTask& task, const ProposalTraits& traits) {
   ConvolutionProposals proposals(task, cpu_engine());
-  if (!pointwise_sum) return proposals.current();
-  const auto wanted = [full_vectors](std::string_view implementation) {
-    return full_vectors ? implementation.starts_with("jit") : !implementation.starts_with("jit_bf16_1x1");
-  };
   do {
-    if (wanted(proposals.current().impl_info_str())) return proposals.current();
+    if (is_wanted(traits, proposals.current().impl_info_str())) return proposals.current();
   } while (proposals.next());
   return ConvolutionProposals(task, cpu_engine()).current();
 }
@@ -46,8 +42,13 @@ class ConvolutionKernel final : public OnednnKernel {
                          .padding = form.padding,
                          .attributes = epilogue(op)};
     if (op.norm) task.bias = {{s.outputs[0].shape[4]}, memory::data_type::f32, memory::format_tag::x};
-    adopt<dnnl::convolution_forward>(choose(task, op.residual && form.weight.shape.back() == 1,
-                                            form.source[1] % 16 == 0 && form.target[1] % 16 == 0));
+    const memory::dim height = *(form.weight.shape.end() - 2), width = form.weight.shape.back();
+    adopt<dnnl::convolution_forward>(
+        choose(task, {.is_pointwise = height == 1 && width == 1,
+                      .is_over_time = height > 1 && width == 1,
+                      .adds = op.residual,
+                      .full_vectors = form.source[1] % 16 == 0 && form.target[1] % 16 == 0,
+                      .has_amx = computes_with(dnnl::cpu_isa::avx512_core_amx)}));
 
     const memory::desc stored(form.weight.shape, memory::data_type::f32, form.weight.strides);
     const int output_mask = op.conv.groups == 1 ? 1 << 0 : 1 << 0 | 1 << 1;  // (O,...) or (G,O/G,...)
@@ -67,6 +68,9 @@ std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& sig
   try {
     const auto winograd = find_winograd(op, signature);
     if (winograd && pays(*winograd, op, signature)) return compile_winograd(*winograd, op, signature);
+    if (signature.outputs[0].dtype == DType::bf16 && !gains_by_bf16()) {
+      return widen(signature, [&](const Signature& wide) { return compile(op, wide); });
+    }
     if (prefers_patches(op, signature)) return compile_patches(op, signature);
     return std::make_unique<ConvolutionKernel>(op, signature);
   } catch (const dnnl::error& e) {
@@ -77,9 +81,7 @@ std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& sig
 
 std::unique_ptr<Kernel> compile(const ops::Conv3d& op, const Signature& signature) {
   if (auto product = compile_product(op, signature)) return product;
-  const auto fused = [&](const Signature& s) { return compile(ops::FusedConv3d{.conv = op}, s); };
-  const bool emulated = signature.inputs[0].dtype == DType::bf16 && !multiplies_bf16();
-  return emulated ? widen(signature, fused) : fused(signature);
+  return compile(ops::FusedConv3d{.conv = op}, signature);
 }
 
 }  // namespace tpn::cpu

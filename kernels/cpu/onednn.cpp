@@ -92,10 +92,6 @@ bool computes_with(dnnl::cpu_isa isa) {
   return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
 }
 
-bool multiplies_bf16() {
-  return computes_with(dnnl::cpu_isa::avx512_core_bf16);
-}
-
 dnnl::primitive_attr epilogue(const ops::FusedConv3d& op) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);

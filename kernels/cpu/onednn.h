@@ -31,10 +31,6 @@ dnnl::memory::data_type onednn_type(DType dtype);
 /// it.
 bool computes_with(dnnl::cpu_isa isa);
 
-/// Whether the processor has instructions for bf16. Without them oneDNN's kernels of bf16 take two to five
-/// times as long as those of f32.
-bool multiplies_bf16();
-
 /// The epilogue of the operation as post-ops; scratch memory comes from the caller.
 dnnl::primitive_attr epilogue(const ops::FusedConv3d& op);
 

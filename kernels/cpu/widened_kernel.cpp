@@ -23,24 +23,29 @@ TPN_VECTORIZE void round_to_bf16(float* values, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<float>(Bf16(values[i]));
 }
 
-/// A form in f32 whose numbers are those of bf16.
+/// A form in f32 whose numbers are those of bf16, but for the shift of a batch norm, which ends it.
 class RoundedPacking final : public Packing {
  public:
   RoundedPacking(std::shared_ptr<const Packing> exact, std::span<const Operand> operands)
       : Packing("bf16 numbers of " + exact->key(), operands,
                 {exact->sources().begin(), exact->sources().end()}, exact->bytes()),
-        exact_(std::move(exact)) {}
+        exact_(std::move(exact)) {
+    constexpr std::size_t shift = 2;  // its place among the operands of a convolution with batch norm
+    const std::int64_t elements = static_cast<std::int64_t>(bytes() / sizeof(float));
+    rounded_ = elements - (this->sources().size() > 1 ? operands[shift].shape.count() : 0);
+  }
 
   void pack(std::span<const ConstTensorView> sources, std::byte* packed, Stream& stream) const override {
     exact_->pack(sources, packed, stream);
     auto* values = reinterpret_cast<float*>(packed);
-    parallel_for(static_cast<std::int64_t>(bytes() / sizeof(float)), elementwise_grain,
+    parallel_for(rounded_, elementwise_grain,
                  [&](std::int64_t begin, std::int64_t end) { round_to_bf16(values + begin, end - begin); });
   }
   void check(std::span<const ConstTensorView> sources) const override { exact_->check(sources); }
 
  private:
   std::shared_ptr<const Packing> exact_;
+  std::int64_t rounded_ = 0;  ///< elements
 };
 
 class WidenedKernel final : public Kernel {

@@ -14,9 +14,11 @@ namespace tpn::cpu {
 
 /// Which filter (winograd_filters.h) goes over the height, and which over the width.
 enum class WinogradAlgorithm : std::uint8_t {
-  over_time,          ///< FourOutputs, OneTap: half the products; frames are the height
-  over_space,         ///< FourOutputs, TwoOutputs: a third
-  over_space_halving  ///< EverySecond twice: 25 of 36
+  over_time,           ///< FourOutputs, OneTap: half the products; frames are the height
+  over_space,          ///< FourOutputs, TwoOutputs: a third
+  over_space_halving,  ///< EverySecond twice: 25 of 36
+  product,             ///< no filter: of a (1,1,1) convolution
+  product_halving      ///< the same at every second pixel of every second row
 };
 
 /// A convolution and its tiles. Sizes and places in elements.
@@ -61,7 +63,10 @@ struct WinogradCode {
                  std::int64_t blocks, std::int64_t panel, const WinogradEpilogue& epilogue, void* y);
 };
 
+/// Of activations and weights in f32.
 const WinogradCode& winograd_code_avx2(WinogradAlgorithm algorithm);
 const WinogradCode& winograd_code_avx512(WinogradAlgorithm algorithm);
+/// Of activations and weights in bf16, computed in f32.
+const WinogradCode& winograd_code_avx512_bf16(WinogradAlgorithm algorithm);
 
 }  // namespace tpn::cpu

@@ -9,13 +9,14 @@ namespace {
 struct Avx2 {
   using Float = float __attribute__((vector_size(32)));
   static constexpr int width = 8, rows = 6, vectors = 2;
-  static constexpr const char* names[] = {"winograd_4:avx2", "winograd_4x2:avx2", "winograd_halving:avx2"};
+  static constexpr const char* names[] = {"winograd_4:avx2", "winograd_4x2:avx2", "winograd_halving:avx2",
+                                          "product:avx2", "product_halving:avx2"};
 };
 
 }  // namespace
 
 const WinogradCode& winograd_code_avx2(WinogradAlgorithm algorithm) {
-  return winograd_code<Avx2>(algorithm);
+  return winograd_code<Avx2, float>(algorithm);
 }
 
 }  // namespace tpn::cpu

@@ -25,7 +25,7 @@ TPN_INLINE inline void unrolled(const Body& body) {
 }
 
 /// A product of matrices, with sums in registers. Isa: the vector `Float` of `width` elements; `rows` and
-/// `vectors` of sums.
+/// `vectors` of sums; for bf16 the vectors `Bits` of 32 and `Half` of 16 bits too.
 template <class Isa>
 struct WinogradProduct {
   using Float = typename Isa::Float;
@@ -38,6 +38,21 @@ struct WinogradProduct {
     return value;
   }
   static TPN_INLINE void store(float* to, const Float& value) { __builtin_memcpy(to, &value, sizeof value); }
+
+  /// Elements of bf16, as their bits.
+  static TPN_INLINE Float load(const std::uint16_t* from) {
+    typename Isa::Half half;
+    __builtin_memcpy(&half, from, sizeof half);
+    return __builtin_bit_cast(Float, __builtin_convertvector(half, typename Isa::Bits) << 16U);
+  }
+  /// Rounds to the nearest, ties to even; NaN stays NaN.
+  static TPN_INLINE void store(std::uint16_t* to, const Float& value) {
+    const auto bits = __builtin_bit_cast(typename Isa::Bits, value);
+    const auto rounded = bits + 0x7fffU + (bits >> 16U & 1U), quiet = bits | 0x400000U;
+    const auto kept = (bits & 0x7fffffffU) > 0x7f800000U ? quiet : rounded;
+    const auto half = __builtin_convertvector(kept >> 16U, typename Isa::Half);
+    __builtin_memcpy(to, &half, sizeof half);
+  }
 
   static void multiply(const float* v, const float* u, float* sums, std::int64_t depth, bool add,
                        const float* next) {
@@ -62,7 +77,8 @@ struct WinogradProduct {
   }
 };
 
-template <class Isa, class Down, class Across>
+/// Element: of activations and weights.
+template <class Isa, class Element, class Down, class Across>
 struct WinogradSteps {
   using Product = WinogradProduct<Isa>;
   using Float = typename Isa::Float;
@@ -110,17 +126,26 @@ struct WinogradSteps {
           down(row / layer.tiles_across % layer.tiles_down),
           across(row % layer.tiles_across) {}
 
+    /// Goes on to the next row's, without a division.
+    void advance(const WinogradLayer& layer) {
+      if (++across < layer.tiles_across) return;
+      across = 0;
+      if (++down < layer.tiles_down) return;
+      down = 0;
+      ++image;
+    }
+
     std::int64_t image, down, across;
   };
 
   static void transform_inputs(const WinogradLayer& layer, const void* source, const void* zeros,
                                std::int64_t first, std::int64_t begin, std::int64_t end, std::int64_t blocks,
                                float* v) {
-    const auto* x = static_cast<const float*>(source);
+    const auto* x = static_cast<const Element*>(source);
     const std::int64_t slices = layer.channels / slice, all = layer.rows();
-    for (std::int64_t row = begin * rows; row < end * rows; ++row) {
-      const float* from[span];
-      const Tile tile(layer, first + row);
+    Tile tile(layer, first + begin * rows);
+    for (std::int64_t row = begin * rows; row < end * rows; ++row, tile.advance(layer)) {
+      const Element* from[span];
       const std::int64_t top = tile.down * Down::outputs * Down::stride - layer.pad_height,
                          left = tile.across * Across::outputs * Across::stride - layer.pad_width;
       for (std::int64_t i = 0; i < Down::span; ++i)
@@ -129,7 +154,7 @@ struct WinogradSteps {
           const bool inside = first + row < all && h >= 0 && h < layer.height && w >= 0 && w < layer.width;
           from[i * Across::span + j] =
               inside ? x + ((tile.image * layer.height + h) * layer.width + w) * layer.channels
-                     : static_cast<const float*>(zeros);
+                     : static_cast<const Element*>(zeros);
         }
       float* to = v + (row / rows * slices * rows + row % rows) * slice;
       for (std::int64_t channel = 0; channel < layer.channels; channel += slice, to += rows * slice) {
@@ -146,7 +171,7 @@ struct WinogradSteps {
   }
 
   static void transform_weights(const void* source, std::int64_t count, float* u) {
-    const auto* weight = static_cast<const float*>(source);
+    const auto* weight = static_cast<const Element*>(source);
     for (std::int64_t channel = 0; channel < count; ++channel) {
       for (std::int64_t part = 0; part < panel; part += width) {
         Float g[taps], z[points];
@@ -162,10 +187,10 @@ struct WinogradSteps {
   static void finish(const WinogradLayer& layer, const float* sums, std::int64_t first, std::int64_t last,
                      std::int64_t blocks, std::int64_t panel_number, const WinogradEpilogue& epilogue,
                      void* target) {
-    auto* y = static_cast<float*>(target);
-    const auto* residual = static_cast<const float*>(epilogue.residual);
-    for (std::int64_t row = first; row < last; ++row) {
-      const Tile tile(layer, row);
+    auto* y = static_cast<Element*>(target);
+    const auto* residual = static_cast<const Element*>(epilogue.residual);
+    Tile tile(layer, first);
+    for (std::int64_t row = first; row < last; ++row, tile.advance(layer)) {
       const std::int64_t top = tile.down * Down::outputs, left = tile.across * Across::outputs;
       for (std::int64_t part = 0; part < panel; part += width) {
         const std::int64_t output = panel_number * panel + part;
@@ -204,12 +229,15 @@ struct WinogradSteps {
   }
 };
 
-/// Names: of the algorithms in Isa, in the order of their enumeration.
-template <class Isa>
+/// Isa::names: of the algorithms, in the order of their enumeration.
+template <class Isa, class Element>
 const WinogradCode& winograd_code(WinogradAlgorithm algorithm) {
-  static constexpr WinogradCode codes[] = {WinogradSteps<Isa, FourOutputs, OneTap<1>>::code(Isa::names[0]),
-                                           WinogradSteps<Isa, FourOutputs, TwoOutputs>::code(Isa::names[1]),
-                                           WinogradSteps<Isa, EverySecond, EverySecond>::code(Isa::names[2])};
+  static constexpr WinogradCode codes[] = {
+      WinogradSteps<Isa, Element, FourOutputs, OneTap<1>>::code(Isa::names[0]),
+      WinogradSteps<Isa, Element, FourOutputs, TwoOutputs>::code(Isa::names[1]),
+      WinogradSteps<Isa, Element, EverySecond, EverySecond>::code(Isa::names[2]),
+      WinogradSteps<Isa, Element, OneTap<1>, OneTap<1>>::code(Isa::names[3]),
+      WinogradSteps<Isa, Element, OneTap<2>, OneTap<2>>::code(Isa::names[4])};
   return codes[static_cast<int>(algorithm)];
 }
 

@@ -6,6 +6,7 @@
 
 #include <omp.h>
 
+#include "kernels/cpu/bf16_speed.h"
 #include "kernels/cpu/contention.h"
 #include "kernels/cpu/conv_form2d.h"
 #include "kernels/cpu/onednn.h"
@@ -20,6 +21,9 @@ using dnnl::memory;
 constexpr std::int64_t inputs_bytes = 16 << 20;
 /// A thread's transformed weights and sums, which stay in its second-level cache.
 constexpr std::int64_t weights_bytes = 384 << 10, sums_bytes = 420 << 10;
+/// Blocks of rows that a thread multiplies at once at most: with few points their sums then stay in its
+/// first-level cache.
+constexpr std::int64_t most_blocks = 16;
 /// Channels that are multiplied at once at most: their weights, for a panel and point, and a block's inputs
 /// stay in the first-level cache.
 constexpr std::int64_t most_depth = 256;
@@ -37,7 +41,10 @@ std::int64_t equal_part(std::int64_t count, std::int64_t most, std::int64_t step
 }
 
 /// Null where the processor lacks the vectors.
-const WinogradCode* code_for(WinogradAlgorithm algorithm) {
+const WinogradCode* code_for(WinogradAlgorithm algorithm, DType dtype) {
+  if (dtype == DType::bf16) {
+    return computes_with(dnnl::cpu_isa::avx512_core) ? &winograd_code_avx512_bf16(algorithm) : nullptr;
+  }
   if (computes_with(dnnl::cpu_isa::avx512_core)) return &winograd_code_avx512(algorithm);
   if (computes_with(dnnl::cpu_isa::avx2)) return &winograd_code_avx2(algorithm);
   return nullptr;
@@ -76,8 +83,8 @@ class WinogradKernel final : public Kernel {
     const std::int64_t all = divided_up(layer_.rows(), code.rows_per_block);
     blocks_ = equal_part(all, inputs_bytes / block_inputs(), 1);
     const std::int64_t tasks_wanted = divided_up(2 * threads_, panels);  // along the rows
-    task_blocks_ =
-        equal_part(blocks_, std::min(sums_bytes / block_sums(), divided_up(blocks_, tasks_wanted)), 1);
+    task_blocks_ = equal_part(
+        blocks_, std::min({sums_bytes / block_sums(), most_blocks, divided_up(blocks_, tasks_wanted)}), 1);
     depth_ =
         equal_part(layer_.channels, std::min(most_depth, weights_bytes / (code.points * panel * float_bytes)),
                    WinogradCode::slice);
@@ -187,7 +194,7 @@ class WinogradKernel final : public Kernel {
   const WinogradCode& code_;
   int residual_;  ///< the input that is added, -1 for none
   bool relu_;
-  int threads_;
+  std::int64_t threads_;
   WinogradLayer layer_{};
   std::vector<float> zeros_;      ///< channels of what is outside of an image
   std::int64_t blocks_ = 0;       ///< of rows whose inputs are transformed at once
@@ -201,27 +208,32 @@ class WinogradKernel final : public Kernel {
 }  // namespace
 
 std::optional<WinogradAlgorithm> find_winograd(const ops::FusedConv3d& op, const Signature& s) {
-  const ops::Extent3 kernel = ops::Conv3d::kernel(s.inputs[1].shape), &stride = op.conv.stride;
+  const ops::Extent3 kernel = ops::Conv3d::kernel(s.inputs[1].shape), &stride = op.conv.stride,
+                     &padding = op.conv.padding;
+  const DType dtype = s.outputs[0].dtype;
+  constexpr ops::Extent3 one{1, 1, 1}, halving{1, 2, 2};
+  const bool single_frame = s.inputs[0].shape[1] == 1 && s.outputs[0].shape[1] == 1;
   std::optional<WinogradAlgorithm> found;
-  if (kernel == ops::Extent3{3, 1, 1} && stride == ops::Extent3{1, 1, 1}) {
-    found = WinogradAlgorithm::over_time;
-  } else if (kernel == ops::Extent3{1, 3, 3} && stride == ops::Extent3{1, 1, 1}) {
-    found = WinogradAlgorithm::over_space;
-  } else if (kernel == ops::Extent3{1, 3, 3} && stride == ops::Extent3{1, 2, 2}) {
-    found = WinogradAlgorithm::over_space_halving;
+  if (kernel == ops::Extent3{3, 1, 1} && stride == one && padding[1] == 0 && padding[2] == 0) {
+    if (!single_frame) found = WinogradAlgorithm::over_time;
+  } else if (kernel == ops::Extent3{1, 3, 3} && padding[0] == 0) {
+    if (stride == one) found = WinogradAlgorithm::over_space;
+    if (stride == halving) found = WinogradAlgorithm::over_space_halving;
+  } else if (kernel == one && padding == ops::Extent3{0, 0, 0} && dtype == DType::bf16) {
+    if (stride == one) found = WinogradAlgorithm::product;
+    if (stride == halving) found = WinogradAlgorithm::product_halving;
   }
-  if (!found || s.outputs[0].dtype != DType::f32 || op.conv.groups != 1) return std::nullopt;
-  const auto& padding = op.conv.padding;
-  const bool pads_elsewhere = kernel[0] == 1 ? padding[0] != 0 : padding[1] != 0 || padding[2] != 0;
-  const bool single_frame = s.inputs[0].shape[1] == 1 && s.outputs[0].shape[1] == 1 && kernel[0] > 1;
-  const WinogradCode* code = code_for(*found);
-  const bool fits = code != nullptr && s.inputs[0].shape[4] % WinogradCode::slice == 0 &&
+  const WinogradCode* code = found ? code_for(*found, dtype) : nullptr;
+  const bool fits = code != nullptr && op.conv.groups == 1 &&
+                    s.inputs[0].shape[4] % WinogradCode::slice == 0 &&
                     s.outputs[0].shape[4] % code->outputs_per_panel == 0;
-  return fits && !pads_elsewhere && !single_frame ? found : std::nullopt;
+  return fits ? found : std::nullopt;
 }
 
 bool pays(WinogradAlgorithm algorithm, const ops::FusedConv3d& op, const Signature& s) {
-  const WinogradCode& code = *code_for(algorithm);
+  const DType dtype = s.outputs[0].dtype;
+  if (dtype == DType::bf16) return !gains_by_bf16();
+  const WinogradCode& code = *code_for(algorithm, dtype);
   const WinogradLayer layer = layer_of(form_of(op, s), code);
   const std::int64_t blocks = divided_up(layer.rows(), code.rows_per_block),
                      products = code.points * blocks * code.rows_per_block,
@@ -236,7 +248,7 @@ bool pays(WinogradAlgorithm algorithm, const ops::FusedConv3d& op, const Signatu
 
 std::unique_ptr<Kernel> compile_winograd(WinogradAlgorithm algorithm, const ops::FusedConv3d& op,
                                          const Signature& signature) {
-  return std::make_unique<WinogradKernel>(*code_for(algorithm), op, signature);
+  return std::make_unique<WinogradKernel>(*code_for(algorithm, signature.outputs[0].dtype), op, signature);
 }
 
 }  // namespace tpn::cpu

@@ -1,4 +1,4 @@
-// Convolutions with fewer products than taps have ("Winograd"), in f32.
+// Convolutions with fewer products than taps have ("Winograd"), computed in f32.
 #pragma once
 
 #include <optional>
@@ -8,10 +8,12 @@
 
 namespace tpn::cpu {
 
-/// The algorithm that computes the operation here; none where there is none.
+/// The algorithm that computes the operation here; none where there is none. In bf16, which needs AVX-512,
+/// plain products count as one.
 std::optional<WinogradAlgorithm> find_winograd(const ops::FusedConv3d& op, const Signature& signature);
 
-/// Whether it is faster than a direct convolution.
+/// Whether it is faster than oneDNN's direct convolution in the type of the tensors; of bf16, on a processor
+/// that gains nothing by it.
 bool pays(WinogradAlgorithm algorithm, const ops::FusedConv3d& op, const Signature& signature);
 
 /// algorithm: as found.

@@ -1,14 +1,19 @@
-// Convolutions with fewer products than taps: on the shapes that plans give to them small ones are computed
-// directly, so that here they are asked for.
+// How the CPU computes convolutions: with fewer products than taps, asked for on shapes so small that plans
+// compute them directly; in f32 where bf16 is slow; and by which of oneDNN's proposals.
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "kernels/cpu/bf16_speed.h"
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/proposal_choice.h"
+#include "kernels/cpu/widened_kernel.h"
 #include "kernels/cpu/winograd_conv3d.h"
 #include "kernels/cpu/winograd_filters.h"
 #include "kernels/verify/bound_case.h"
@@ -55,9 +60,13 @@ std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) {
   return cpu::compile_winograd(*found, fused, signature);
 }
 
-BoundCase bind(const Case& c, std::int64_t nan_at = -1) {
+BoundCase bind(const Case& c, DType precision = DType::f32, std::int64_t nan_at = -1) {
   backend().enter_thread();
-  return {c, backend(), {.nan_at = nan_at, .compile = compile}};
+  return {c, backend(), {.precision = precision, .nan_at = nan_at, .compile = compile}};
+}
+
+double tolerance(DType precision) {
+  return precision == DType::bf16 ? verify::op_bf16_relative_l2 : verify::op_f32_relative_l2;
 }
 
 /// Tiles that are cut off at the right and below, images smaller than a tile, channels and outputs of one and
@@ -95,15 +104,74 @@ std::vector<Case> small_cases() {
   };
 }
 
+/// In bf16 plain products are made too.
+std::vector<Case> bf16_cases() {
+  std::vector<Case> cases = small_cases();
+  const ops::Conv3d every_second{.stride = {1, 2, 2}};
+  cases.push_back(make_case("product", {.conv = {}, .norm = true, .residual = true, .relu = true},
+                            {2, 3, 5, 7, 48}, {64, 48, 1, 1, 1}));
+  cases.push_back(make_case("product_plain", {.conv = {}}, {1, 1, 1, 1, 16}, {32, 16, 1, 1, 1}));
+  cases.push_back(make_case("product_halving", {.conv = every_second, .norm = true}, {2, 2, 7, 6, 48},
+                            {64, 48, 1, 1, 1}));
+  cases.push_back(
+      make_case("product_2d_weight", {.conv = every_second, .relu = true}, {1, 2, 5, 9, 16}, {32, 16, 1, 1}));
+  return cases;
+}
+
+void expect_agreement(const std::vector<Case>& cases, DType precision) {
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.label);
+    BoundCase bound = bind(c, precision);
+    bound.run();
+    EXPECT_EQ(bound.kernel().implementation().substr(0, 7),
+              c.label.starts_with("product") ? "product" : "winogra");
+    EXPECT_LE(relative_l2(bound.output(), verify::reference_output(c, bound)), tolerance(precision));
+  }
+}
+
 TEST(Winograd, AgreesWithTheReference) {
   if (!has_vectors()) GTEST_SKIP() << "This processor lacks the vectors.";
-  for (const Case& c : small_cases()) {
-    SCOPED_TRACE(c.label);
-    BoundCase bound = bind(c);
-    bound.run();
-    EXPECT_EQ(bound.kernel().implementation().substr(0, 9), "winograd_");
-    EXPECT_LE(relative_l2(bound.output(), verify::reference_output(c, bound)), verify::op_f32_relative_l2);
+  expect_agreement(small_cases(), DType::f32);
+}
+
+TEST(Winograd, AgreesWithTheReferenceInBf16) {
+  if (!has_wide_vectors()) GTEST_SKIP() << "This processor lacks the vectors.";
+  expect_agreement(bf16_cases(), DType::bf16);
+}
+
+TEST(Winograd, RoundsBf16ToTheNearest) {
+  if (!has_wide_vectors()) GTEST_SKIP() << "This processor lacks the vectors.";
+  const Case c = make_case("identity", {.conv = {}, .residual = true}, {1, 2, 5, 7, 32}, {32, 32, 1, 1, 1});
+  const auto identity = [](std::span<ops::Tensor64> inputs) {
+    std::ranges::fill(inputs[1].data, 0);
+    for (std::size_t i = 0; i < 32; ++i) inputs[1].data[i * 33] = 1;
+  };
+  backend().enter_thread();
+  BoundCase bound(c, backend(), {.precision = DType::bf16, .adjust = identity, .compile = compile});
+  bound.run();
+  std::vector<float> expected;
+  for (std::size_t i = 0; i < bound.output().size(); ++i) {
+    const double sum = bound.reference_inputs()[0].data[i] + bound.reference_inputs()[2].data[i];
+    expected.push_back(static_cast<float>(Bf16(static_cast<float>(sum))));
   }
+  EXPECT_EQ(bound.output(), expected);
+}
+
+/// A kernel for f32 in one for bf16 keeps the shift of a batch norm exact: here, all but 2^-9 of it is taken
+/// away by the residual.
+TEST(WidenedKernel, KeepsTheShiftExact) {
+  const Case c =
+      make_case("shift", {.conv = {}, .norm = true, .residual = true}, {1, 1, 2, 3, 5}, {7, 5, 1, 1, 1});
+  const auto shift_alone = [](std::span<ops::Tensor64> inputs) {
+    const std::vector<double> values{0, 1, 1 + 1.0 / 512, 0, 1, -1};  // weight, scale, shift, mean, variance
+    for (std::size_t i = 0; i < values.size(); ++i) std::ranges::fill(inputs[i + 1].data, values[i]);
+  };
+  const auto widened = [](const AnyOp& op, const Signature& signature) {
+    return cpu::widen(signature, [&](const Signature& wide) { return backend().compile(op, wide); });
+  };
+  BoundCase bound(c, backend(), {.precision = DType::bf16, .adjust = shift_alone, .compile = widened});
+  bound.run();
+  EXPECT_EQ(bound.output(), std::vector<float>(bound.output().size(), 1.0F / 512));
 }
 
 /// More rows than are transformed at once.
@@ -119,11 +187,14 @@ TEST(Winograd, GoesThroughLargeImagesInParts) {
 
 TEST(Winograd, KeepsNan) {
   if (!has_vectors()) GTEST_SKIP() << "This processor lacks the vectors.";
-  for (const Case& c : small_cases()) {
-    SCOPED_TRACE(c.label);
-    BoundCase bound = bind(c, verify::middle_of(c));
-    bound.run();
-    EXPECT_GT(verify::kept_nans(verify::reference_output(c, bound), bound.output()), 0);
+  for (const DType precision : {DType::f32, DType::bf16}) {
+    if (precision == DType::bf16 && !has_wide_vectors()) continue;
+    for (const Case& c : small_cases()) {
+      SCOPED_TRACE(c.label + " in " + std::string(name_of(precision)));
+      BoundCase bound = bind(c, precision, verify::middle_of(c));
+      bound.run();
+      EXPECT_GT(verify::kept_nans(verify::reference_output(c, bound), bound.output()), 0);
+    }
   }
 }
 
@@ -154,7 +225,7 @@ TEST(Winograd, GivesTheSameInPlaceAndForAnyNumberOfThreads) {
 TEST(Winograd, NarrowVectorsComputeWhatWideOnesDo) {
   if (!has_wide_vectors()) GTEST_SKIP() << "This processor has one size at most.";
   constexpr std::int64_t depth = 32;
-  std::mt19937 generator(1);
+  std::mt19937 generator(1);  // NOLINT(cert-msc51-cpp): the same every time
   std::uniform_real_distribution<float> uniform(-1, 1);
   for (const auto algorithm :
        {WinogradAlgorithm::over_time, WinogradAlgorithm::over_space, WinogradAlgorithm::over_space_halving}) {
@@ -197,7 +268,7 @@ TYPED_TEST_SUITE(WinogradFilter, Filters);
 
 /// In double, from matrices whose elements are exact or a rounded sixth.
 TYPED_TEST(WinogradFilter, ConvolvesInOneDimension) {
-  std::mt19937 generator(2);
+  std::mt19937 generator(2);  // NOLINT(cert-msc51-cpp): the same every time
   std::uniform_real_distribution<double> uniform(-1, 1);
   double d[TypeParam::span], g[TypeParam::taps];  // NOLINT(modernize-avoid-c-arrays): as the filter's
   for (double& value : d) value = uniform(generator);
@@ -258,7 +329,61 @@ TEST(Winograd, IsChosenWhereItSavesEnough) {
   EXPECT_EQ(choose(over_space, {1, 8, 64, 64, 72}, {64, 72, 1, 3, 3}), direct);
   EXPECT_EQ(choose(over_space, {1, 8, 64, 64, 64}, {72, 64, 1, 3, 3}), direct);
   EXPECT_EQ(choose({.padding = {1, 1, 1}}, {1, 8, 8, 8, 64}, {64, 64, 3, 1, 1}), direct);
-  EXPECT_EQ(choose(over_space, {1, 8, 64, 64, 64}, {64, 64, 1, 3, 3}, DType::bf16), direct);
+}
+
+TEST(Winograd, ComputesBf16WhereItsInstructionsAreSlow) {
+  if (!has_wide_vectors()) GTEST_SKIP() << "This processor lacks the vectors.";
+  using A = WinogradAlgorithm;
+  const bool slow = !cpu::gains_by_bf16();
+  EXPECT_EQ(choose(over_space, {1, 8, 64, 64, 64}, {64, 64, 1, 3, 3}, DType::bf16),
+            (Choice{A::over_space, slow}));
+  EXPECT_EQ(choose({}, {1, 8, 16, 16, 256}, {1024, 256, 1, 1, 1}, DType::bf16), (Choice{A::product, slow}));
+  EXPECT_EQ(choose({.stride = {1, 2, 2}}, {1, 8, 64, 64, 256}, {512, 256, 1, 1, 1}, DType::bf16),
+            (Choice{A::product_halving, slow}));
+  EXPECT_EQ(
+      choose({.stride = {1, 2, 2}, .padding = {0, 3, 3}}, {1, 8, 32, 32, 3}, {64, 3, 1, 7, 7}, DType::bf16),
+      Choice{});
+}
+
+/// As far as can be seen here: on a processor that has none the answer is no.
+TEST(Bf16Speed, IsFoundOut) {
+  const bool has_instructions = backend().libraries().find("_bf16") != std::string::npos ||
+                                backend().libraries().find("_fp16") != std::string::npos,
+             has_amx = backend().libraries().find("_amx") != std::string::npos;
+  if (has_amx) {
+    EXPECT_TRUE(cpu::gains_by_bf16());
+  } else if (!has_instructions) {
+    EXPECT_FALSE(cpu::gains_by_bf16());
+  } else {
+    const double ratio = cpu::bf16_instruction_ratio();
+    EXPECT_GT(ratio, 0.5);
+    EXPECT_LT(ratio, 10);
+    EXPECT_EQ(cpu::gains_by_bf16(), ratio < 2) << ratio;
+  }
+}
+
+TEST(ProposalChoice, AvoidsSlowAndWrongProposals) {
+  const auto chosen = [](const cpu::ProposalTraits& traits, const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+      if (cpu::is_wanted(traits, name)) return name;
+    }
+    return names.front();
+  };
+  const std::vector<std::string> amx{"brgconv:avx512_core_amx", "jit:avx512_core_amx",
+                                     "jit_bf16:avx512_core_bf16", "gemm:jit"},
+      pointwise{"brgconv_1x1:avx512_core_bf16", "jit_bf16_1x1:avx512_core_bf16", "gemm:jit"};
+  EXPECT_EQ(chosen({.is_over_time = true, .has_amx = true}, amx), "jit:avx512_core_amx");
+  EXPECT_EQ(chosen({.is_over_time = true, .adds = true, .has_amx = true}, amx), "jit:avx512_core_amx");
+  EXPECT_EQ(chosen({.is_over_time = true}, amx), amx[0]);
+  EXPECT_EQ(chosen({.has_amx = true}, amx), amx[0]);
+  // f32 on the same processor has no kernel of AMX
+  EXPECT_EQ(chosen({.is_over_time = true, .has_amx = true}, {"brgconv:avx512_core", "jit:avx512_core"}),
+            "brgconv:avx512_core");
+  EXPECT_EQ(chosen({.is_pointwise = true}, pointwise), pointwise[0]);
+  EXPECT_EQ(chosen({.is_pointwise = true, .adds = true}, pointwise), pointwise[1]);
+  EXPECT_EQ(chosen({.is_pointwise = true, .adds = true, .full_vectors = false}, pointwise), pointwise[0]);
+  EXPECT_EQ(chosen({.is_pointwise = true, .adds = true, .full_vectors = false}, {pointwise[1], pointwise[2]}),
+            "gemm:jit");
 }
 
 }  // namespace
