@@ -49,8 +49,7 @@ const std::map<std::string_view, Help>& help_of_fields() {
       {"batch", {"Training", "Clips that are computed at once, by each process"}},
       {"accumulate", {"Training", "Batches whose gradients are averaged for an update"}},
       {"sync_bn",
-       {"Training",
-        "Of several processes: batch norms by the clips of all, not by those of each (on CPUs only)"}},
+       {"Training", "Of several processes: batch norms by the clips of all, not by those of each"}},
       {"lr",
        {"Training",
         "Highest learning rate (default, for updates by 8 clips, all processes together: 0.01 for the "

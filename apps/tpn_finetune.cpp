@@ -226,6 +226,9 @@ FinetuneSetup make_setup(const FinetuneArguments& a, const Recipe& recipe, const
                       .workers = recipe.workers,
                       .feature_cache = {},
                       .communicator = std::move(processes)};
+  if (setup.communicator) {
+    setup.collectives = join_devices(device, *setup.backend, device_rank(*setup.communicator));
+  }
   if (setup.workers == 0) setup.workers = default_threads(setup.communicator.get());
   if (!supports(*setup.backend, recipe.precision)) {
     throw OptionError("The device " + recipe.device + " does not compute in " +

@@ -80,6 +80,8 @@ class Kernel {
   virtual void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
                    std::span<const std::byte* const> packed, std::byte* scratch, Stream& stream) const = 0;
   [[nodiscard]] virtual std::size_t scratch_bytes() const { return 0; }
+  /// Whether run() waits for earlier work of the stream, so that it cannot be recorded.
+  [[nodiscard]] virtual bool waits() const { return false; }
   /// Which code runs, for tables: for instance the library's implementation name.
   [[nodiscard]] virtual std::string implementation() const = 0;
   [[nodiscard]] virtual KernelWork work() const { return {}; }

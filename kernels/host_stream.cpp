@@ -18,6 +18,7 @@ class HostRecording final : public Recording {
 
 class HostMark final : public Mark {
  public:
+  void wait() const override {}
   [[nodiscard]] double seconds_since(const Mark& earlier) const override {
     return std::chrono::duration<double>(at_ - static_cast<const HostMark&>(earlier).at_).count();
   }
@@ -40,6 +41,7 @@ class HostStream final : public Stream {
     return std::make_unique<HostRecording>(work);
   }
   std::unique_ptr<Mark> mark() override { return std::make_unique<HostMark>(); }
+  void wait_for(const Mark&) override {}
 };
 
 }  // namespace

@@ -20,7 +20,7 @@ class Recording {
   virtual void replay(Stream& stream) = 0;
 };
 
-/// A point in a stream's work, to measure time between two.
+/// A point in a stream's work: to wait for, and to measure time between two.
 class Mark {
  public:
   Mark() = default;
@@ -28,6 +28,8 @@ class Mark {
   Mark& operator=(const Mark&) = delete;
   virtual ~Mark() = default;
 
+  /// Returns when it has been reached.
+  virtual void wait() const = 0;
   /// Seconds from an earlier mark of the same stream to this one; waits until both have been reached.
   [[nodiscard]] virtual double seconds_since(const Mark& earlier) const = 0;
 };
@@ -54,6 +56,8 @@ class Stream {
   virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
 
   virtual std::unique_ptr<Mark> mark() = 0;
+  /// What is enqueued from now on begins when that mark, of another stream of the device, has been reached.
+  virtual void wait_for(const Mark& mark) = 0;
 };
 
 /// The stream of devices that compute in the host's memory, on the calling thread.

@@ -7,6 +7,7 @@
 #include "kernels/error.h"
 #ifdef TPN_HAS_CUDA
 #include "engine/devices/cuda_device.h"
+#include "kernels/cuda/libraries/libraries.h"
 #endif
 
 namespace tpn {
@@ -51,6 +52,19 @@ std::shared_ptr<const Backend> make_backend(const DeviceOptions& options) {
       return make_gpu(options);
   }
   throw Error("There is no such device.");
+}
+
+std::unique_ptr<Collectives> join_devices(const DeviceOptions& options, const Backend& device,
+                                          const DeviceRank& rank) {
+  const bool can_join = options.kind == DeviceKind::cuda && options.libraries;
+  if (!rank.all(can_join)) return nullptr;
+#ifdef TPN_HAS_CUDA
+  device.enter_thread();
+  return cuda::join_gpus(rank);
+#else
+  static_cast<void>(device);
+  return nullptr;
+#endif
 }
 
 }  // namespace tpn

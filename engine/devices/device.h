@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/backend.h"
+#include "kernels/collectives.h"
 
 namespace tpn {
 
@@ -32,5 +33,10 @@ DeviceOptions device_named(const std::string& name);
 
 /// Throws Error when this build or machine does not have the device.
 std::shared_ptr<const Backend> make_backend(const DeviceOptions& options);
+
+/// Joins the devices of several processes, so that they exchange without the hosts; null, on all ranks alike,
+/// where they cannot. Returns when all ranks have called it. Throws Error when it fails.
+std::unique_ptr<Collectives> join_devices(const DeviceOptions& options, const Backend& device,
+                                          const DeviceRank& rank);
 
 }  // namespace tpn

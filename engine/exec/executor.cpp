@@ -101,7 +101,8 @@ void Executor::run_steps() {
     for (const Step& step : plan_->steps()) run_step(step);
   };
   begin_run();
-  if (!has_run_) {
+  const auto waits = [](const Step& step) { return step.kernel->waits(); };
+  if (!has_run_ || std::ranges::any_of(plan_->steps(), waits)) {
     all_steps();  // what kernels and libraries do at their first launch cannot be recorded
     has_run_ = true;
     return;
@@ -117,7 +118,7 @@ void Executor::run() {
   stream_->synchronize();
 }
 
-void Executor::run(const std::function<void(const Step&)>& after) {
+void Executor::start(const std::function<void(const Step&)>& after) {
   plan_->backend().enter_thread();
   upload_inputs();
   begin_run();
@@ -125,7 +126,6 @@ void Executor::run(const std::function<void(const Step&)>& after) {
     run_step(step);
     after(step);
   }
-  stream_->synchronize();
 }
 
 void Executor::enqueue() {

@@ -42,8 +42,9 @@ class Executor {
 
   /// Runs the plan on its inputs and waits for it.
   void run();
-  /// The same step by step: `after` is called when each has been enqueued, on the host's stream done.
-  void run(const std::function<void(const Step&)>& after);
+  /// Enqueues a run on its inputs, step by step: `after` is called when each has been enqueued, on the host's
+  /// stream done. The caller synchronizes stream() before looking at results.
+  void start(const std::function<void(const Step&)>& after);
 
   /// Where the views, the plan's only input, may be written instead, by work on stream(): in the device's
   /// memory, (views, T, H, W, C), pixels plan().input().stride() elements apart.

@@ -241,7 +241,8 @@ class Run {
   bool prepare() {
     trainer_ = std::make_unique<Trainer>(
         start_->config(), batch_size(recipe_, start_->config(), std::ssize(labels_)), training_,
-        setup_.backend, PlanOptions{.precision = recipe_.precision}, *start_, setup_.communicator);
+        setup_.backend, PlanOptions{.precision = recipe_.precision}, *start_, setup_.communicator,
+        setup_.collectives);
     restore(*start_, state_, *trainer_);
     if (recipe_.ema > 0) {
       average_ = average_in(*start_);
@@ -557,9 +558,6 @@ Recipe for_processes(Recipe recipe, const FinetuneSetup& setup) {
                       (ranks == 1 ? "is 1" : "are " + std::to_string(ranks)) +
                       ", with which the result would be another: start it by mpirun -n " +
                       std::to_string(recipe.ranks) + ".");
-  }
-  if (ranks > 1 && recipe.sync_bn && !setup.backend->uses_host_memory()) {
-    throw OptionError("--sync-bn is for CPUs only: the batch norms of GPUs know their own clips alone.");
   }
   recipe.ranks = ranks;
   return recipe;

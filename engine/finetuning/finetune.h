@@ -42,6 +42,7 @@ struct FinetuneSetup {
   int workers = 1;                    ///< threads that decode
   std::optional<std::filesystem::path> feature_cache;
   std::shared_ptr<Communicator> communicator = nullptr;  ///< with the other processes; null: there are none
+  std::shared_ptr<Collectives> collectives = nullptr;    ///< of their devices; null: these know no others
 
   [[nodiscard]] int ranks() const { return communicator ? communicator->size() : 1; }
   /// Whether this process writes, validates and reports.

@@ -16,4 +16,11 @@ bool any_rank(Communicator& communicator, bool here) {
   return count > 0;
 }
 
+DeviceRank device_rank(Communicator& communicator) {
+  return {.rank = communicator.rank(),
+          .ranks = communicator.size(),
+          .broadcast = [&communicator](std::span<std::byte> bytes) { communicator.broadcast(bytes); },
+          .all = [&communicator](bool here) { return !any_rank(communicator, !here); }};
+}
+
 }  // namespace tpn

@@ -7,8 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "kernels/collectives.h"
 #include "kernels/error.h"
 
 namespace tpn {
@@ -35,8 +35,9 @@ class Communicator {
   [[nodiscard]] virtual int local_size() const = 0;
 
   /// Begins to replace the values by their sums over all ranks, while the caller goes on. Until the future is
-  /// ready nobody may touch them.
-  [[nodiscard]] virtual std::future<void> start_sum(std::shared_ptr<std::vector<float>> values) = 0;
+  /// ready nobody may touch them. memory: owns them, perhaps longer than the caller.
+  [[nodiscard]] virtual std::future<void> start_sum(std::span<float> values,
+                                                    std::shared_ptr<const void> memory) = 0;
   virtual void sum(std::span<double> values) = 0;
   /// Of all ranks, one after the other: all.size() is size() times own.size().
   virtual void gather(std::span<const float> own, std::span<float> all) = 0;
@@ -54,5 +55,8 @@ std::string broadcast(Communicator& communicator, std::string text);
 
 /// Whether any rank says so.
 bool any_rank(Communicator& communicator, bool here);
+
+/// For joining the devices of the communicator's ranks. Refers to it.
+DeviceRank device_rank(Communicator& communicator);
 
 }  // namespace tpn

@@ -86,12 +86,12 @@ class MpiProcesses final : public ProcessGroup {
   [[nodiscard]] int local_rank() const override { return local_rank_; }
   [[nodiscard]] int local_size() const override { return local_size_; }
 
-  std::future<void> start_sum(std::shared_ptr<std::vector<float>> values) override {
-    const auto start = [values = values.get()](MPI_Request& request) {
-      check(MPI_Iallreduce(MPI_IN_PLACE, values->data(), mpi_count(values->size()), MPI_FLOAT, MPI_SUM,
+  std::future<void> start_sum(std::span<float> values, std::shared_ptr<const void> memory) override {
+    const auto start = [values](MPI_Request& request) {
+      check(MPI_Iallreduce(MPI_IN_PLACE, values.data(), mpi_count(values.size()), MPI_FLOAT, MPI_SUM,
                            MPI_COMM_WORLD, &request));
     };
-    return ask(start, std::move(values));
+    return ask(start, std::move(memory));
   }
   void sum(std::span<double> values) override {
     const auto own = std::make_shared<std::vector<double>>(values.begin(), values.end());

@@ -1,48 +1,64 @@
 #include "engine/parallel/parallel_backend.h"
 
-#include <cstring>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include "kernels/preprocess/view_maker.h"
 
 namespace tpn {
 namespace {
 
+/// Gathers in the host's memory, to which a device copies what it has, and waits.
 class GatherKernel final : public Kernel {
  public:
-  GatherKernel(std::shared_ptr<Communicator> communicator, const Signature& signature)
-      : communicator_(std::move(communicator)) {
-    for (const Operand& input : signature.inputs) {
-      bytes_ += static_cast<std::size_t>(input.shape.count()) * size_of(input.dtype);
-    }
-  }
+  explicit GatherKernel(std::shared_ptr<Communicator> communicator)
+      : communicator_(std::move(communicator)) {}
 
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
-           std::span<const std::byte* const>, std::byte* scratch, Stream&) const override {
-    auto* own = reinterpret_cast<float*>(scratch);
+           std::span<const std::byte* const>, std::byte*, Stream& stream) const override {
+    std::vector<float> all(static_cast<std::size_t>(outputs[0].shape.count()));
+    std::vector<float> own(all.size() / static_cast<std::size_t>(communicator_->size()));
+    auto* to = reinterpret_cast<std::byte*>(own.data());
     for (const ConstTensorView& input : inputs) {
-      std::memcpy(scratch, input.data, input.bytes());
-      scratch += input.bytes();
+      stream.download(to, input.data, input.bytes());
+      to += input.bytes();
     }
-    const auto all = static_cast<std::size_t>(outputs[0].shape.count());
-    communicator_->gather({own, all / static_cast<std::size_t>(communicator_->size())},
-                          {reinterpret_cast<float*>(outputs[0].data), all});
+    stream.synchronize();
+    communicator_->gather(own, all);
+    stream.upload(outputs[0].data, reinterpret_cast<const std::byte*>(all.data()), outputs[0].bytes());
+    stream.synchronize();  // the values go
   }
-  [[nodiscard]] std::size_t scratch_bytes() const override { return bytes_; }
+  [[nodiscard]] bool waits() const override { return true; }
   [[nodiscard]] std::string implementation() const override { return "communicator"; }
 
  private:
   std::shared_ptr<Communicator> communicator_;
-  std::size_t bytes_ = 0;  ///< of this rank's tensors
+};
+
+/// Gathers between devices.
+class DeviceGatherKernel final : public Kernel {
+ public:
+  explicit DeviceGatherKernel(std::shared_ptr<Collectives> collectives)
+      : collectives_(std::move(collectives)) {}
+
+  void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
+           std::span<const std::byte* const>, std::byte*, Stream& stream) const override {
+    collectives_->gather(inputs, outputs[0], stream);
+  }
+  [[nodiscard]] std::string implementation() const override { return "collectives"; }
+
+ private:
+  std::shared_ptr<Collectives> collectives_;
 };
 
 class ParallelBackend final : public Backend {
  public:
-  ParallelBackend(std::shared_ptr<const Backend> device, std::shared_ptr<Communicator> communicator)
-      : device_(std::move(device)), communicator_(std::move(communicator)) {
-    if (!device_->uses_host_memory()) {
-      throw Error("The device '" + std::string(device_->name()) + "' cannot exchange tensors within a step.");
-    }
-  }
+  ParallelBackend(std::shared_ptr<const Backend> device, std::shared_ptr<Communicator> communicator,
+                  std::shared_ptr<Collectives> collectives)
+      : device_(std::move(device)),
+        communicator_(std::move(communicator)),
+        collectives_(std::move(collectives)) {}
 
   [[nodiscard]] std::string_view name() const override { return device_->name(); }
   [[nodiscard]] bool supports(DType dtype) const override { return device_->supports(dtype); }
@@ -54,10 +70,23 @@ class ParallelBackend final : public Backend {
   [[nodiscard]] std::int64_t channel_alignment() const override { return device_->channel_alignment(); }
   [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) const override {
     if (!std::holds_alternative<ops::AllGather>(op)) return device_->compile(op, signature);
-    return std::make_unique<GatherKernel>(communicator_, signature);
+    if (collectives_) return std::make_unique<DeviceGatherKernel>(collectives_);
+    return std::make_unique<GatherKernel>(communicator_);
   }
+  [[nodiscard]] bool supports_tf32() const override { return device_->supports_tf32(); }
+  [[nodiscard]] std::string memory_name() const override { return device_->memory_name(); }
   [[nodiscard]] std::size_t memory_alignment() const override { return device_->memory_alignment(); }
   [[nodiscard]] Buffer allocate(std::size_t bytes) const override { return device_->allocate(bytes); }
+  [[nodiscard]] Buffer allocate_staging(std::size_t bytes) const override {
+    return device_->allocate_staging(bytes);
+  }
+  [[nodiscard]] std::unique_ptr<Stream> make_stream() const override { return device_->make_stream(); }
+  [[nodiscard]] std::unique_ptr<ViewMaker> make_view_maker() const override {
+    return device_->make_view_maker();
+  }
+  [[nodiscard]] std::vector<LaunchReport> observe(const std::function<void()>& work) const override {
+    return device_->observe(work);
+  }
   [[nodiscard]] std::size_t free_memory() const override { return device_->free_memory(); }
   void finish_compiling() const override { device_->finish_compiling(); }
   [[nodiscard]] std::string libraries() const override { return device_->libraries(); }
@@ -66,13 +95,16 @@ class ParallelBackend final : public Backend {
  private:
   std::shared_ptr<const Backend> device_;
   std::shared_ptr<Communicator> communicator_;
+  std::shared_ptr<Collectives> collectives_;
 };
 
 }  // namespace
 
 std::shared_ptr<const Backend> make_parallel_backend(std::shared_ptr<const Backend> device,
-                                                     std::shared_ptr<Communicator> communicator) {
-  return std::make_shared<const ParallelBackend>(std::move(device), std::move(communicator));
+                                                     std::shared_ptr<Communicator> communicator,
+                                                     std::shared_ptr<Collectives> collectives) {
+  return std::make_shared<const ParallelBackend>(std::move(device), std::move(communicator),
+                                                 std::move(collectives));
 }
 
 }  // namespace tpn

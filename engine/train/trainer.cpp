@@ -48,18 +48,20 @@ std::vector<PersistentTensor> persistent_tensors(const Plan& step, const Plan* u
 
 Trainer::Trainer(const Config& config, const InputSize& size, const TrainingOptions& options,
                  const std::shared_ptr<const Backend>& backend, const PlanOptions& plan,
-                 const Weights& weights, std::shared_ptr<Communicator> communicator)
+                 const Weights& weights, std::shared_ptr<Communicator> communicator,
+                 std::shared_ptr<Collectives> collectives)
     : config_(config),
       size_(size),
       options_(options),
       backend_(backend),
       plan_options_(plan),
-      communicator_(std::move(communicator)) {
+      communicator_(std::move(communicator)),
+      collectives_(std::move(collectives)) {
   if ((communicator_ ? communicator_->size() : 1) != options.ranks) {
     throw Error("A trainer for " + std::to_string(options.ranks) + " processes was given another number.");
   }
   if (options.synchronized && !communicator_) throw Error("Batch norms are synchronized among processes.");
-  if (options.synchronized) backend_ = make_parallel_backend(backend, communicator_);
+  if (options.synchronized) backend_ = make_parallel_backend(backend, communicator_, collectives_);
   const Graph graph = this->graph(size.views);
   auxiliary_ = std::ranges::count(graph.features(), "loss_aux", &std::pair<std::string, ValueId>::first) > 0;
   const std::shared_ptr<const Plan> step = this->plan(graph),
@@ -72,7 +74,7 @@ Trainer::Trainer(const Config& config, const InputSize& size, const TrainingOpti
   step->check_forms(weights);
   store_->load(weights);
   if (update) update_ = std::make_unique<Executor>(update, store_);
-  if (parallel()) exchange_ = std::make_unique<GradientExchange>(communicator_, *store_, *step);
+  if (parallel()) exchange_ = std::make_unique<GradientExchange>(communicator_, collectives_, *store_, step);
   executors_[size.views] = std::make_unique<Executor>(step, store_);
 }
 
@@ -122,10 +124,12 @@ StepResult Trainer::add(std::span<const std::int64_t> labels, const StepOptions&
   StepResult found;
   if (!labels.empty() || options_.synchronized) {
     Executor& executor = labels.empty() ? bind_stand_in(class_weights) : bind(labels, options, class_weights);
-    if (last && exchange_ && backend_->uses_host_memory()) {
-      executor.run([this](const Step& step) {
-        if (std::holds_alternative<ops::Accumulate>(step.op)) exchange_->start_next();
+    if (last && exchange_) {
+      executor.start([&](const Step& step) {
+        if (std::holds_alternative<ops::Accumulate>(step.op)) exchange_->start_next(executor.stream());
       });
+      exchange_->start_rest(executor.stream());
+      executor.stream().synchronize();
     } else {
       executor.run();
     }

@@ -36,12 +36,14 @@ struct StepOptions {
 /// Trains a network on one device, perhaps together with those of other processes. Not thread-safe.
 class Trainer {
  public:
-  /// size: of the usual batch. communicator: of options.ranks; null where there is one. Throws Error when the
+  /// size: of the usual batch. communicator: of options.ranks; null where there is one. collectives: of
+  /// the ranks' devices; null where these exchange by way of the hosts. Throws Error when the
   /// device cannot train the network in that precision, or a weight is missing or such that there is no
   /// result, and OutOfMemory.
   Trainer(const Config& config, const InputSize& size, const TrainingOptions& options,
           const std::shared_ptr<const Backend>& backend, const PlanOptions& plan, const Weights& weights,
-          std::shared_ptr<Communicator> communicator = nullptr);
+          std::shared_ptr<Communicator> communicator = nullptr,
+          std::shared_ptr<Collectives> collectives = nullptr);
 
   /// Where the caller writes the normalised views of the next step: (N,T,H,W,3) in the precision, or what
   /// TrainingForm::from_pooled says; in the host's memory.
@@ -118,6 +120,7 @@ class Trainer {
   std::shared_ptr<const Backend> backend_;
   PlanOptions plan_options_;
   std::shared_ptr<Communicator> communicator_;
+  std::shared_ptr<Collectives> collectives_;
   bool auxiliary_ = false;  ///< whether there is a second loss
   std::shared_ptr<ParameterStore> store_;
   std::vector<PersistentTensor> persistent_;

@@ -39,9 +39,12 @@ class CudaMark final : public Mark {
     check(cudaEventRecord(event, stream), "recording an event");
   }
 
+  [[nodiscard]] cudaEvent_t handle() const { return event_.get(); }
+
+  void wait() const override { check(cudaEventSynchronize(event_.get()), "waiting for an event"); }
   [[nodiscard]] double seconds_since(const Mark& earlier) const override {
     float milliseconds = 0;
-    check(cudaEventSynchronize(event_.get()), "waiting for an event");
+    wait();
     check(cudaEventElapsedTime(&milliseconds, dynamic_cast<const CudaMark&>(earlier).event_.get(),
                                event_.get()),
           "measuring time");
@@ -82,6 +85,10 @@ class CudaStream final : public Stream {
   }
 
   std::unique_ptr<Mark> mark() override { return std::make_unique<CudaMark>(handle()); }
+  void wait_for(const Mark& mark) override {
+    check(cudaStreamWaitEvent(handle(), dynamic_cast<const CudaMark&>(mark).handle(), 0),
+          "letting a stream wait for another");
+  }
 
  private:
   void copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, const char* what) {

@@ -37,7 +37,7 @@ inline std::string wrong_exchanges(Communicator& communicator) {
     for (std::size_t i = 0; i < count; ++i) {
       (*values.back())[i] = static_cast<float>(rank) + static_cast<float>(i % 7);
     }
-    done.push_back(communicator.start_sum(values.back()));
+    done.push_back(communicator.start_sum(*values.back(), values.back()));
   }
   std::vector<double> numbers{1, static_cast<double>(rank), 1e-300 * rank};
   communicator.sum(numbers);

@@ -67,15 +67,15 @@ class ThreadCommunicator final : public Communicator {
   [[nodiscard]] int local_rank() const override { return rank_; }
   [[nodiscard]] int local_size() const override { return size(); }
 
-  std::future<void> start_sum(std::shared_ptr<std::vector<float>> values) override {
+  std::future<void> start_sum(std::span<float> values, std::shared_ptr<const void> memory) override {
     const std::size_t exchange = count_++;
-    ranks_->put(rank_, exchange, {values->begin(), values->end()});
-    return std::async(std::launch::deferred, [this, exchange, values] {
+    ranks_->put(rank_, exchange, {values.begin(), values.end()});
+    return std::async(std::launch::deferred, [this, exchange, values, memory = std::move(memory)] {
       const auto all = ranks_->take(rank_, exchange);
-      for (std::size_t i = 0; i < values->size(); ++i) {
+      for (std::size_t i = 0; i < values.size(); ++i) {
         float sum = 0;
         for (const auto& [rank, of_rank] : all) sum += static_cast<float>(of_rank[i]);
-        (*values)[i] = sum;
+        values[i] = sum;
       }
     });
   }

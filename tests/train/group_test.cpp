@@ -1,126 +1,23 @@
 // Updates by the gradients of several batches, of one process or of several.
 #include <cmath>
-#include <cstring>
-#include <map>
-#include <mutex>
 
 #include <gtest/gtest.h>
 
-#include "engine/train/trainer.h"
 #include "kernels/cpu/cpu_backend.h"
-#include "tests/support/expect_agreement.h"
-#include "tests/support/thread_communicator.h"
-#include "tests/train/tiny_training.h"
+#include "tests/train/group_training.h"
 
 namespace tpn {
 namespace {
 
-using Tensors = std::map<std::string, std::vector<float>>;
+using test::expect_near;
+using test::Tensors;
+using test::Trained;
 
-/// What training leaves.
-struct Trained {
-  std::vector<double> losses, norms;
-  Tensors tensors;
-};
-
-class GroupTest : public ::testing::Test, public test::TinyTraining {
+class GroupTest : public ::testing::Test, public test::GroupTraining {
  protected:
-  /// batch: of one rank.
-  [[nodiscard]] Trainer trainer(
-      const TrainingOptions& options, std::int64_t batch,
-      std::shared_ptr<Communicator> communicator = nullptr,
-      const std::shared_ptr<const Backend>& backend = std::make_shared<const CpuBackend>(1)) const {
-    InputSize own = size;
-    own.views = batch;
-    return {config_, own, options, backend, PlanOptions{}, *weights_, std::move(communicator)};
-  }
-
-  /// The values of the eight clips.
-  [[nodiscard]] std::vector<float> clips() const {
-    const Trainer trainer = TinyTraining::trainer({}, std::make_shared<const CpuBackend>(1), Precision::f32);
-    fill(trainer);
-    return to_floats(read_only(trainer.views()));
-  }
-  /// Writes those of the eight clips to the trainer's views, and returns their labels.
-  std::vector<std::int64_t> take(Trainer& trainer, const std::vector<float>& clips,
-                                 const std::vector<std::size_t>& which) const {
-    std::vector<std::int64_t> labels;
-    const std::size_t clip = clips.size() / labels_.size();
-    if (which.empty()) return labels;
-    auto* to = reinterpret_cast<float*>(trainer.views(std::ssize(which)).data);
-    for (const std::size_t i : which) {
-      to = std::copy_n(clips.begin() + static_cast<std::ptrdiff_t>(i * clip), clip, to);
-      labels.push_back(labels_[i]);
-    }
-    return labels;
-  }
-
-  static Tensors tensors(const Trainer& trainer) {
-    Tensors result;
-    for (const PersistentTensor& tensor : trainer.persistent()) {
-      if (tensor.spec.kind == Kind::index) continue;
-      std::vector<float>& values = result[tensor.name];
-      values.resize(static_cast<std::size_t>(tensor.spec.shape.count()));
-      trainer.store().read(tensor.name,
-                           {reinterpret_cast<std::byte*>(values.data()), DType::f32, tensor.spec.shape});
-    }
-    return result;
-  }
-
-  /// Two updates, each by the gradients of batches of those clips.
-  Trained train(Trainer& trainer, const std::vector<std::vector<std::size_t>>& batches,
-                const std::vector<float>& class_weights = {}) const {
-    const std::vector<float> values = clips();
-    Trained trained;
-    for (int update = 0; update < 2; ++update) {
-      for (std::size_t i = 0; i < batches.size(); ++i) {
-        const auto labels = take(trainer, values, batches[i]);
-        (void)trainer.add(labels, {}, i + 1 == batches.size(), class_weights);
-      }
-      const StepResult result = trainer.update({.learning_rate = 0.05});
-      trained.losses.push_back(result.loss);
-      trained.norms.push_back(result.gradient_norm);
-    }
-    trained.tensors = tensors(trainer);
-    return trained;
-  }
-  /// Two steps of all eight clips at once.
-  Trained train_at_once(const TrainingOptions& options, const std::vector<float>& class_weights = {}) const {
-    Trainer trainer = this->trainer(options, 8);
-    Trained trained;
-    for (int update = 0; update < 2; ++update) {
-      fill(trainer);
-      const StepResult result = trainer.step(labels_, {.learning_rate = 0.05}, class_weights);
-      trained.losses.push_back(result.loss);
-      trained.norms.push_back(result.gradient_norm);
-    }
-    trained.tensors = tensors(trainer);
-    return trained;
-  }
-
-  static constexpr TrainingForm without_norms{.dropout = 0, .frozen = {}, .batch_statistics = false};
-  static constexpr double tolerance = 2e-4;
+  GroupTest() : GroupTraining([] { return std::make_shared<const CpuBackend>(1); }) {}
 };
-
-/// Relative L2 of each tensor's difference, where it is not all but zero.
-void expect_near(const Trained& found, const Trained& expected, double tolerance, bool statistics = true) {
-  for (std::size_t i = 0; i < expected.losses.size(); ++i) {
-    EXPECT_NEAR(found.losses[i], expected.losses[i], tolerance) << i;
-    EXPECT_NEAR(found.norms[i] / expected.norms[i], 1, tolerance) << i;
-  }
-  ASSERT_EQ(found.tensors.size(), expected.tensors.size());
-  for (const auto& [name, values] : expected.tensors) {
-    if (!statistics && name.find("running") != std::string::npos) continue;
-    ASSERT_TRUE(found.tensors.contains(name)) << name;
-    const std::vector<float>& own = found.tensors.at(name);
-    double difference = 0, norm = 0;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      difference += std::pow(static_cast<double>(own[i]) - static_cast<double>(values[i]), 2);
-      norm += std::pow(static_cast<double>(values[i]), 2);
-    }
-    EXPECT_LE(std::sqrt(difference), tolerance * std::sqrt(norm) + 1e-5) << name;
-  }
-}
+class RanksTest : public GroupTest {};
 
 TEST_F(GroupTest, OfBatchesIsOneLargeBatch) {
   TrainingOptions options{.form = without_norms};
@@ -176,27 +73,6 @@ TEST_F(GroupTest, DropsOthersInEachOfItsBatches) {
   }
   EXPECT_NE(losses[0], losses[1]);
 }
-
-/// Trains on ranks that are threads; the last rank's result, after it was compared with the others'.
-class RanksTest : public GroupTest {
- protected:
-  Trained train_ranks(const TrainingOptions& options, std::int64_t batch,
-                      const std::vector<std::vector<std::vector<std::size_t>>>& batches_of_ranks) const {
-    std::mutex mutex;
-    std::vector<Trained> all;
-    test::run_ranks(static_cast<int>(options.ranks), [&](const std::shared_ptr<Communicator>& communicator) {
-      Trainer trainer = this->trainer(options, batch, communicator);
-      Trained trained = train(trainer, batches_of_ranks[static_cast<std::size_t>(communicator->rank())]);
-      const std::lock_guard lock(mutex);
-      all.push_back(std::move(trained));
-    });
-    for (const Trained& other : all) {
-      EXPECT_EQ(other.tensors, all.back().tensors) << "ranks have drifted apart";
-      EXPECT_EQ(other.losses, all.back().losses);
-    }
-    return all.back();
-  }
-};
 
 TEST_F(RanksTest, AreOneLargeBatch) {
   TrainingOptions options{.form = without_norms};

@@ -1,9 +1,10 @@
-# NVIDIA's libraries as rivals of the project's kernels. Only their headers are needed to build: programs open the
+# NVIDIA's libraries, as rivals of the project's kernels and for exchanges between GPUs. Only their headers are needed to build: programs open the
 # libraries when they first need them, and run without. Where they were found now is where they are looked for last.
 
 set(TPN_CUDNN AUTO CACHE STRING "Use cuDNN, from 9.8 on: ON, OFF, or AUTO (where its headers are found)")
 set(TPN_CUBLASLT AUTO CACHE STRING "Use cuBLASLt: ON, OFF, or AUTO (where its headers are found)")
-set_property(CACHE TPN_CUDNN TPN_CUBLASLT PROPERTY STRINGS ON OFF AUTO)
+set(TPN_NCCL AUTO CACHE STRING "Use NCCL: ON, OFF, or AUTO (where its headers are found)")
+set_property(CACHE TPN_CUDNN TPN_CUBLASLT TPN_NCCL PROPERTY STRINGS ON OFF AUTO)
 
 include(CheckCXXSourceCompiles)
 
@@ -25,7 +26,7 @@ function(tpn_rival option header name library)
       message(FATAL_ERROR "${option} is ON and ${header} was not found: set ${option}_HEADERS to its folder, or "
                           "configure with -D${option}=OFF.")
     endif()
-    message(STATUS "The kernels of ${library} are left out: there is no ${header}")
+    message(STATUS "${library} is left out: there is no ${header}")
     return()
   endif()
   set(CMAKE_REQUIRED_INCLUDES ${${option}_HEADERS} ${CUDAToolkit_INCLUDE_DIRS})
@@ -34,7 +35,7 @@ function(tpn_rival option header name library)
     if(${option} STREQUAL "ON")
       message(FATAL_ERROR "${option} is ON and ${${option}_HEADERS}/${header} is too old: it has no ${name}.")
     endif()
-    message(STATUS "The kernels of ${library} are left out: ${${option}_HEADERS}/${header} is too old")
+    message(STATUS "${library} is left out: ${${option}_HEADERS}/${header} is too old")
     return()
   endif()
   set(folder "")
@@ -51,4 +52,5 @@ endfunction()
 target_sources(tpn_cuda PRIVATE ${PROJECT_SOURCE_DIR}/kernels/cuda/libraries/dynamic_library.cpp)
 target_link_libraries(tpn_cuda PRIVATE ${CMAKE_DL_LIBS})
 tpn_rival(TPN_CUDNN cudnn_graph.h CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR cudnn cudnn_api.cpp cudnn_conv2d.cpp cudnn_graph.cpp)
+tpn_rival(TPN_NCCL nccl.h NCCL_VERSION_CODE nccl nccl_api.cpp nccl_collectives.cpp)
 tpn_rival(TPN_CUBLASLT cublasLt.h CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID cublasLt cublaslt_api.cpp cublaslt_gemm.cpp)

@@ -7,6 +7,9 @@
 #if defined(TPN_CUBLASLT)
 #include "kernels/cuda/libraries/cublaslt_gemm.h"
 #endif
+#if defined(TPN_NCCL)
+#include "kernels/cuda/libraries/nccl_collectives.h"
+#endif
 #if defined(TPN_CUDNN)
 #include "kernels/cuda/libraries/cudnn_conv2d.h"
 #endif
@@ -39,6 +42,15 @@ Kernels library_candidates(std::span<const Library> libraries, const AnyOp& op, 
     }
   }
   return all;
+}
+
+std::unique_ptr<Collectives> join_gpus(const DeviceRank& rank) {
+#if defined(TPN_NCCL)
+  if (rank.all(nccl_api().ok())) return join_by_nccl(*nccl_api(), rank);
+#else
+  static_cast<void>(rank.all(false));
+#endif
+  return nullptr;
 }
 
 std::string library_versions(std::span<const Library> libraries) {

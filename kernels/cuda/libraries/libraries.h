@@ -1,4 +1,4 @@
-// Kernels of cuDNN and cuBLASLt, as rivals to the project's own.
+// Kernels of cuDNN and cuBLASLt, as rivals to the project's own, and exchanges by NCCL.
 #pragma once
 
 #include <functional>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "kernels/collectives.h"
 
 namespace tpn::cuda {
 
@@ -31,6 +32,11 @@ std::vector<Library> libraries();
 /// reason among `failures`. Throws Error when it has broken the device, and OutOfMemory.
 Kernels library_candidates(std::span<const Library> libraries, const AnyOp& op, const Signature& signature,
                            std::vector<CandidateReport>& failures, std::string_view only = {});
+
+/// Exchanges between the current devices of the ranks by NCCL; null, on all ranks alike, where one cannot use
+/// it. Returns when all ranks have called it. Throws Error when it fails, for instance since two ranks have
+/// one GPU.
+std::unique_ptr<Collectives> join_gpus(const DeviceRank& rank);
 
 /// Whether libraries' candidates have such names.
 inline bool is_library_kernel(std::string_view implementation) {
