@@ -109,13 +109,13 @@ struct BatchNormSynchronized {
     return 0;
   }
 
-  /// Ranks have whole numbers of pixels; one of three may have none.
+  /// Ranks have whole numbers of pixels; the first of three has none.
   static void constrain(std::span<Tensor64> inputs) {
     std::vector<double>& moments = inputs[6].data;
     const auto channels = static_cast<std::size_t>(inputs[6].shape[1]);
     const std::size_t ranks = moments.size() / channels / 3;
     for (std::size_t r = 0; r < ranks; ++r) {
-      const double pixels = ranks == 3 && r == 1 ? 0 : static_cast<double>(20 + 7 * r);
+      const double pixels = ranks == 3 && r == 0 ? 0 : static_cast<double>(20 + 7 * r);
       for (std::size_t c = 0; c < channels; ++c) {
         moments[3 * r * channels + c] = pixels;
         double& squares = moments[(3 * r + 2) * channels + c];
