@@ -38,14 +38,17 @@ const std::map<std::string_view, Help>& help_of_fields() {
       {"freeze",
        {"Training",
         "How much is not learned: none, stem, 1 to 4 (up to that stage), backbone, neck (all but the "
-        "classifier); auto: neck below 1,000 clips, 3 below 10,000, else none"}},
+        "classifier); auto: none for networks below 5 million parameters; of others neck below 1,000 clips, "
+        "3 "
+        "below 10,000, else none"}},
       {"bn",
        {"Training", "Batch norms of what is learned: train (by the batch), or eval (as the model has them)"}},
       {"augment",
        {"Training",
         "reference (crops of 8 to 100 % of the area, flips, colours), light (50 to 100 %, flips), none; "
         "auto: light where only the classifier is learned, else reference"}},
-      {"epochs", {"Training", "Times that each clip is seen"}},
+      {"epochs",
+       {"Training", "Times that each clip is seen; 0: as many as 1,000 updates take, but from 20 to 150"}},
       {"batch", {"Training", "Clips that are computed at once, by each process"}},
       {"accumulate", {"Training", "Batches whose gradients are averaged for an update"}},
       {"sync_bn",
@@ -53,7 +56,7 @@ const std::map<std::string_view, Help>& help_of_fields() {
       {"lr",
        {"Training",
         "Highest learning rate (default, for updates by 8 clips, all processes together: 0.01 for the "
-        "classifier alone, else 0.0025)"}},
+        "classifier alone, 0.03 for networks below 5 million parameters, else 0.0025)"}},
       {"auto_scale_lr", {"Training", "--lr is meant for updates by 64 clips: scale it"}},
       {"schedule", {"Training", "How the rate falls: cosine (to 0), or multistep"}},
       {"warmup", {"Training", "Epochs in which it rises from a tenth"}},
@@ -68,7 +71,10 @@ const std::map<std::string_view, Help>& help_of_fields() {
       {"label_smoothing", {"Training", "Share of a label that is spread over all classes"}},
       {"dropout", {"Training", "Share of elements zeroed before classifiers (default: the model's)"}},
       {"class_weights",
-       {"Training", "balanced: losses count in inverse proportion to the clips of their class"}},
+       {"Training",
+        "What losses count by their class: none; balanced, in inverse proportion to its clips; numbers, "
+        "1,2.5,... "
+        "in the order of labels; or a file of them"}},
       {"balanced", {"Training", "Draw every class equally often"}},
       {"shuffle", {"Training", "on, or off: clips in the order of the list"}},
       {"ema",
@@ -80,10 +86,15 @@ const std::map<std::string_view, Help>& help_of_fields() {
         "k400 (10x3 views) or sthv1 (2x3); as tpn_eval does"}},
       {"val_views",
        {"Training", "Views of a clip, CLIPSxCROPS, for example 3x1, in place of the protocol's"}},
-      {"val_every", {"Training", "Judge after every N epochs"}},
+      {"val_every", {"Training", "Judge after every N epochs; 0: so that there are about twenty judgements"}},
       {"early_stop", {"Training", "End after N judgements without a better accuracy; 0: never"}},
       {"keep", {"Training", "Keep the models of the last N epochs, beside the best"}},
       {"seed", {"Training", "Of all that is drawn"}},
+      {"deterministic",
+       {"Work",
+        "The same bits with any --threads: convolutions have one thread each; on GPUs no kernel is chosen by "
+        "its "
+        "time"}},
       {"precision", {"Work", "f32, bf16, and on GPUs f16 and tf32; parameters are always kept in f32"}},
       {"device", {"Work", "auto (a GPU if there is one that can be used), cpu, cuda, or cuda:N"}},
       {"devices",

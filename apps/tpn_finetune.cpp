@@ -190,6 +190,7 @@ int default_threads(const Communicator* processes) {
 /// The device of this process.
 DeviceOptions device_of(const Recipe& recipe, const Communicator* processes) {
   DeviceOptions device = device_named(recipe.device);
+  device.deterministic = recipe.deterministic;
   device.threads = recipe.threads == 0 && processes != nullptr ? default_threads(processes) : recipe.threads;
   const std::size_t local = processes == nullptr ? 0 : static_cast<std::size_t>(processes->local_rank()),
                     needed = processes == nullptr ? 1 : static_cast<std::size_t>(processes->local_size());
@@ -213,8 +214,12 @@ DeviceOptions device_of(const Recipe& recipe, const Communicator* processes) {
 }
 
 RecognizerOptions recognizer_on(const DeviceOptions& device) {
-  if (device.kind == DeviceKind::cpu) return {.device = Device::cpu, .threads = device.threads};
-  return {.device = Device::cuda, .devices = {device.number}};
+  if (device.kind == DeviceKind::cpu) {
+    return {.device = Device::cpu, .threads = device.deterministic ? 1 : device.threads};
+  }
+  return {.device = Device::cuda,
+          .devices = {device.number},
+          .libraries = device.deterministic ? Libraries::none : Libraries::automatic};
 }
 
 FinetuneSetup make_setup(const FinetuneArguments& a, const Recipe& recipe, const std::filesystem::path& model,

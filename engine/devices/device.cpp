@@ -15,10 +15,12 @@ namespace {
 
 std::shared_ptr<const Backend> make_gpu([[maybe_unused]] const DeviceOptions& options) {
 #ifdef TPN_HAS_CUDA
-  return make_cuda_backend({.device = options.number,
-                            .libraries = options.libraries ? CudaLibraries::automatic : CudaLibraries::none,
-                            .trials = !cuda::device_info(options.number).emulated},
-                           options.keep_selections);
+  return make_cuda_backend(
+      {.device = options.number,
+       .libraries =
+           options.libraries && !options.deterministic ? CudaLibraries::automatic : CudaLibraries::none,
+       .trials = !options.deterministic && !cuda::device_info(options.number).emulated},
+      options.keep_selections);
 #else
   throw Error("This build of TPN cannot use CUDA devices; choose the device cpu.");
 #endif
@@ -47,7 +49,7 @@ DeviceKind fastest_device() {
 std::shared_ptr<const Backend> make_backend(const DeviceOptions& options) {
   switch (options.kind) {
     case DeviceKind::cpu:
-      return std::make_shared<const CpuBackend>(options.threads);
+      return std::make_shared<const CpuBackend>(options.threads, options.deterministic);
     case DeviceKind::cuda:
       return make_gpu(options);
   }

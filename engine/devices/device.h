@@ -20,6 +20,8 @@ struct DeviceOptions {
   bool libraries = true;  ///< of NVIDIA's, where they are faster than the project's own kernels
   /// Whether kernels that trials have found are kept from one process to the next.
   bool keep_selections = true;
+  /// Whether results are the same bits with any number of threads, and no kernel is chosen by its time.
+  bool deterministic = false;
 
   bool operator==(const DeviceOptions&) const = default;
 };

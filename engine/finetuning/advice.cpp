@@ -21,7 +21,8 @@ bool learns_norms_from_batches(const Recipe& recipe) {
 
 }  // namespace
 
-std::vector<std::string> advice(const Recipe& recipe, const Recipe& given, const FinetuneData& data) {
+std::vector<std::string> advice(const Recipe& recipe, const Recipe& given, const FinetuneData& data,
+                                std::int64_t parameters) {
   std::vector<std::string> said;
   const auto clips = static_cast<std::int64_t>(data.train.samples.size());
   if (recipe.schedule == Schedule::multistep) {
@@ -52,7 +53,7 @@ std::vector<std::string> advice(const Recipe& recipe, const Recipe& given, const
   if (given.lr != automatic_number && recipe.init != start::scratch) {
     Recipe automatic = recipe;
     automatic.lr = automatic_number;
-    const double usual = resolved(automatic, clips).lr;
+    const double usual = resolved(automatic, clips, parameters).lr;
     constexpr double far = 4;
     if (recipe.lr > usual * far || recipe.lr * far < usual) {
       said.push_back("The learning rate " + number(recipe.lr) + " is far from the " + number(usual) +

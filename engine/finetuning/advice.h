@@ -1,6 +1,7 @@
 // Mistakes that are often made, told before they cost a night.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,9 @@
 
 namespace tpn {
 
-/// Sentences about what in a resolved recipe is likely not meant. given: as it was before it was resolved.
-std::vector<std::string> advice(const Recipe& recipe, const Recipe& given, const FinetuneData& data);
+/// Sentences about what in a resolved recipe is likely not meant. given: as it was before it was resolved;
+/// parameters: of the model.
+std::vector<std::string> advice(const Recipe& recipe, const Recipe& given, const FinetuneData& data,
+                                std::int64_t parameters);
 
 }  // namespace tpn

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "engine/data/draws.h"
-#include "engine/finetuning/finetune_data.h"
 
 namespace tpn {
 namespace {
@@ -61,19 +60,6 @@ std::vector<std::size_t> epoch_order(const Recipe& recipe, std::span<const std::
     order[i] = turns[present[i % present.size()]].next(recipe.shuffle, draws);
   }
   return order;
-}
-
-std::vector<float> balanced_class_weights(std::span<const std::int64_t> labels, std::int64_t classes) {
-  const std::vector<std::int64_t> counts = count_labels(labels, classes);
-  const auto present = std::ranges::count_if(counts, [](std::int64_t count) { return count > 0; });
-  std::vector<float> weights;
-  weights.reserve(counts.size());
-  for (const std::int64_t count : counts) {
-    weights.push_back(count == 0 ? 0.0F
-                                 : static_cast<float>(static_cast<double>(labels.size()) /
-                                                      static_cast<double>(present * count)));
-  }
-  return weights;
 }
 
 }  // namespace tpn

@@ -17,7 +17,4 @@ namespace tpn {
 std::vector<std::size_t> epoch_order(const Recipe& recipe, std::span<const std::int64_t> labels,
                                      std::int64_t classes, std::int64_t epoch);
 
-/// By class, what the loss of its clips counts: the mean over all clips is 1. A class without clips counts 0.
-std::vector<float> balanced_class_weights(std::span<const std::int64_t> labels, std::int64_t classes);
-
 }  // namespace tpn

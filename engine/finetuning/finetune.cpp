@@ -14,6 +14,7 @@
 #include "engine/finetuning/batch_source.h"
 #include "engine/finetuning/candidate.h"
 #include "engine/finetuning/checkpoint.h"
+#include "engine/finetuning/class_weights.h"
 #include "engine/finetuning/epoch_order.h"
 #include "engine/finetuning/flip_labels.h"
 #include "engine/finetuning/judging.h"
@@ -80,7 +81,7 @@ TrainingOptions training_options(const Recipe& recipe) {
                                    .batch_statistics = recipe.bn == NormMode::train,
                                    .from_pooled = learns_classifier_only(recipe)},
                           .label_smoothing = recipe.label_smoothing,
-                          .class_weights = recipe.class_weights == ClassWeights::balanced,
+                          .class_weights = recipe.class_weights != "none",
                           .momentum = recipe.momentum,
                           .weight_decay = recipe.weight_decay,
                           .max_norm = recipe.clip_grad,
@@ -248,8 +249,7 @@ class Run {
       average_ = average_in(*start_);
       if (average_.empty()) update_average(0);
     }
-    if (recipe_.class_weights == ClassWeights::balanced)
-      class_weights_ = balanced_class_weights(labels_, classes_);
+    class_weights_ = class_weights(recipe_.class_weights, labels_, classes_);
     if (!state_.finished && setup_.leads()) log_.emplace(folder_, state_.steps);
 
     if (learns_classifier_only(recipe_)) {
@@ -568,13 +568,17 @@ FinetunePlan plan_finetune(const Recipe& asked, const FinetuneData& data, const 
   const Recipe given = for_processes(asked, setup);
   const auto clips = static_cast<std::int64_t>(data.train.samples.size());
   const InitialWeights initial = initial_weights(setup);
-  FinetunePlan plan{.recipe = resolved(given, clips),
+  FinetunePlan plan{.recipe = {},
                     .advice = {},
                     .classifier = change_of_classifier(initial, data.classes, data.labels()),
                     .train_clips = {},
                     .validation_clips = {},
                     .steps_per_epoch = (clips + update_clips(given) - 1) / update_clips(given)};
   const Config& config = plan.classifier.config;
+  for (const ParameterSpec& spec : parameter_specs(config)) {
+    if (!spec.is_buffer()) plan.parameters += spec.shape.count();
+  }
+  plan.recipe = resolved(given, clips, plan.parameters);
   const std::int64_t classes = config.head.num_classes;
   plan.train_clips = count_labels(labels_of(data.train), classes);
   if (data.validation) {
@@ -582,11 +586,11 @@ FinetunePlan plan_finetune(const Recipe& asked, const FinetuneData& data, const 
     const JudgingRules rules = judging_rules(plan.recipe, Model::load(setup.model), setup.recognizer);
     plan.validation_views = rules.clips * rules.crops;
   }
-  plan.advice = advice(plan.recipe, given, data);
+  (void)class_weights(plan.recipe.class_weights, labels_of(data.train), classes);  // fit the classes
+  plan.advice = advice(plan.recipe, given, data, plan.parameters);
   const TrainingForm form = training_options(plan.recipe).form;
   for (const ParameterSpec& spec : parameter_specs(config)) {
     if (spec.is_buffer()) continue;
-    plan.parameters += spec.shape.count();
     if (&initial.of(spec) == initial.preferred.get()) plan.initial_parameters += spec.shape.count();
     const bool learned = !form.freezes(spec.name) && !(form.from_pooled && spec.training_only);
     if (learned) plan.learned_parameters += spec.shape.count();

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <type_traits>
 
+#include "engine/finetuning/class_weights.h"
 #include "engine/finetuning/recipe_fields.h"
 #include "engine/model/json_reader.h"
 #include "kernels/precision_info.h"
@@ -79,11 +80,6 @@ const std::vector<std::string>& names_of<Schedule>() {
   return names;
 }
 template <>
-const std::vector<std::string>& names_of<ClassWeights>() {
-  static const std::vector<std::string> names{"none", "balanced"};
-  return names;
-}
-template <>
 const std::vector<std::string>& names_of<Precision>() {
   static const std::vector<std::string> names = precision_names();
   return names;
@@ -149,24 +145,32 @@ std::int64_t update_clips(const Recipe& recipe) {
   return std::int64_t{recipe.batch} * recipe.accumulate * std::max(recipe.ranks, 1);
 }
 
-Recipe resolved(Recipe recipe, std::int64_t clips) {
-  constexpr std::int64_t few = 1000, many = 10000;
+Recipe resolved(Recipe recipe, std::int64_t clips, std::int64_t parameters) {
+  constexpr std::int64_t few = 1000, many = 10000, few_parameters = 5'000'000;
+  const bool small = parameters < few_parameters;
   if (recipe.freeze == Freeze::automatic) {
-    recipe.freeze = recipe.init == start::scratch ? Freeze::none
-                    : clips < few                 ? Freeze::neck
-                    : clips < many                ? Freeze::layer3
-                                                  : Freeze::none;
+    recipe.freeze = recipe.init == start::scratch || small ? Freeze::none
+                    : clips < few                          ? Freeze::neck
+                    : clips < many                         ? Freeze::layer3
+                                                           : Freeze::none;
   }
   if (recipe.augment == Augment::automatic) {
     recipe.augment = recipe.freeze == Freeze::neck ? Augment::light : Augment::reference;
   }
+  if (recipe.epochs == 0) {
+    constexpr std::int64_t updates = 1000, least = 20, most = 150;
+    const std::int64_t of_epoch = (clips + update_clips(recipe) - 1) / update_clips(recipe);
+    recipe.epochs = static_cast<int>(std::clamp((updates + of_epoch - 1) / of_epoch, least, most));
+  }
+  if (recipe.val_every == 0) recipe.val_every = std::max(1, recipe.epochs / 20);
   if (recipe.lr == automatic_number) {
-    recipe.lr =
-        (recipe.freeze == Freeze::neck ? 0.01 : 0.0025) * static_cast<double>(update_clips(recipe)) / 8;
+    const double of_eight = recipe.freeze == Freeze::neck ? 0.01 : small ? 0.03 : 0.0025;
+    recipe.lr = of_eight * static_cast<double>(update_clips(recipe)) / 8;
   } else if (recipe.auto_scale_lr) {
     recipe.lr *= static_cast<double>(update_clips(recipe)) / 64;
   }
   recipe.auto_scale_lr = false;
+  recipe.class_weights = with_numbers(recipe.class_weights);
   if (recipe.milestones.empty() && recipe.schedule == Schedule::multistep) {
     recipe.milestones = {recipe.epochs / 2, recipe.epochs * 5 / 6};
   }

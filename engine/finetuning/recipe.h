@@ -28,11 +28,6 @@ enum class Schedule : std::uint8_t {
   cosine      ///< along half a wave, to 0 at the end
 };
 
-enum class ClassWeights : std::uint8_t {
-  none,
-  balanced  ///< the loss of a clip counts in inverse proportion to the clips of its class
-};
-
 /// What a recipe's `init` may be, besides a file of a model or checkpoint, of which every parameter is taken
 /// that the model too has in that shape.
 namespace start {
@@ -51,13 +46,13 @@ struct Recipe {
   std::string labels{};             ///< file of class names; empty: the data's, else the model's
   std::string filename_template{};  ///< of raw frames; empty: told from the names
   std::string init = "model";       ///< what weights training starts with (start)
-  int epochs = 20;
-  int batch = 8;                 ///< clips that a process computes at once
-  int accumulate = 1;            ///< such batches of each process for an update
-  int ranks = 0;                 ///< processes; 0: as many as were started
-  bool sync_bn = false;          ///< batch norms have the statistics of all processes' batches
-  double lr = automatic_number;  ///< highest learning rate
-  bool auto_scale_lr = false;    ///< `lr` is meant for 64 clips a step
+  int epochs = 0;                   ///< 0: chosen by the number of steps
+  int batch = 8;                    ///< clips that a process computes at once
+  int accumulate = 1;               ///< such batches of each process for an update
+  int ranks = 0;                    ///< processes; 0: as many as were started
+  bool sync_bn = false;             ///< batch norms have the statistics of all processes' batches
+  double lr = automatic_number;     ///< highest learning rate
+  bool auto_scale_lr = false;       ///< `lr` is meant for 64 clips a step
   Schedule schedule = Schedule::cosine;
   double warmup = 0;              ///< epochs in which the rate rises from a tenth
   std::vector<int> milestones{};  ///< epochs, from 0; empty: after half and five sixths of them
@@ -66,9 +61,9 @@ struct Recipe {
   double weight_decay = 1e-4;
   double clip_grad = 40;  ///< the most that the L2 norm of all gradients may be; 0: anything
   double label_smoothing = 0;
-  double dropout = automatic_number;  ///< before the classifiers; automatic: the model's
-  ClassWeights class_weights = ClassWeights::none;
-  bool balanced = false;  ///< every class is drawn equally often
+  double dropout = automatic_number;   ///< before the classifiers; automatic: the model's
+  std::string class_weights = "none";  ///< engine/finetuning/class_weights.h
+  bool balanced = false;               ///< every class is drawn equally often
   Freeze freeze = Freeze::automatic;
   NormMode bn = NormMode::train;
   Augment augment = Augment::automatic;
@@ -77,11 +72,12 @@ struct Recipe {
       0;  ///< decay per step of an average of the weights, which is what is validated and kept; 0: none
   std::string val_protocol = "quick";  ///< how clips to judge by are looked at: Judging::protocol_names()
   std::string val_views{};             ///< "CLIPSxCROPS" in place of the protocol's
-  int val_every = 1;                   ///< epochs
+  int val_every = 0;                   ///< epochs; 0: so that there are about twenty judgements
   int early_stop = 0;  ///< validations without a better top-1 accuracy after which the run ends; 0: none
   int keep = 0;        ///< models of the last epochs that are kept, beside the best
   bool skip_bad = false;
   std::int64_t seed = 0;
+  bool deterministic = false;  ///< the same bits with any number of threads
   Precision precision = Precision::f32;
   std::string device = "auto";  ///< auto, cpu, cuda, or cuda:N
   std::vector<int> devices{};   ///< GPUs of a machine's processes, in order; empty: numbered as they are
@@ -103,8 +99,6 @@ template <>
 const std::vector<std::string>& names_of<NormMode>();
 template <>
 const std::vector<std::string>& names_of<Schedule>();
-template <>
-const std::vector<std::string>& names_of<ClassWeights>();
 template <>
 const std::vector<std::string>& names_of<Precision>();
 
@@ -129,12 +123,18 @@ Recipe load_recipe(const std::filesystem::path& path, const Recipe& base = {});
 /// The same for JSON text; `name` stands for the file in messages.
 Recipe parse_recipe(std::string_view json, const std::string& name, const Recipe& base = {});
 
-/// The recipe with everything automatic decided. clips: that there are for training.
-///   freeze: "neck" below 1,000 clips: there is too little to learn more from than the classifier; "3" below
-///     10,000; else "none".
+/// The recipe with everything automatic decided. clips: that there are for training; parameters: of the
+/// model.
+///   freeze: "none" for networks below 5 million parameters, which have few features besides those that their
+///   own
+///     classes took, and are quickly trained. Of others "neck" below 1,000 clips: there is too little to
+///     learn more from than the classifier; "3" below 10,000; else "none".
 ///   augment: "light" where all but the classifier is frozen, so that features can be kept; else "reference".
-///   lr: 0.01 for a classifier alone, else 0.0025, both for 8 clips an update and in proportion to them.
-Recipe resolved(Recipe recipe, std::int64_t clips);
+///   lr: 0.01 for a classifier alone, 0.03 for such a small network, else 0.0025, all for 8 clips an update
+///   and in
+///     proportion to them.
+///   epochs: as many as 1,000 updates take, but from 20 to 150.
+Recipe resolved(Recipe recipe, std::int64_t clips, std::int64_t parameters);
 
 /// Clips of an update: of all batches of all processes.
 std::int64_t update_clips(const Recipe& recipe);

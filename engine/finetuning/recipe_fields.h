@@ -26,7 +26,7 @@ void visit_recipe_fields(const Visit& visit) {
   visit("freeze", &Recipe::freeze, none);
   visit("bn", &Recipe::bn, none);
   visit("augment", &Recipe::augment, none);
-  visit("epochs", &Recipe::epochs, FieldRange{1, 100000});
+  visit("epochs", &Recipe::epochs, FieldRange{0, 100000});
   visit("batch", &Recipe::batch, FieldRange{1, 4096});
   visit("accumulate", &Recipe::accumulate, FieldRange{1, 4096});
   visit("sync_bn", &Recipe::sync_bn, none);
@@ -47,11 +47,12 @@ void visit_recipe_fields(const Visit& visit) {
   visit("ema", &Recipe::ema, FieldRange{0, 0.999999});
   visit("val_protocol", &Recipe::val_protocol, none);
   visit("val_views", &Recipe::val_views, none);
-  visit("val_every", &Recipe::val_every, FieldRange{1, 100000});
+  visit("val_every", &Recipe::val_every, FieldRange{0, 100000});
   visit("early_stop", &Recipe::early_stop, FieldRange{0, 100000});
   visit("keep", &Recipe::keep, FieldRange{0, 100000});
   visit("skip_bad", &Recipe::skip_bad, none);
   visit("seed", &Recipe::seed, FieldRange{0, large});
+  visit("deterministic", &Recipe::deterministic, none);
   visit("precision", &Recipe::precision, none);
   visit("ranks", &Recipe::ranks, FieldRange{0, 65536});
   visit("device", &Recipe::device, none);

@@ -1,5 +1,6 @@
 #include "kernels/cpu/cpu_backend.h"
 
+#include <concepts>
 #include <optional>
 #include <string>
 
@@ -8,13 +9,15 @@
 #include "kernels/cpu/available_memory.h"
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/contention.h"
+#include "kernels/cpu/one_thread_kernel.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/processors.h"
 #include "kernels/cpu/trial_threads.h"
 
 namespace tpn {
 
-CpuBackend::CpuBackend(int threads) : threads_(threads == 0 ? cpu::default_threads() : threads) {
+CpuBackend::CpuBackend(int threads, bool deterministic)
+    : threads_(threads == 0 ? cpu::default_threads() : threads), deterministic_(deterministic) {
   if (threads < 0 || threads > cpu::most_threads()) {
     throw Error("The number of threads must be between 0 and " + std::to_string(cpu::most_threads()) +
                 " on this machine, but is " + std::to_string(threads) + ".");
@@ -39,6 +42,12 @@ concept HasKernel = requires(const Op& op, const Signature& signature) {
   cpu::compile(op, signature);  // declared in compile.h
 };
 
+/// Whether threads share the sums of an operation, so that their number decides how these are rounded.
+template <class Op>
+constexpr bool divides_sums =
+    std::same_as<Op, ops::Conv3d> || std::same_as<Op, ops::FusedConv3d> ||
+    std::same_as<Op, ops::Conv3dDataGradient> || std::same_as<Op, ops::Conv3dWeightGradient>;
+
 }  // namespace
 
 bool CpuBackend::supports(const AnyOp& op) const {
@@ -55,7 +64,9 @@ std::unique_ptr<Kernel> CpuBackend::compile(const AnyOp& op, const Signature& si
   return std::visit(
       [&]<class Op>(const Op& o) -> std::unique_ptr<Kernel> {
         if constexpr (HasKernel<Op>) {
-          if (supports(op)) return cpu::compile(o, signature);
+          const auto compile = [&] { return cpu::compile(o, signature); };
+          if (supports(op))
+            return deterministic_ && divides_sums<Op> ? cpu::with_one_thread(compile) : compile();
         }
         throw Error("The device 'cpu' does not run this form of the operation " + std::string(Op::name) +
                     ".");

@@ -8,8 +8,9 @@ namespace tpn {
 class CpuBackend final : public Backend {
  public:
   /// threads: how many a kernel may use; 0: cpu::default_threads(), or as many as can be started. Throws
-  /// Error for numbers that make no sense and when so many cannot be started.
-  explicit CpuBackend(int threads = 0);
+  /// Error for numbers that make no sense and when so many cannot be started. deterministic: results do not
+  /// depend on threads; convolutions, whose sums are divided among threads, have one each.
+  explicit CpuBackend(int threads = 0, bool deterministic = false);
 
   [[nodiscard]] std::string_view name() const override { return "cpu"; }
   /// f32 everywhere; bf16 where the processor has AVX-512 (oneDNN's condition).
@@ -28,6 +29,7 @@ class CpuBackend final : public Backend {
 
  private:
   int threads_;
+  bool deterministic_;
 };
 
 }  // namespace tpn

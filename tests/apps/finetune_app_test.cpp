@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -147,6 +148,26 @@ TEST_F(FinetuneProgram, IsRepeatedByItsRecipe) {
   EXPECT_FALSE(read_file(path("first/model.safetensors")) == read_file(path("third/model.safetensors")));
 }
 
+TEST_F(FinetuneProgram, GivesTheSameWithAnyNumberOfThreadsWhereThatIsAsked) {
+  for (const std::string freeze : {"none", "neck"}) {
+    const auto model = [&](const std::string& threads) {
+      const std::string work = freeze + threads;
+      const ProgramResult r = train(work, {"--freeze", freeze, "--deterministic", "--threads", threads,
+                                           "--ema", "0.9", "--feature-cache", path("features" + threads)});
+      EXPECT_EQ(r.status, 0) << r.error;
+      return read_file(path(work + "/model.safetensors"));
+    };
+    EXPECT_TRUE(model("1") == model("2")) << freeze;
+  }
+}
+
+TEST_F(FinetuneProgram, TakesWeightsOfClasses) {
+  const std::string file = files_.write("weights.txt", "1\n2.5\n");
+  ASSERT_EQ(train("run", {"--class-weights", file}).status, 0);
+  EXPECT_NE(read_file(path("run/recipe.json")).find("\"class_weights\": \"1,2.5\""), std::string::npos);
+  expect_refused(train("x", {"--class-weights", "1,2,3"}), "There are 3 weights of classes, and 2 classes.");
+}
+
 TEST_F(FinetuneProgram, BeginsWithTheWeightsOfAnotherFile) {
   ASSERT_EQ(train("first", {"--freeze", "none"}).status, 0);
   const std::string learned = path("first/model.safetensors");
@@ -164,31 +185,34 @@ TEST_F(FinetuneProgram, BeginsWithTheWeightsOfAnotherFile) {
   EXPECT_NE(filter("third"), filter("first"));
 }
 
-/// Wherever a run is killed, it goes on and ends with the same bits.
+/// Wherever a run is killed, it goes on and ends with the same bits. As often as the environment says; runs
+/// that are done meanwhile are followed by others.
 TEST_F(FinetuneProgram, SurvivesBeingKilledAtAnyInstant) {
-  const std::vector<std::string> options{"--freeze", "none", "--epochs", "4"};
+  const char* const asked = std::getenv("TPN_TEST_KILLS");
+  const int wanted = asked == nullptr ? 12 : std::stoi(asked);
+  const std::vector<std::string> options{"--freeze", "none", "--epochs", "4", "--ema", "0.9"};
   ASSERT_EQ(train("whole", options).status, 0);
   std::mt19937 random(11);  // NOLINT(cert-msc51-cpp): the same every time
-  bool finished = false;
-  for (int kills = 0; kills < 12 && !finished; ++kills) {
-    const auto kill = [&](pid_t program) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 700));
-      ::kill(program, SIGKILL);
-    };
-    const bool begun = fs::exists(path("killed/last.safetensors"));
-    const ProgramResult r =
-        begun ? resume("killed", {.meanwhile = kill}) : train("killed", options, {.meanwhile = kill});
-    finished = r.status == 0;
-    EXPECT_TRUE(finished || r.status == -1) << r.error;
-  }
-  if (!finished) {
-    const ProgramResult last =
-        fs::exists(path("killed/last.safetensors")) ? resume("killed") : train("killed", options);
-    ASSERT_EQ(last.status, 0) << last.error;
-  }
-  EXPECT_TRUE(read_file(path("whole/model.safetensors")) == read_file(path("killed/model.safetensors")));
-  for (const auto& entry : fs::directory_iterator(path("killed"))) {
-    EXPECT_NE(entry.path().extension(), ".tmp") << entry.path();
+  int kills = 0;
+  for (int round = 0; kills < wanted; ++round) {
+    const std::string work = "killed" + std::to_string(round);
+    for (bool finished = false; !finished;) {
+      const auto kill = [&](pid_t program) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(random() % 700));
+        ::kill(program, SIGKILL);
+      };
+      test::ProgramSetting setting;
+      if (kills < wanted) setting.meanwhile = kill;
+      const bool begun = fs::exists(path(work + "/last.safetensors"));
+      const ProgramResult r = begun ? resume(work, setting) : train(work, options, setting);
+      finished = r.status == 0;
+      ASSERT_TRUE(finished || (r.status == -1 && kills < wanted)) << r.error;
+      kills += finished ? 0 : 1;
+    }
+    EXPECT_TRUE(read_file(path("whole/model.safetensors")) == read_file(path(work + "/model.safetensors")));
+    for (const auto& entry : fs::directory_iterator(path(work))) {
+      EXPECT_NE(entry.path().extension(), ".tmp") << entry.path();
+    }
   }
 }
 
@@ -212,7 +236,7 @@ TEST_F(FinetuneProgram, SavesAndEndsWhenASignalAsksForIt) {
 TEST_F(FinetuneProgram, SaysWhatIsWrongBeforeItBegins) {
   expect_refused(run({"--work-dir", path("x")}), "--model is missing");
   expect_refused(run({"--model", path("model.safetensors"), "--train", path("train")}), "--work-dir");
-  expect_refused(train("x", {"--epochs", "0"}), "--epochs");
+  expect_refused(train("x", {"--epochs", "-1"}), "--epochs");
   expect_refused(train("x", {"--freeze", "head"}), "--freeze");
   expect_refused(train("x", {"--device", "tpu"}), "There is no device 'tpu'");
   expect_refused(resume("x"), "There is no folder ");

@@ -53,13 +53,5 @@ TEST(EpochOrder, BalancesClasses) {
   EXPECT_LE(*std::max_element(of_clip.begin(), of_clip.begin() + 90), 1);
 }
 
-TEST(EpochOrder, WeighsClassesSoThatTheMeanIsOne) {
-  const auto all = labels({6, 2, 0});
-  const std::vector<float> weights = balanced_class_weights(all, 3);
-  EXPECT_FLOAT_EQ(weights[1], 3 * weights[0]);
-  EXPECT_EQ(weights[2], 0);
-  EXPECT_FLOAT_EQ(6 * weights[0] + 2 * weights[1], 8);
-}
-
 }  // namespace
 }  // namespace tpn

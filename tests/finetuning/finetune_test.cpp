@@ -239,6 +239,7 @@ TEST_F(FinetuneTest, EndsEarly) {
   recipe.epochs = 50;
   recipe.lr = 0;
   recipe.early_stop = 2;
+  recipe.val_every = 1;
   begin(recipe, "run");
   const FinetuneOutcome outcome = go_on("run");
   EXPECT_EQ(outcome.end, FinetuneOutcome::End::early);
@@ -302,15 +303,18 @@ TEST_F(FinetuneTest, SaysWhatIsNotFiniteAndKeepsTheCheckpoint) {
 TEST_F(FinetuneTest, TellsWhatItWouldDo) {
   const Recipe recipe = this->recipe(Freeze::automatic);
   const FinetunePlan plan = plan_finetune(recipe, checked(recipe), setup(), true);
-  EXPECT_EQ(plan.recipe.freeze, Freeze::neck);
+  EXPECT_EQ(plan.recipe.freeze, Freeze::none) << "the network is small";
   EXPECT_EQ(plan.train_clips, (std::vector<std::int64_t>{5, 5}));
   EXPECT_EQ(plan.validation_clips, (std::vector<std::int64_t>{2, 2}));
   EXPECT_EQ(plan.steps_per_epoch, 3);
   EXPECT_TRUE(plan.classifier.resized);
   EXPECT_GT(plan.step_memory, 0U);
   EXPECT_GT(plan.step_seconds, 0);
+  EXPECT_EQ(plan.learned_parameters, plan.parameters);
+  const Recipe heads_only = this->recipe(Freeze::neck);
   const std::int64_t channels = Weights::load(path("model.safetensors"))->config().head.in_channels;
-  EXPECT_EQ(plan.learned_parameters, 2 * channels + 2);
+  EXPECT_EQ(plan_finetune(heads_only, checked(heads_only), setup(), false).learned_parameters,
+            2 * channels + 2);
   EXPECT_FALSE(std::filesystem::exists(path("run")));
 }
 

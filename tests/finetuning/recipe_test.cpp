@@ -12,7 +12,8 @@ TEST(Recipe, IsReadBackAsItWasWritten) {
   recipe.lr = 0.1 + 0.2;
   recipe.freeze = Freeze::layer2;
   recipe.schedule = Schedule::multistep;
-  recipe.class_weights = ClassWeights::balanced;
+  recipe.class_weights = "1,2.5";
+  recipe.deterministic = true;
   recipe.precision = Precision::bf16;
   recipe.shuffle = false;
   recipe.seed = 123456789;
@@ -36,7 +37,7 @@ void expect_refused(const std::string& json, const std::string& because) {
 TEST(Recipe, RefusesWhatItDoesNotKnow) {
   expect_refused(R"({"epoch": 3})", "'epoch'");
   expect_refused(R"({"freeze": "head"})", "freeze must be one of auto, none, stem");
-  expect_refused(R"({"epochs": 0})", "epochs must lie between");
+  expect_refused(R"({"epochs": -1})", "epochs must lie between");
   expect_refused(R"({"epochs": 2.5})", "whole number");
   expect_refused(R"({"lr": "fast"})", "lr");
   expect_refused(R"({"milestones": [1, -2]})", "milestones must lie between");
@@ -44,41 +45,58 @@ TEST(Recipe, RefusesWhatItDoesNotKnow) {
   expect_refused("{", "");
 }
 
-TEST(Recipe, ChoosesByTheNumberOfClips) {
-  const auto frozen = [](std::int64_t clips) { return resolved({}, clips).freeze; };
-  EXPECT_EQ(frozen(999), Freeze::neck);
-  EXPECT_EQ(frozen(1000), Freeze::layer3);
-  EXPECT_EQ(frozen(10000), Freeze::none);
-  EXPECT_EQ(resolved({.init = start::scratch}, 10).freeze, Freeze::none);
+constexpr std::int64_t small = 4'000'000, large = 80'000'000;  // parameters
 
-  const Recipe few = resolved({}, 10), many = resolved({.batch = 16}, 20000);
+TEST(Recipe, ChoosesByTheNumberOfClips) {
+  const auto frozen = [](std::int64_t clips, std::int64_t parameters) {
+    return resolved({}, clips, parameters).freeze;
+  };
+  EXPECT_EQ(frozen(999, large), Freeze::neck);
+  EXPECT_EQ(frozen(1000, large), Freeze::layer3);
+  EXPECT_EQ(frozen(10000, large), Freeze::none);
+  EXPECT_EQ(frozen(10, small), Freeze::none);
+  EXPECT_EQ(resolved({.init = start::scratch}, 10, large).freeze, Freeze::none);
+
+  const Recipe few = resolved({}, 10, large), many = resolved({.batch = 16}, 20000, large);
   EXPECT_EQ(few.augment, Augment::light);
   EXPECT_TRUE(learns_classifier_only(few));
   EXPECT_EQ(many.augment, Augment::reference);
   EXPECT_FALSE(learns_classifier_only(many));
   EXPECT_DOUBLE_EQ(few.lr, 0.01);
   EXPECT_DOUBLE_EQ(many.lr, 0.005);
+  EXPECT_DOUBLE_EQ(resolved({.batch = 16}, 10, small).lr, 0.06);
+}
+
+TEST(Recipe, ChoosesEpochsByTheUpdatesThatTheyTake) {
+  const auto epochs = [](std::int64_t clips) { return resolved({}, clips, large).epochs; };
+  EXPECT_EQ(epochs(10), 150);
+  EXPECT_EQ(epochs(80), 100);
+  EXPECT_EQ(epochs(100), 77);  // of 13 updates
+  EXPECT_EQ(epochs(20000), 20);
+  EXPECT_EQ(resolved({}, 80, large).val_every, 5);
+  EXPECT_EQ(resolved({.epochs = 3}, 80, large).epochs, 3);
+  EXPECT_EQ(resolved({.epochs = 3}, 80, large).val_every, 1);
 }
 
 TEST(Recipe, ScalesTheLearningRateByTheClipsOfAnUpdate) {
   const Recipe recipe{.batch = 4, .accumulate = 3, .ranks = 2};
   EXPECT_EQ(update_clips(recipe), 24);
   EXPECT_EQ(update_clips({.batch = 4}), 4);
-  EXPECT_DOUBLE_EQ(resolved(recipe, 20000).lr, 0.0075);
+  EXPECT_DOUBLE_EQ(resolved(recipe, 20000, large).lr, 0.0075);
   Recipe scaled = recipe;
   scaled.lr = 0.08;
   scaled.auto_scale_lr = true;
-  EXPECT_DOUBLE_EQ(resolved(scaled, 20000).lr, 0.03);
+  EXPECT_DOUBLE_EQ(resolved(scaled, 20000, large).lr, 0.03);
 }
 
 TEST(Recipe, KeepsWhatWasChosen) {
   Recipe given{.epochs = 12, .batch = 16, .lr = 0.01, .auto_scale_lr = true, .schedule = Schedule::multistep};
   given.freeze = Freeze::stem;
-  const Recipe once = resolved(given, 10);
+  const Recipe once = resolved(given, 10, large);
   EXPECT_EQ(once.freeze, Freeze::stem);
   EXPECT_DOUBLE_EQ(once.lr, 0.0025);
   EXPECT_EQ(once.milestones, (std::vector<int>{6, 10}));
-  EXPECT_EQ(resolved(once, 100000), once);
+  EXPECT_EQ(resolved(once, 100000, small), once);
 }
 
 TEST(Recipe, FreezesFromTheBeginningOn) {

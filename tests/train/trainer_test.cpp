@@ -66,6 +66,22 @@ TEST_P(TrainerTest, GivesTheSameFromRunToRun) {
   EXPECT_EQ(losses(), losses());
 }
 
+/// Whatever the number of threads, where that is asked for.
+TEST_P(TrainerTest, GivesTheSameWithAnyNumberOfThreads) {
+  const auto losses = [&](int threads) {
+    Trainer trainer =
+        test::TinyTraining::trainer({}, std::make_shared<const CpuBackend>(threads, true), GetParam());
+    std::vector<double> found;
+    for (int i = 0; i < 3; ++i) {
+      const StepResult result = step(trainer, {.learning_rate = 0.05, .seed = 5});
+      found.insert(found.end(), {result.loss, result.gradient_norm});
+    }
+    return found;
+  };
+  const std::vector<double> one = losses(1);
+  for (const int threads : {2, 3}) EXPECT_EQ(losses(threads), one) << threads;
+}
+
 TEST_P(TrainerTest, BeginsAnew) {
   Trainer trainer = this->trainer({});
   const auto losses = [&] {
