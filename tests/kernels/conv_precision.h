@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "kernels/cuda/conv_form.h"
 #include "kernels/verify/bound_case.h"
 #include "kernels/verify/tolerance.h"
@@ -40,6 +42,30 @@ inline constexpr std::array conv_precisions{
     ConvPrecision{cuda::ConvType::tf32, DType::f32, verify::op_tf32_relative_l2},
     ConvPrecision{cuda::ConvType::f16, DType::f16, verify::op_f16_relative_l2},
     ConvPrecision{cuda::ConvType::bf16, DType::bf16, verify::op_bf16_relative_l2}};
+
+/// A case of an operation on a device, and what the reference makes of it, once for all kernels.
+template <class Op>
+class KernelComparison {
+ public:
+  /// c: must outlive this.
+  KernelComparison(const ops::Case<Op>& c, const Backend& backend, double tolerance)
+      : case_(c), backend_(backend), tolerance_(tolerance) {}
+
+  void expect_agreement(const verify::BindOptions& options) {
+    verify::BoundCase bound(case_, backend_, options);
+    SCOPED_TRACE(bound.kernel().implementation());
+    bound.run();
+    if (expected_.empty()) expected_ = verify::reference_output(case_, bound);
+    EXPECT_LE(verify::relative_l2(bound.output(), expected_), tolerance_);
+    EXPECT_EQ(bound.stray_channels(), 0);
+  }
+
+ private:
+  const ops::Case<Op>& case_;
+  const Backend& backend_;
+  double tolerance_;
+  std::vector<float> expected_;
+};
 
 /// A NaN among the inputs of a case, and what the reference makes of it.
 struct ReachingNan {

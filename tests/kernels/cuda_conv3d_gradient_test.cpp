@@ -160,40 +160,22 @@ std::vector<WeightGradientVariant> variants(const ops::Case<Conv3dWeightGradient
   return running(c, precision, cuda::weight_gradient_variants(precision.type));
 }
 
-/// A case in a precision, and what the reference makes of it, once for all kernels.
 template <class Op>
-class Comparison {
- public:
-  Comparison(const ops::Case<Op>& c, const ConvPrecision& precision) : case_(c) {
-    // A weight's gradient is f32, whose sums of rounded factors are exact but for tf32.
-    const bool rounded = std::same_as<Op, Conv3dDataGradient> || precision.type == ConvType::tf32;
-    tolerance_ = rounded ? precision.tolerance : verify::op_f32_relative_l2;
-  }
+test::KernelComparison<Op> comparison_of(const ops::Case<Op>& c, const ConvPrecision& precision) {
+  // A weight's gradient is f32, whose sums of rounded factors are exact but for tf32.
+  const bool rounded = std::same_as<Op, Conv3dDataGradient> || precision.type == ConvType::tf32;
+  return {c, cuda_backend(), rounded ? precision.tolerance : verify::op_f32_relative_l2};
+}
 
-  void expect_agreement(const BindOptions& options) {
-    BoundCase bound(case_, cuda_backend(), options);
-    SCOPED_TRACE(bound.kernel().implementation());
-    bound.run();
-    if (expected_.empty()) expected_ = verify::reference_output(case_, bound);
-    EXPECT_LE(verify::relative_l2(bound.output(), expected_), tolerance_);
-    EXPECT_EQ(bound.stray_channels(), 0);
-  }
-
- private:
-  const ops::Case<Op>& case_;
-  double tolerance_ = 0;
-  std::vector<float> expected_;
-};
-
-const bool plain_agrees = on_cuda("PlainKernelAgreesWithTheReference", all_cases(),
-                                  [](const auto& c, const ConvPrecision& precision) {
-                                    Comparison(c, precision).expect_agreement(plain(c, precision.options()));
-                                  });
+const bool plain_agrees = on_cuda(
+    "PlainKernelAgreesWithTheReference", all_cases(), [](const auto& c, const ConvPrecision& precision) {
+      comparison_of(c, precision).expect_agreement(plain(c, precision.options()));
+    });
 
 const bool products_agree = on_cuda(
     "EveryProductAgreesWithTheReference", all_cases(), [](const auto& c, const ConvPrecision& precision) {
       const auto all = variants(c, precision);
-      Comparison comparison(c, precision);
+      auto comparison = comparison_of(c, precision);
       for (std::size_t i = all.size() < step ? 0 : c.label.size() % step; i < all.size(); i += step) {
         comparison.expect_agreement(product(c, precision.options(), all[i], 1));
         comparison.expect_agreement(product(c, precision.slices(), all[i], 3));
@@ -202,7 +184,7 @@ const bool products_agree = on_cuda(
 
 const bool candidates_agree = on_cuda("EveryCandidateAgreesWithTheReference", further_cases(),
                                       []<class Op>(const ops::Case<Op>& c, const ConvPrecision& precision) {
-                                        Comparison comparison(c, precision);
+                                        auto comparison = comparison_of(c, precision);
                                         std::size_t count = 1;
                                         for (std::size_t i = 0; i < count; ++i) {
                                           BindOptions one = precision.options();
@@ -219,7 +201,7 @@ const bool candidates_agree = on_cuda("EveryCandidateAgreesWithTheReference", fu
 
 const bool first_candidate =
     on_cuda("PlansRunTheFirstCandidate", further_cases(), [](const auto& c, const ConvPrecision& precision) {
-      Comparison(c, precision).expect_agreement(precision.options());
+      comparison_of(c, precision).expect_agreement(precision.options());
     });
 
 const bool keep_nan =
@@ -270,7 +252,7 @@ const bool boxes_agree = on_cuda(
       const std::int64_t dy_channels = c.inputs[of_data ? 0 : 1].shape[4], x_channels = c.inputs[0].shape[4];
       const bool has_boxes = dy_channels % multiple == 0 && (of_data || x_channels % multiple == 0);
       const auto boxes = boxes_of(variants(c, precision), precision, has_boxes ? 4 : 0);
-      Comparison comparison(c, precision);
+      auto comparison = comparison_of(c, precision);
       for (std::size_t i = c.label.size() % step; i < boxes.size(); i += step) {
         comparison.expect_agreement(product(c, precision.options(), boxes[i], 1));
         comparison.expect_agreement(product(c, precision.slices(), boxes[i], of_data ? 2 : 3));

@@ -159,25 +159,9 @@ bool on_cuda(const std::string& suite, const std::vector<ConvCase>& cases, const
   return true;
 }
 
-/// A case in a precision, and what the reference makes of it, once for all kernels.
-class Comparison {
- public:
-  Comparison(const ConvCase& c, const ConvPrecision& precision) : case_(c), precision_(precision) {}
-
-  void expect_agreement(const BindOptions& options) {
-    BoundCase bound(case_, cuda_backend(), options);
-    SCOPED_TRACE(bound.kernel().implementation());
-    bound.run();
-    if (expected_.empty()) expected_ = verify::reference_output(case_, bound);
-    EXPECT_LE(verify::relative_l2(bound.output(), expected_), precision_.tolerance);
-    EXPECT_EQ(bound.stray_channels(), 0);
-  }
-
- private:
-  const ConvCase& case_;
-  const ConvPrecision& precision_;
-  std::vector<float> expected_;
-};
+test::KernelComparison<FusedConv3d> comparison_of(const ConvCase& c, const ConvPrecision& precision) {
+  return {c, cuda_backend(), precision.tolerance};
+}
 
 const std::vector<ConvCase>& all_cases() {
   static const std::vector<ConvCase> cases = [] {
@@ -190,7 +174,7 @@ const std::vector<ConvCase>& all_cases() {
 
 const bool plain_agrees = on_cuda("PlainKernelAgreesWithTheReference", all_cases(),
                                   [](const ConvCase& c, const ConvPrecision& precision) {
-                                    Comparison(c, precision).expect_agreement(plain(precision.options()));
+                                    comparison_of(c, precision).expect_agreement(plain(precision.options()));
                                   });
 
 /// Every `step`th variant from `first` on, with and without splits.
@@ -201,7 +185,7 @@ void compare_products(const ConvCase& c, const ConvPrecision& precision, std::si
     const ConvVariant any = cuda::conv_variants(precision.type).front();
     EXPECT_THROW(BoundCase(c, cuda_backend(), product(precision.options(), any, 1)), Error);
   }
-  Comparison comparison(c, precision);
+  auto comparison = comparison_of(c, precision);
   for (std::size_t i = first; i < all.size(); i += step) {
     comparison.expect_agreement(product(precision.options(), all[i], 1));
     comparison.expect_agreement(product(precision.options(), all[i], 3));
@@ -226,7 +210,7 @@ const bool listed_products_agree = on_cuda(
 const bool candidates_agree =
     on_cuda("EveryCandidateAgreesWithTheReference", further_cases(),
             [](const ConvCase& c, const ConvPrecision& precision) {
-              Comparison comparison(c, precision);
+              auto comparison = comparison_of(c, precision);
               std::size_t count = 1;
               for (std::size_t i = 0; i < count; ++i) {
                 comparison.expect_agreement(
@@ -256,12 +240,12 @@ const bool keep_nan =
 
 const bool first_candidate = on_cuda("PlansRunTheFirstCandidate", further_cases(),
                                      [](const ConvCase& c, const ConvPrecision& precision) {
-                                       Comparison(c, precision).expect_agreement(precision.options());
+                                       comparison_of(c, precision).expect_agreement(precision.options());
                                      });
 
 const bool take_slices =
     on_cuda("ReadsAndWritesSlices", further_cases(), [](const ConvCase& c, const ConvPrecision& precision) {
-      Comparison comparison(c, precision);
+      auto comparison = comparison_of(c, precision);
       comparison.expect_agreement(plain(precision.slices()));
       for (const ConvVariant& variant : variants(c, precision)) {
         comparison.expect_agreement(product(precision.slices(), variant, 1));
@@ -312,7 +296,7 @@ const bool boxes_agree =
               const bool multiplies_boxes = cuda::conv_device(precision.type).warp_group_products_per_clock >
                                             0;  // of this device and type
               EXPECT_EQ(boxes.size() >= 6, multiplies_boxes);
-              Comparison comparison(c, precision);
+              auto comparison = comparison_of(c, precision);
               for (const ConvVariant& variant : boxes) {
                 comparison.expect_agreement(product(precision.options(), variant, 1));
                 comparison.expect_agreement(product(precision.slices(), variant, 2));
