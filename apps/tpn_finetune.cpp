@@ -231,9 +231,6 @@ FinetuneSetup make_setup(const FinetuneArguments& a, const Recipe& recipe, const
                       .workers = recipe.workers,
                       .feature_cache = {},
                       .communicator = std::move(processes)};
-  if (setup.communicator) {
-    setup.collectives = join_devices(device, *setup.backend, device_rank(*setup.communicator));
-  }
   if (setup.workers == 0) setup.workers = default_threads(setup.communicator.get());
   if (!supports(*setup.backend, recipe.precision)) {
     throw OptionError("The device " + recipe.device + " does not compute in " +
@@ -245,6 +242,12 @@ FinetuneSetup make_setup(const FinetuneArguments& a, const Recipe& recipe, const
     setup.feature_cache = a.feature_cache;
   }
   return setup;
+}
+
+/// Lets the devices of all processes exchange what they compute; all call it, at the same place of a run.
+void join_others(const Recipe& recipe, FinetuneSetup& setup) {
+  setup.collectives = join_devices(device_of(recipe, setup.communicator.get()), *setup.backend,
+                                   device_rank(*setup.communicator));
 }
 
 /// Trains to the end, or until a signal; the exit status.
@@ -336,14 +339,17 @@ auto before_training(const Do& action) {
 int resume(const FinetuneArguments& a, const std::shared_ptr<Communicator>& processes, Console& console) {
   if (!std::filesystem::exists(a.folder())) throw OptionError("There is no folder " + a.folder() + ".");
   const WorkFolder folder(a.folder());
-  const auto [setup, data] = before_training([&] {
-    const Recipe recipe = recipe_of_run(folder);
+  const Recipe recipe = before_training([&] { return recipe_of_run(folder); });
+  auto [setup, data] = before_training([&] {
     FinetuneSetup its = make_setup(a, recipe, folder.last(), processes);
     (void)for_processes(recipe, its);
     FinetuneData checked = checked_data(recipe, its.workers, console);
     return std::pair(std::move(its), std::move(checked));
   });
-  if (processes) processes->barrier();
+  if (processes) {
+    processes->barrier();
+    join_others(recipe, setup);
+  }
   return train(data, setup, folder, {}, console);
 }
 
@@ -372,7 +378,10 @@ int begin(const FinetuneArguments& a, const std::shared_ptr<Communicator>& proce
   }
   const WorkFolder folder(a.folder());
   before_training([&] { begin_finetune(plan, data, setup, folder); });
-  if (processes) processes->barrier();
+  if (processes) {
+    processes->barrier();
+    join_others(given, setup);
+  }
   return train(data, setup, folder, plan.advice, console);
 }
 
@@ -382,7 +391,8 @@ int join(const FinetuneArguments& a, const std::shared_ptr<Communicator>& proces
   processes->barrier();
   const WorkFolder folder = WorkFolder::of_others(a.folder());
   const Recipe recipe = recipe_of_run(folder);
-  const FinetuneSetup setup = make_setup(a, recipe, folder.last(), processes);
+  FinetuneSetup setup = make_setup(a, recipe, folder.last(), processes);
+  join_others(recipe, setup);
   FinetuneData data = read_data(recipe);
   // Rank 0 has found nothing wrong with it, or has left that out.
   if (recipe.skip_bad) check_data(data, recipe, setup.workers, [](std::size_t, std::size_t) {});
