@@ -38,9 +38,8 @@ const std::map<std::string_view, Help>& help_of_fields() {
       {"freeze",
        {"Training",
         "How much is not learned: none, stem, 1 to 4 (up to that stage), backbone, neck (all but the "
-        "classifier); auto: none for networks below 5 million parameters; of others neck below 1,000 clips, "
-        "3 "
-        "below 10,000, else none"}},
+        "classifier); auto: none for networks below 5 million parameters; of others neck below 1,000 "
+        "clips, 3 below 10,000, else none"}},
       {"bn",
        {"Training", "Batch norms of what is learned: train (by the batch), or eval (as the model has them)"}},
       {"augment",
@@ -72,9 +71,8 @@ const std::map<std::string_view, Help>& help_of_fields() {
       {"dropout", {"Training", "Share of elements zeroed before classifiers (default: the model's)"}},
       {"class_weights",
        {"Training",
-        "What losses count by their class: none; balanced, in inverse proportion to its clips; numbers, "
-        "1,2.5,... "
-        "in the order of labels; or a file of them"}},
+        "What losses count by their class: none; balanced, in inverse proportion to its clips; "
+        "numbers, 1,2.5,... in the order of labels; or a file of them"}},
       {"balanced", {"Training", "Draw every class equally often"}},
       {"shuffle", {"Training", "on, or off: clips in the order of the list"}},
       {"ema",
@@ -92,9 +90,8 @@ const std::map<std::string_view, Help>& help_of_fields() {
       {"seed", {"Training", "Of all that is drawn"}},
       {"deterministic",
        {"Work",
-        "The same bits with any --threads: convolutions have one thread each; on GPUs no kernel is chosen by "
-        "its "
-        "time"}},
+        "The same bits with any --threads: convolutions have one thread each; on GPUs no kernel is "
+        "chosen by its time"}},
       {"precision", {"Work", "f32, bf16, and on GPUs f16 and tf32; parameters are always kept in f32"}},
       {"device", {"Work", "auto (a GPU if there is one that can be used), cpu, cuda, or cuda:N"}},
       {"devices",

@@ -250,6 +250,13 @@ void join_others(const Recipe& recipe, FinetuneSetup& setup) {
                                    device_rank(*setup.communicator));
 }
 
+/// The other processes, if there are any, find the run in its folder and come to where this one is.
+void let_others_join(const Recipe& recipe, FinetuneSetup& setup) {
+  if (!setup.communicator) return;
+  setup.communicator->barrier();
+  join_others(recipe, setup);
+}
+
 /// Trains to the end, or until a signal; the exit status.
 int train(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder& folder,
           const std::vector<std::string>& advice, Console& console) {
@@ -346,10 +353,7 @@ int resume(const FinetuneArguments& a, const std::shared_ptr<Communicator>& proc
     FinetuneData checked = checked_data(recipe, its.workers, console);
     return std::pair(std::move(its), std::move(checked));
   });
-  if (processes) {
-    processes->barrier();
-    join_others(recipe, setup);
-  }
+  let_others_join(recipe, setup);
   return train(data, setup, folder, {}, console);
 }
 
@@ -378,10 +382,7 @@ int begin(const FinetuneArguments& a, const std::shared_ptr<Communicator>& proce
   }
   const WorkFolder folder(a.folder());
   before_training([&] { begin_finetune(plan, data, setup, folder); });
-  if (processes) {
-    processes->barrier();
-    join_others(given, setup);
-  }
+  let_others_join(given, setup);
   return train(data, setup, folder, plan.advice, console);
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -86,11 +85,9 @@ std::optional<Columns> usual_columns(const std::vector<std::string>& fields) {
 
 /// A time in seconds as six digits, as the names of Kinetics' clips have it.
 std::optional<std::string> six_digits(const std::string& text) {
-  double seconds = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, seconds);
-  if (error != std::errc() || stop != end || !(seconds >= 0 && seconds < 1e6)) return std::nullopt;
-  const std::string digits = std::to_string(static_cast<std::int64_t>(seconds));
+  const auto seconds = parse_number<double>(text);
+  if (!seconds || !(*seconds >= 0 && *seconds < 1e6)) return std::nullopt;
+  const std::string digits = std::to_string(static_cast<std::int64_t>(*seconds));
   return std::string(6 - digits.size(), '0') + digits;
 }
 

@@ -1,7 +1,6 @@
 #include "engine/evaluation/csv_dump.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
 
@@ -50,13 +49,6 @@ Columns columns_of(const std::vector<std::string>& heading, const std::string& n
   return {place("path"), place("label"), place("error"), first, classes};
 }
 
-std::optional<float> parse_float(const std::string& text) {
-  float value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 }  // namespace
 
 CsvDump::CsvDump(const std::filesystem::path& path, const EvaluationRun& run)
@@ -100,7 +92,7 @@ ScoreTable read_csv_dump(const std::filesystem::path& path) {
     video.error = (*fields)[columns.error];
     if (!video.readable()) continue;
     for (std::size_t k = 0; k < columns.classes; ++k) {
-      const auto score = parse_float((*fields)[columns.first_score + k]);
+      const auto score = parse_number<float>((*fields)[columns.first_score + k]);
       if (!score) throw Error(place + ": its score " + std::to_string(k) + " is no number.");
       video.scores.push_back(*score);
     }

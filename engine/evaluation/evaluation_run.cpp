@@ -1,20 +1,10 @@
 #include "engine/evaluation/evaluation_run.h"
 
-#include <charconv>
-
 #include "engine/model/text.h"
 #include "kernels/error.h"
 
 namespace tpn {
 namespace {
-
-std::optional<std::size_t> number_in(const std::string& text) {
-  std::size_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [last, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || last != end) return std::nullopt;
-  return value;
-}
 
 Shard checked(std::size_t index, std::size_t count, const std::string& from) {
   if (count >= 1 && index >= 1 && index <= count) return {index, count};
@@ -24,7 +14,7 @@ Shard checked(std::size_t index, std::size_t count, const std::string& from) {
 
 std::size_t value_of(const char* name, Variable environment, std::optional<std::size_t> otherwise) {
   const std::optional<std::string> text = environment(name);
-  const auto number = text ? number_in(*text) : otherwise;
+  const auto number = text ? parse_number<std::size_t>(*text) : otherwise;
   if (number) return *number;
   throw Error(text ? std::string(name) + " is " + in_quotes(*text) + ", which is no number."
                    : std::string(name) + " is not set.");
@@ -53,8 +43,9 @@ Shard shard_of_environment(Variable environment) {
 Shard parse_shard(const std::string& text, Variable environment) {
   if (text == "auto") return shard_of_environment(environment);
   const std::size_t slash = text.find('/');
-  const auto index = number_in(text.substr(0, slash));
-  const auto count = slash == std::string::npos ? std::nullopt : number_in(text.substr(slash + 1));
+  const auto index = parse_number<std::size_t>(text.substr(0, slash));
+  const auto count =
+      slash == std::string::npos ? std::nullopt : parse_number<std::size_t>(text.substr(slash + 1));
   if (!index || !count) {
     throw Error("A part of the list is given as i/n, for example 2/8, or auto, not as " + in_quotes(text) +
                 ".");

@@ -1,7 +1,6 @@
 #include "engine/finetuning/class_weights.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -40,16 +39,9 @@ std::vector<std::string> words_of(const std::string& text) {
   return words;
 }
 
-std::optional<float> number_of(const std::string& word) {
-  float value = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-  if (error != std::errc() || end != word.data() + word.size()) return std::nullopt;
-  return value;
-}
-
 bool are_numbers(const std::string& text) {
   return std::ranges::all_of(words_of(text),
-                             [](const std::string& word) { return number_of(word).has_value(); });
+                             [](const std::string& word) { return parse_number<float>(word).has_value(); });
 }
 
 }  // namespace
@@ -64,7 +56,7 @@ std::string with_numbers(const std::string& how) {
   }
   std::string numbers;
   for (const std::string& word : words_of(text)) {
-    if (!number_of(word)) throw Error(how + ": " + in_quotes(word) + " is no weight of a class.");
+    if (!parse_number<float>(word)) throw Error(how + ": " + in_quotes(word) + " is no weight of a class.");
     numbers += (numbers.empty() ? "" : ",") + word;
   }
   if (numbers.empty()) throw Error(how + " has no weights of classes.");
@@ -77,7 +69,7 @@ std::vector<float> class_weights(const std::string& how, std::span<const std::in
   if (how == "balanced") return balanced(labels, classes);
   std::vector<float> weights;
   for (const std::string& word : words_of(with_numbers(how))) {
-    const float weight = number_of(word).value();
+    const float weight = parse_number<float>(word).value();
     if (!(weight >= 0) || std::isinf(weight)) {
       throw Error("The weight " + word + " of class " + std::to_string(weights.size()) +
                   " is not a finite number from 0 on.");

@@ -70,7 +70,7 @@ struct Recipe {
   bool shuffle = true;
   double ema =
       0;  ///< decay per step of an average of the weights, which is what is validated and kept; 0: none
-  std::string val_protocol = "quick";  ///< how clips to judge by are looked at: Judging::protocol_names()
+  std::string val_protocol = "quick";  ///< "quick", or one of protocol_names()
   std::string val_views{};             ///< "CLIPSxCROPS" in place of the protocol's
   int val_every = 0;                   ///< epochs; 0: so that there are about twenty judgements
   int early_stop = 0;  ///< validations without a better top-1 accuracy after which the run ends; 0: none
@@ -125,14 +125,12 @@ Recipe parse_recipe(std::string_view json, const std::string& name, const Recipe
 
 /// The recipe with everything automatic decided. clips: that there are for training; parameters: of the
 /// model.
-///   freeze: "none" for networks below 5 million parameters, which have few features besides those that their
-///   own
-///     classes took, and are quickly trained. Of others "neck" below 1,000 clips: there is too little to
-///     learn more from than the classifier; "3" below 10,000; else "none".
+///   freeze: "none" for networks below 5 million parameters, which have few features besides those that
+///     their own classes took, and are quickly trained. Of others "neck" below 1,000 clips: there is too
+///     little to learn more from than the classifier; "3" below 10,000; else "none".
 ///   augment: "light" where all but the classifier is frozen, so that features can be kept; else "reference".
-///   lr: 0.01 for a classifier alone, 0.03 for such a small network, else 0.0025, all for 8 clips an update
-///   and in
-///     proportion to them.
+///   lr: 0.01 for a classifier alone, 0.03 for such a small network, else 0.0025, all for 8 clips an
+///     update and in proportion to them.
 ///   epochs: as many as 1,000 updates take, but from 20 to 150.
 Recipe resolved(Recipe recipe, std::int64_t clips, std::int64_t parameters);
 

@@ -1,6 +1,5 @@
 #include "engine/model/text.h"
 
-#include <charconv>
 #include <cstddef>
 #include <system_error>
 
@@ -58,13 +57,6 @@ std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(space);
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(space) - begin + 1);
-}
-
-std::optional<std::int64_t> parse_integer(std::string_view text) {
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  return !text.empty() && error == std::errc() && stop == end ? std::optional(number) : std::nullopt;
 }
 
 std::string in_quotes(std::string_view text) {

@@ -1,10 +1,12 @@
 // Text from untrusted files.
 #pragma once
 
+#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace tpn {
 
@@ -17,8 +19,19 @@ bool is_utf8(std::string_view text, Surrogates surrogates = Surrogates::refuse);
 /// The text without the white space around it.
 std::string_view trimmed(std::string_view text);
 
+/// The number that the text is, and nothing but, as std::from_chars reads the type.
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number number{};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && stop == end ? std::optional(number) : std::nullopt;
+}
+
 /// The whole number that the text is, and nothing but: decimal digits, perhaps behind a minus sign.
-std::optional<std::int64_t> parse_integer(std::string_view text);
+inline std::optional<std::int64_t> parse_integer(std::string_view text) {
+  return parse_number<std::int64_t>(text);
+}
 
 /// For messages: the text in single quotes, at most 100 bytes of it, control characters and what is not UTF-8
 /// replaced by '?', so that a hostile name can neither flood nor steer a terminal.

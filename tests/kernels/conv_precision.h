@@ -89,4 +89,17 @@ ReachingNan reaching_nan(const ops::Case<Op>& c) {
   throw Error("No output depends on the second half of the inputs of case " + c.label + ".");
 }
 
+/// Of the kernels that are compiled so each gives NaN where the reference does, and somewhere it does.
+template <class Op>
+void expect_nans_kept(const ops::Case<Op>& c, const Backend& backend,
+                      std::vector<verify::BindOptions> kernels) {
+  const ReachingNan nan = reaching_nan(c);
+  for (verify::BindOptions& kernel : kernels) {
+    kernel.nan_at = nan.at;
+    verify::BoundCase bound(c, backend, kernel);
+    bound.run();
+    EXPECT_GT(verify::kept_nans(nan.expected, bound.output()), 0) << bound.kernel().implementation();
+  }
+}
+
 }  // namespace tpn::test

@@ -210,13 +210,7 @@ const bool keep_nan =
       for (const auto& variant : variants(c, precision)) {
         kernels.push_back(product(c, precision.options(), variant, 2));
       }
-      const test::ReachingNan nan = test::reaching_nan(c);
-      for (BindOptions& kernel : kernels) {
-        kernel.nan_at = nan.at;
-        BoundCase bound(c, cuda_backend(), kernel);
-        bound.run();
-        EXPECT_GT(verify::kept_nans(nan.expected, bound.output()), 0) << bound.kernel().implementation();
-      }
+      test::expect_nans_kept(c, cuda_backend(), std::move(kernels));
     });
 
 const bool counts_work = on_cuda(

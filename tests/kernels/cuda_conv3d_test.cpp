@@ -229,13 +229,7 @@ const bool keep_nan =
       for (const ConvVariant& variant : variants(c, precision)) {
         kernels.push_back(product(precision.options(), variant, 3));
       }
-      const test::ReachingNan nan = test::reaching_nan(c);
-      for (BindOptions& kernel : kernels) {
-        kernel.nan_at = nan.at;
-        BoundCase bound(c, cuda_backend(), kernel);
-        bound.run();
-        EXPECT_GT(verify::kept_nans(nan.expected, bound.output()), 0) << bound.kernel().implementation();
-      }
+      test::expect_nans_kept(c, cuda_backend(), std::move(kernels));
     });
 
 const bool first_candidate = on_cuda("PlansRunTheFirstCandidate", further_cases(),

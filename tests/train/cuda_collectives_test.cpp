@@ -10,9 +10,6 @@
 namespace tpn {
 namespace {
 
-using test::expect_near;
-using test::Trained;
-
 class CudaCollectives : public ::testing::Test, public test::GroupTraining {
  protected:
   CudaCollectives()
@@ -24,19 +21,11 @@ class CudaCollectives : public ::testing::Test, public test::GroupTraining {
 };
 
 TEST_F(CudaCollectives, MakeRanksOneLargeBatch) {
-  TrainingOptions options{.form = without_norms};
-  const Trained at_once = train_at_once(options);
-  options.bucket_bytes = 20000;
-  options.ranks = options.batches = 2;
-  expect_near(train_ranks(options, 3, {{{0, 2, 4}, {6, 7}}, {{1, 3, 5}, {}}}), at_once, tolerance);
+  expect_ranks_are_one_large_batch();
 }
 
 TEST_F(CudaCollectives, SynchronizeNorms) {
-  TrainingOptions options{.form = {.dropout = 0, .frozen = {}}};
-  const Trained at_once = train_at_once(options);
-  options.ranks = 2;
-  options.synchronized = true;
-  expect_near(train_ranks(options, 4, {{{0, 2, 4, 6}}, {{1, 3, 5, 7}}}), at_once, 2e-3);
+  expect_synchronized_ranks_are_one_large_batch(false);
 }
 
 TEST(Nccl, SaysWhatFailed) {

@@ -9,7 +9,6 @@ namespace tpn {
 namespace {
 
 using test::expect_near;
-using test::Trained;
 
 class CudaRanks : public ::testing::Test, public test::GroupTraining {
  protected:
@@ -21,21 +20,11 @@ class CudaRanks : public ::testing::Test, public test::GroupTraining {
 
 /// Sums leave the device while the rest of the backward pass runs there.
 TEST_F(CudaRanks, AreOneLargeBatch) {
-  TrainingOptions options{.form = without_norms};
-  const Trained at_once = train_at_once(options);
-  options.bucket_bytes = 20000;
-  options.ranks = options.batches = 2;
-  expect_near(train_ranks(options, 3, {{{0, 2, 4}, {6, 7}}, {{1, 3, 5}, {}}}), at_once, tolerance);
+  expect_ranks_are_one_large_batch();
 }
 
 TEST_F(CudaRanks, WithSynchronizedNormsAreOneLargeBatch) {
-  TrainingOptions options{.form = {.dropout = 0, .frozen = {}}};
-  const Trained at_once = train_at_once(options);
-  options.ranks = 2;
-  options.synchronized = true;
-  expect_near(train_ranks(options, 4, {{{0, 2, 4, 6}}, {{1, 3, 5, 7}}}), at_once, 2e-3);
-  options.ranks = 3;  // of which one has no clips
-  expect_near(train_ranks(options, 5, {{{0, 1, 2, 3, 4}}, {{5, 6, 7}}, {{}}}), at_once, 2e-3);
+  expect_synchronized_ranks_are_one_large_batch(true);
 }
 
 /// Steps before the last of a group are not followed kernel by kernel.

@@ -131,6 +131,12 @@ class GroupTraining : public TinyTraining {
     return all.back();
   }
 
+  /// Two ranks, each with two batches an update, train as one process does with all clips at once.
+  void expect_ranks_are_one_large_batch() const;
+  /// So they do with the statistics of synchronized batch norms. one_more: also three, of which one has no
+  /// clips.
+  void expect_synchronized_ranks_are_one_large_batch(bool one_more) const;
+
   static constexpr TrainingForm without_norms{.dropout = 0, .frozen = {}, .batch_statistics = false};
   static constexpr double tolerance = 2e-4;
 
@@ -158,6 +164,25 @@ inline void expect_near(const Trained& found, const Trained& expected, double to
     }
     EXPECT_LE(std::sqrt(difference), tolerance * std::sqrt(norm) + 1e-5) << name;
   }
+}
+
+inline void GroupTraining::expect_ranks_are_one_large_batch() const {
+  TrainingOptions options{.form = without_norms};
+  const Trained at_once = train_at_once(options);
+  options.bucket_bytes = 20000;
+  options.ranks = options.batches = 2;
+  expect_near(train_ranks(options, 3, {{{0, 2, 4}, {6, 7}}, {{1, 3, 5}, {}}}), at_once, tolerance);
+}
+
+inline void GroupTraining::expect_synchronized_ranks_are_one_large_batch(bool one_more) const {
+  TrainingOptions options{.form = {.dropout = 0, .frozen = {}}};
+  const Trained at_once = train_at_once(options);
+  options.ranks = 2;
+  options.synchronized = true;
+  expect_near(train_ranks(options, 4, {{{0, 2, 4, 6}}, {{1, 3, 5, 7}}}), at_once, 2e-3);
+  if (!one_more) return;
+  options.ranks = 3;
+  expect_near(train_ranks(options, 5, {{{0, 1, 2, 3, 4}}, {{5, 6, 7}}, {{}}}), at_once, 2e-3);
 }
 
 }  // namespace tpn::test

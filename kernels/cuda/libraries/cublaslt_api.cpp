@@ -6,30 +6,25 @@ namespace tpn::cuda {
 namespace {
 
 Result<CublasLtApi> load() {
-  const Result<DynamicLibrary> library =
-      DynamicLibrary::open("libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR), TPN_CUBLASLT_FOLDER);
-  if (!library) return library.failure();
-  CublasLtApi api;
-  try {
-    library->load(api.version, "cublasLtGetVersion");
-    library->load(api.status_string, "cublasLtGetStatusString");
-    library->load(api.create, "cublasLtCreate");
-    library->load(api.destroy, "cublasLtDestroy");
-    library->load(api.create_product, "cublasLtMatmulDescCreate");
-    library->load(api.destroy_product, "cublasLtMatmulDescDestroy");
-    library->load(api.set_product, "cublasLtMatmulDescSetAttribute");
-    library->load(api.create_matrix, "cublasLtMatrixLayoutCreate");
-    library->load(api.destroy_matrix, "cublasLtMatrixLayoutDestroy");
-    library->load(api.create_preference, "cublasLtMatmulPreferenceCreate");
-    library->load(api.destroy_preference, "cublasLtMatmulPreferenceDestroy");
-    library->load(api.set_preference, "cublasLtMatmulPreferenceSetAttribute");
-    library->load(api.heuristic, "cublasLtMatmulAlgoGetHeuristic");
-    library->load(api.algorithm_setting, "cublasLtMatmulAlgoConfigGetAttribute");
-    library->load(api.multiply, "cublasLtMatmul");
-  } catch (const Error& e) {
-    return Failure{e.what()};
-  }
-  return api;
+  const auto functions = [](const DynamicLibrary& library, CublasLtApi& api) {
+    library.load(api.version, "cublasLtGetVersion");
+    library.load(api.status_string, "cublasLtGetStatusString");
+    library.load(api.create, "cublasLtCreate");
+    library.load(api.destroy, "cublasLtDestroy");
+    library.load(api.create_product, "cublasLtMatmulDescCreate");
+    library.load(api.destroy_product, "cublasLtMatmulDescDestroy");
+    library.load(api.set_product, "cublasLtMatmulDescSetAttribute");
+    library.load(api.create_matrix, "cublasLtMatrixLayoutCreate");
+    library.load(api.destroy_matrix, "cublasLtMatrixLayoutDestroy");
+    library.load(api.create_preference, "cublasLtMatmulPreferenceCreate");
+    library.load(api.destroy_preference, "cublasLtMatmulPreferenceDestroy");
+    library.load(api.set_preference, "cublasLtMatmulPreferenceSetAttribute");
+    library.load(api.heuristic, "cublasLtMatmulAlgoGetHeuristic");
+    library.load(api.algorithm_setting, "cublasLtMatmulAlgoConfigGetAttribute");
+    library.load(api.multiply, "cublasLtMatmul");
+  };
+  return load_api<CublasLtApi>("libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR), TPN_CUBLASLT_FOLDER,
+                               functions);
 }
 
 }  // namespace

@@ -10,28 +10,24 @@ namespace {
 constexpr std::size_t oldest_version = 90800;
 
 Result<CudnnApi> load() {
-  const Result<DynamicLibrary> library =
-      DynamicLibrary::open("libcudnn.so." + std::to_string(CUDNN_MAJOR), TPN_CUDNN_FOLDER);
-  if (!library) return library.failure();
-  CudnnApi api;
-  try {
-    library->load(api.version, "cudnnGetVersion");
-    library->load(api.error_string, "cudnnGetErrorString");
-    library->load(api.last_error_string, "cudnnGetLastErrorString");
-    library->load(api.create, "cudnnCreate");
-    library->load(api.destroy, "cudnnDestroy");
-    library->load(api.set_stream, "cudnnSetStream");
-    library->load(api.create_descriptor, "cudnnBackendCreateDescriptor");
-    library->load(api.destroy_descriptor, "cudnnBackendDestroyDescriptor");
-    library->load(api.finalize, "cudnnBackendFinalize");
-    library->load(api.set_attribute, "cudnnBackendSetAttribute");
-    library->load(api.get_attribute, "cudnnBackendGetAttribute");
-    library->load(api.execute, "cudnnBackendExecute");
-  } catch (const Error& e) {
-    return Failure{e.what()};
-  }
-  if (api.version() < oldest_version) {
-    return Failure{"The library cuDNN is of version " + std::to_string(api.version()) +
+  const auto functions = [](const DynamicLibrary& library, CudnnApi& api) {
+    library.load(api.version, "cudnnGetVersion");
+    library.load(api.error_string, "cudnnGetErrorString");
+    library.load(api.last_error_string, "cudnnGetLastErrorString");
+    library.load(api.create, "cudnnCreate");
+    library.load(api.destroy, "cudnnDestroy");
+    library.load(api.set_stream, "cudnnSetStream");
+    library.load(api.create_descriptor, "cudnnBackendCreateDescriptor");
+    library.load(api.destroy_descriptor, "cudnnBackendDestroyDescriptor");
+    library.load(api.finalize, "cudnnBackendFinalize");
+    library.load(api.set_attribute, "cudnnBackendSetAttribute");
+    library.load(api.get_attribute, "cudnnBackendGetAttribute");
+    library.load(api.execute, "cudnnBackendExecute");
+  };
+  Result<CudnnApi> api =
+      load_api<CudnnApi>("libcudnn.so." + std::to_string(CUDNN_MAJOR), TPN_CUDNN_FOLDER, functions);
+  if (api && api->version() < oldest_version) {
+    return Failure{"The library cuDNN is of version " + std::to_string(api->version()) +
                    "; TPN uses it from " + std::to_string(oldest_version) + " on."};
   }
   return api;

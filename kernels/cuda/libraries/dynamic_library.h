@@ -33,4 +33,19 @@ class DynamicLibrary {
   std::unique_ptr<void, Close> handle_;
 };
 
+/// The functions of a library, which `load(library, api)` sets; or why they cannot be used here. name and
+/// folder: as for DynamicLibrary::open.
+template <class Api, class Load>
+Result<Api> load_api(const std::string& name, const std::string& folder, const Load& load) {
+  const Result<DynamicLibrary> library = DynamicLibrary::open(name, folder);
+  if (!library) return library.failure();
+  Api api;
+  try {
+    load(*library, api);
+  } catch (const Error& e) {
+    return Failure{e.what()};
+  }
+  return api;
+}
+
 }  // namespace tpn::cuda
