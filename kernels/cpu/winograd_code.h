@@ -15,13 +15,15 @@
 
 namespace tpn::cpu {
 
+template <class Body, int... I>
+TPN_INLINE inline void call_each(const Body& body, std::integer_sequence<int, I...>) {
+  (body(std::integral_constant<int, I>{}), ...);
+}
+
 /// Calls body(0), body(1), ... body(Count - 1), each with a constant.
 template <class Isa, int Count, class Body>
 TPN_INLINE inline void unrolled(const Body& body) {
-  [&]<int... I>(std::integer_sequence<int, I...>) TPN_INLINE {
-    (body(std::integral_constant<int, I>{}), ...);
-  }
-  (std::make_integer_sequence<int, Count>{});
+  call_each(body, std::make_integer_sequence<int, Count>{});
 }
 
 /// A product of matrices, with sums in registers. Isa: the vector `Float` of `width` elements; `rows` and

@@ -84,15 +84,18 @@ double tolerance(DType precision) {
   }
 }
 
+/// Whether check(case, precision) can be called with cases of an operation.
+template <class Op, class Check>
+concept CheckedBy = requires(const Check& check, const ops::Case<Op>& c) {
+  check(c, DType::f32);  // a body without constraints is instantiated by clang to find out
+};
+
 /// Registers SUITE/cuda/PRECISION.OPERATION/CASE: check(case, precision), for the operations for which it can
 /// be called.
 template <class Check>
 bool on_cuda(const std::string& suite, const Check& check) {
   for (const DType precision : {DType::f32, DType::f16, DType::bf16}) {
-    const auto test = [=]<TestedHere Op>(const ops::Case<Op>& c) requires requires {
-      check(c, precision);
-    }
-    { check(c, precision); };
+    const auto test = [=]<CheckedBy<Check> Op>(const ops::Case<Op>& c) { check(c, precision); };
     test::register_case_tests(suite + "/cuda/" + std::string(name_of(precision)), test);
   }
   return true;
@@ -113,14 +116,16 @@ void compare(const ops::Case<Op>& c, const BindOptions& base) {
   });
 }
 
-const bool agree = on_cuda("AgreesWithTheReference",
-                           [](const auto& c, DType precision) { compare(c, {.precision = precision}); });
+const bool agree = on_cuda(
+    "AgreesWithTheReference",
+    []<TestedHere Op>(const ops::Case<Op>& c, DType precision) { compare(c, {.precision = precision}); });
 
-const bool take_slices = on_cuda("ReadsAndWritesSlicesOfWiderTensors", [](const auto& c, DType precision) {
-  compare(c, {.precision = precision, .extra_output_stride = 16, .extra_input_stride = 8});
-});
+const bool take_slices =
+    on_cuda("ReadsAndWritesSlicesOfWiderTensors", []<TestedHere Op>(const ops::Case<Op>& c, DType precision) {
+      compare(c, {.precision = precision, .extra_output_stride = 16, .extra_input_stride = 8});
+    });
 
-const bool keep_nan = on_cuda("KeepsNan", [](const auto& c, DType precision) {
+const bool keep_nan = on_cuda("KeepsNan", []<TestedHere Op>(const ops::Case<Op>& c, DType precision) {
   for_each_kernel(c, {.precision = precision, .nan_at = verify::middle_of(c)},
                   [&](const BindOptions& options) {
                     BoundCase bound(c, cuda_backend(), options);
@@ -131,38 +136,42 @@ const bool keep_nan = on_cuda("KeepsNan", [](const auto& c, DType precision) {
 });
 
 /// A slice's pixels are further apart than those of a dense input: it cannot take the input's memory.
-const bool same_in_place = on_cuda("GivesTheSameInPlace", [](const auto& c, DType precision) {
-  for_each_kernel(c, {.precision = precision}, [&](const BindOptions& options) {
-    BoundCase apart(c, cuda_backend(), options), shared(c, cuda_backend(), options);
-    if (shared.kernel().in_place_input() < 0) return;
-    apart.run();
-    shared.run_in_place();
-    EXPECT_EQ(shared.output(), apart.output()) << apart.kernel().implementation();
-  });
-  if (c.inputs[0].kind != Kind::activation) return;
-  const BoundCase slice(c, cuda_backend(), BindOptions{.precision = precision, .extra_output_stride = 8});
-  EXPECT_EQ(slice.kernel().in_place_input(), -1);
-});
+const bool same_in_place =
+    on_cuda("GivesTheSameInPlace", []<TestedHere Op>(const ops::Case<Op>& c, DType precision) {
+      for_each_kernel(c, {.precision = precision}, [&](const BindOptions& options) {
+        BoundCase apart(c, cuda_backend(), options), shared(c, cuda_backend(), options);
+        if (shared.kernel().in_place_input() < 0) return;
+        apart.run();
+        shared.run_in_place();
+        EXPECT_EQ(shared.output(), apart.output()) << apart.kernel().implementation();
+      });
+      if (c.inputs[0].kind != Kind::activation) return;
+      const BoundCase slice(c, cuda_backend(), BindOptions{.precision = precision, .extra_output_stride = 8});
+      EXPECT_EQ(slice.kernel().in_place_input(), -1);
+    });
 
 template <class Op>
-concept HasState = requires {
-  Op::aliases(std::size_t{});
+concept HasState = requires(std::size_t inputs) {
+  Op::aliases(inputs);  // which of its outputs are inputs in their place
 };
+template <class Op>
+concept UpdatesState = TestedHere<Op> && HasState<Op>;
 
 const bool update_state =
-    on_cuda("UpdatesStateInItsPlace", []<HasState Op>(const ops::Case<Op>& c, DType precision) {
+    on_cuda("UpdatesStateInItsPlace", []<UpdatesState Op>(const ops::Case<Op>& c, DType precision) {
       BoundCase bound(c, cuda_backend(), precision);
       bound.run_updating(tpn::aliases(c.op, c.inputs.size()));
       expect_agreement(c, bound, tolerance(precision));
     });
 
 /// Blocks go on in another order each time: sums must not depend on it.
-const bool same_every_time = on_cuda("GivesTheSameEveryTime", [](const auto& c, DType precision) {
-  BoundCase first(c, cuda_backend(), precision), second(c, cuda_backend(), precision);
-  first.run();
-  second.run();
-  for (std::size_t i = 0; i < first.output_count(); ++i) EXPECT_EQ(first.output(i), second.output(i));
-});
+const bool same_every_time =
+    on_cuda("GivesTheSameEveryTime", []<TestedHere Op>(const ops::Case<Op>& c, DType precision) {
+      BoundCase first(c, cuda_backend(), precision), second(c, cuda_backend(), precision);
+      first.run();
+      second.run();
+      for (std::size_t i = 0; i < first.output_count(); ++i) EXPECT_EQ(first.output(i), second.output(i));
+    });
 
 /// All of those of networks and of their training, but for what a device alone cannot do.
 TEST(CudaBackend, RunsTheOperationsOfNetworks) {
