@@ -30,6 +30,7 @@ tpn_layer(
           cpu/linear_gradient.cpp
           cpu/max_pool3d.cpp
           cpu/max_pool3d_gradient.cpp
+          cpu/moving_average.cpp
           cpu/one_thread_kernel.cpp
           cpu/onednn.cpp
           cpu/patch_conv3d.cpp

@@ -24,6 +24,7 @@
 #include "kernels/ops/level_fusion.h"
 #include "kernels/ops/linear.h"
 #include "kernels/ops/max_pool3d.h"
+#include "kernels/ops/moving_average.h"
 #include "kernels/ops/relu.h"
 #include "kernels/ops/sgd.h"
 #include "kernels/ops/softmax.h"
@@ -73,6 +74,7 @@ using AnyOp = std::variant<ops::Conv3d,                   //
                            ops::Accumulate,               //
                            ops::GradientNorm,             //
                            ops::Sgd,                      //
+                           ops::MovingAverage,            //
                            ops::AllGather,                //
                            ops::BatchNormMoments,         //
                            ops::BatchNormSynchronized,    //

@@ -7,14 +7,11 @@ namespace tpn {
 
 std::vector<float> Candidate::values(const std::string& name, const Shape& shape) const {
   if (trainer_ == nullptr) return to_floats(start_.parameter(name, shape).view);
-  if (const auto found = average_->find(name); found != average_->end()) return found->second;
-  std::vector<float> values(static_cast<std::size_t>(shape.count()));
-  trainer_->store().read(name, {reinterpret_cast<std::byte*>(values.data()), DType::f32, shape});
-  return values;
+  return learned_values(*trainer_, name, shape);
 }
 
 const std::filesystem::path& Candidate::file() {
-  if (!written_) write_model(start_, *trainer_, *average_, path_);
+  if (!written_) write_model(start_, *trainer_, path_);
   written_ = true;
   return path_;
 }

@@ -14,9 +14,8 @@ namespace tpn {
 class Candidate {
  public:
   /// path: where its model is written if someone wants it.
-  Candidate(const Weights& start, const Trainer& trainer, const WeightAverage& average,
-            std::filesystem::path path)
-      : start_(start), trainer_(&trainer), average_(&average), path_(std::move(path)) {}
+  Candidate(const Weights& start, const Trainer& trainer, std::filesystem::path path)
+      : start_(start), trainer_(&trainer), path_(std::move(path)) {}
   /// Of a model's file.
   Candidate(const Weights& model, std::filesystem::path path)
       : start_(model), path_(std::move(path)), written_(true) {}
@@ -31,7 +30,6 @@ class Candidate {
  private:
   const Weights& start_;
   const Trainer* trainer_ = nullptr;
-  const WeightAverage* average_ = nullptr;
   std::filesystem::path path_;
   bool written_ = false;
 };

@@ -16,7 +16,7 @@
 namespace tpn {
 namespace {
 
-constexpr std::string_view run_key = "tpn.run", average_prefix = "average/";
+constexpr std::string_view run_key = "tpn.run";
 
 using ByteSink = std::function<void(std::span<const std::byte>)>;
 
@@ -53,6 +53,12 @@ SafetensorsOutput stored(const Weights& file, const ParameterSpec& spec) {
   });
 }
 
+std::vector<float> values_of(const Trainer& trainer, const std::string& name, const Shape& shape) {
+  std::vector<float> values(static_cast<std::size_t>(shape.count()));
+  trainer.store().read(name, {reinterpret_cast<std::byte*>(values.data()), DType::f32, shape});
+  return values;
+}
+
 SafetensorsOutput held(const Trainer& trainer, const std::string& name, const TensorSpec& spec) {
   if (spec.dtype == DType::i64) {
     const auto produce = [&trainer, name, spec](const ByteSink& sink) {
@@ -62,11 +68,11 @@ SafetensorsOutput held(const Trainer& trainer, const std::string& name, const Te
     };
     return {name, DType::i64, spec.shape, produce};
   }
-  return floats(name, spec.shape, [&trainer, name, spec] {
-    std::vector<float> values(static_cast<std::size_t>(spec.shape.count()));
-    trainer.store().read(name, {reinterpret_cast<std::byte*>(values.data()), DType::f32, spec.shape});
-    return values;
-  });
+  return floats(name, spec.shape, [&trainer, name, spec] { return values_of(trainer, name, spec.shape); });
+}
+
+bool holds(const Trainer& trainer, const std::string& name) {
+  return std::ranges::count(trainer.persistent(), name, &PersistentTensor::name) > 0;
 }
 
 /// Every tensor of the model, as it is by now.
@@ -198,31 +204,31 @@ void write_first_checkpoint(const InitialWeights& initial, const ClassifierChang
   write_durably(path, metadata, outputs);
 }
 
-void write_checkpoint(const Weights& start, const Trainer& trainer, const WeightAverage& average,
-                      const RunState& state, const std::filesystem::path& path) {
+void write_checkpoint(const Weights& start, const Trainer& trainer, const RunState& state,
+                      const std::filesystem::path& path) {
   std::vector<SafetensorsOutput> outputs = tensors_now(start, trainer);
   for (const PersistentTensor& tensor : trainer.persistent()) {
     if (tensor.role == Role::state) outputs.push_back(held(trainer, tensor.name, tensor.spec));
-  }
-  for (const auto& [name, values] : average) {
-    outputs.push_back({std::string(average_prefix) + name, DType::f32,
-                       Shape{static_cast<std::int64_t>(values.size())},
-                       [&values = values](const ByteSink& sink) { put(values, sink); }});
   }
   auto metadata = model_metadata(start.config(), start.labels(), start.source());
   metadata[std::string(run_key)] = to_json(state);
   write_durably(path, metadata, outputs);
 }
 
-void write_model(const Weights& start, const Trainer& trainer, const WeightAverage& average,
-                 const std::filesystem::path& path) {
+void write_model(const Weights& start, const Trainer& trainer, const std::filesystem::path& path) {
   std::vector<SafetensorsOutput> outputs = tensors_now(start, trainer);
   for (SafetensorsOutput& output : outputs) {
-    const auto found = average.find(output.name);
-    if (found == average.end()) continue;
-    output.produce = [&values = found->second](const ByteSink& sink) { put(values, sink); };
+    if (!holds(trainer, average_name(output.name))) continue;
+    output = floats(output.name, output.shape, [&trainer, name = output.name, shape = output.shape] {
+      return learned_values(trainer, name, shape);
+    });
   }
   write_durably(path, model_metadata(start.config(), start.labels(), start.source()), outputs);
+}
+
+std::vector<float> learned_values(const Trainer& trainer, const std::string& parameter, const Shape& shape) {
+  const std::string average = average_name(parameter);
+  return values_of(trainer, holds(trainer, average) ? average : parameter, shape);
 }
 
 RunState run_state_of(const Weights& checkpoint, const std::string& name) {
@@ -239,15 +245,6 @@ void restore(const Weights& checkpoint, const RunState& state, Trainer& trainer)
     trainer.store().write(tensor.name, checkpoint.parameter(tensor.name, tensor.spec.shape).view);
   }
   trainer.resume(state.steps);
-}
-
-WeightAverage average_in(const Weights& checkpoint) {
-  WeightAverage average;
-  for (const SafetensorsFile::Entry& entry : checkpoint.tensors().entries()) {
-    if (!entry.name.starts_with(average_prefix)) continue;
-    average[entry.name.substr(average_prefix.size())] = values_in(checkpoint, entry);
-  }
-  return average;
 }
 
 }  // namespace tpn

@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,9 +18,6 @@
 #include "engine/train/trainer.h"
 
 namespace tpn {
-
-/// Values of an average of the learned parameters, by their names.
-using WeightAverage = std::map<std::string, std::vector<float>>;
 
 /// What becomes of the classifiers when training starts.
 struct ClassifierChange {
@@ -56,19 +52,18 @@ void write_first_checkpoint(const InitialWeights& initial, const ClassifierChang
 /// Writes where a run is. start: the checkpoint that `trainer` started from, which has what it does not hold.
 /// Not even a crash of the system loses the file once this returns. Throws OutputError; an older file at
 /// `path` stays then.
-void write_checkpoint(const Weights& start, const Trainer& trainer, const WeightAverage& average,
-                      const RunState& state, const std::filesystem::path& path);
+void write_checkpoint(const Weights& start, const Trainer& trainer, const RunState& state,
+                      const std::filesystem::path& path);
 
 /// The same as a plain model: the average of the weights where there is one, nothing of the run.
-void write_model(const Weights& start, const Trainer& trainer, const WeightAverage& average,
-                 const std::filesystem::path& path);
+void write_model(const Weights& start, const Trainer& trainer, const std::filesystem::path& path);
+/// Of a parameter that is trained, as that model has it. Throws Error as ParameterStore::read does.
+std::vector<float> learned_values(const Trainer& trainer, const std::string& parameter, const Shape& shape);
 
 /// The state in a checkpoint; throws Error naming it when it is none.
 RunState run_state_of(const Weights& checkpoint, const std::string& name);
 
-/// Gives a trainer that was made from a checkpoint its momentum and number of steps.
+/// Gives a trainer that was made from a checkpoint its momentum, averages and number of steps.
 void restore(const Weights& checkpoint, const RunState& state, Trainer& trainer);
-/// The average of the weights in a checkpoint; empty when there is none.
-WeightAverage average_in(const Weights& checkpoint);
 
 }  // namespace tpn

@@ -85,6 +85,7 @@ TrainingOptions training_options(const Recipe& recipe) {
                           .momentum = recipe.momentum,
                           .weight_decay = recipe.weight_decay,
                           .max_norm = recipe.clip_grad,
+                          .average_decay = recipe.ema,
                           .batches = recipe.accumulate,
                           .ranks = parallel ? recipe.ranks : 1,
                           .synchronized = parallel && recipe.sync_bn && recipe.bn == NormMode::train};
@@ -245,10 +246,6 @@ class Run {
         setup_.backend, PlanOptions{.precision = recipe_.precision}, *start_, setup_.communicator,
         setup_.collectives);
     restore(*start_, state_, *trainer_);
-    if (recipe_.ema > 0) {
-      average_ = average_in(*start_);
-      if (average_.empty()) update_average(0);
-    }
     class_weights_ = class_weights(recipe_.class_weights, labels_, classes_);
     if (!state_.finished && setup_.leads()) log_.emplace(folder_, state_.steps);
 
@@ -327,7 +324,6 @@ class Run {
         fail_not_finite(order, count, options);
       }
       scale_losses(std::isfinite(result.gradient_norm));
-      if (recipe_.ema > 0) update_average(recipe_.ema);
     }
     state_.clips += count;
     if (tally.learned == 0) return;
@@ -418,23 +414,6 @@ class Run {
     }
   }
 
-  /// average = decay * average + (1 - decay) * parameter, for all that is learned.
-  void update_average(double decay) {
-    std::vector<float> values;
-    for (const PersistentTensor& tensor : trainer_->persistent()) {
-      if (tensor.role != Role::parameter || !tensor.is_updated) continue;
-      values.resize(static_cast<std::size_t>(tensor.spec.shape.count()));
-      trainer_->store().read(tensor.name,
-                             {reinterpret_cast<std::byte*>(values.data()), DType::f32, tensor.spec.shape});
-      std::vector<float>& average = average_[tensor.name];
-      average.resize(values.size());
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        average[i] = static_cast<float>(decay * static_cast<double>(average[i]) +
-                                        (1 - decay) * static_cast<double>(values[i]));
-      }
-    }
-  }
-
   /// Validates and keeps the model; false when the run is to end before that is done. What has become of the
   /// run the others are told.
   bool finish_epoch() {
@@ -457,7 +436,7 @@ class Run {
                        .top1 = static_cast<double>(state_.correct) / learned,
                        .learning_rate = rate_at(last_step)};
     const bool last = record.epoch == recipe_.epochs;
-    Candidate candidate(*start_, *trainer_, average_, folder_.candidate());
+    Candidate candidate(*start_, *trainer_, folder_.candidate());
     if (validator_ && (last || record.epoch % recipe_.val_every == 0)) {
       auto scored = validator_->run(candidate);
       if (!scored) {
@@ -522,7 +501,7 @@ class Run {
 
   void save() {
     if (!setup_.leads()) return;
-    write_checkpoint(*start_, *trainer_, average_, state_, folder_.last());
+    write_checkpoint(*start_, *trainer_, state_, folder_.last());
     saved_ = Stopwatch();
   }
 
@@ -538,7 +517,6 @@ class Run {
   std::vector<std::int64_t> labels_;
   RankOf own_;  ///< this process among all
   std::unique_ptr<Trainer> trainer_;
-  WeightAverage average_;
   std::vector<float> class_weights_;
   std::optional<RunLog> log_;  ///< of the process that leads
   std::unique_ptr<TrainingLoader> loader_;

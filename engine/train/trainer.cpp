@@ -72,7 +72,7 @@ Trainer::Trainer(const Config& config, const InputSize& size, const TrainingOpti
   store_ = std::make_shared<ParameterStore>(backend_, persistent_);
   std::erase_if(persistent_, [](const PersistentTensor& tensor) { return tensor.role == Role::gradient; });
   step->check_forms(weights);
-  store_->load(weights);
+  load(weights);
   if (update) update_ = std::make_unique<Executor>(update, store_);
   if (parallel()) exchange_ = std::make_unique<GradientExchange>(communicator_, collectives_, *store_, step);
   executors_[size.views] = std::make_unique<Executor>(step, store_);
@@ -96,9 +96,21 @@ TensorView Trainer::views(std::int64_t count) {
   return executor->input();
 }
 
+void Trainer::load(const Weights& weights) {
+  store_->load(weights);
+  if (options_.average_decay == 0) return;
+  for (const PersistentTensor& tensor : persistent_) {
+    if (tensor.role == Role::parameter && tensor.is_updated) {
+      const StoredParameter stored = weights.parameter(tensor.name, tensor.spec.shape);
+      store_->write(average_name(tensor.name), stored.view);
+      if (stored.release) stored.release();
+    }
+  }
+}
+
 void Trainer::restart(const Weights& weights) {
   plan().check_forms(weights);
-  store_->load(weights);
+  load(weights);
   steps_ = 0;
   group_ = {};
 }

@@ -77,7 +77,8 @@ class Trainer {
                                               const StepOptions& options,
                                               std::span<const float> class_weights = {});
 
-  /// Begins anew with these weights: no momentum, and no steps done. Throws as the constructor does.
+  /// Begins anew with these weights: no momentum, averages that are these weights, and no steps done. Throws
+  /// as the constructor does.
   void restart(const Weights& weights);
   /// Goes on as if `steps` steps had been done, with what store() holds by now.
   void resume(std::int64_t steps) { steps_ = steps; }
@@ -85,7 +86,7 @@ class Trainer {
   /// Steps that were done.
   [[nodiscard]] std::int64_t steps() const { return steps_; }
   [[nodiscard]] ParameterStore& store() const { return *store_; }
-  /// What outlives an update: parameters, buffers and momentum.
+  /// What outlives an update: parameters, buffers, momentum and averages.
   [[nodiscard]] const std::vector<PersistentTensor>& persistent() const { return persistent_; }
   /// Of the usual batch.
   [[nodiscard]] const Plan& plan() const { return usual().plan(); }
@@ -99,6 +100,8 @@ class Trainer {
     bool has_sums = false;                ///< whether the sums of gradients are the group's
   };
 
+  /// Makes the store that of step 0.
+  void load(const Weights& weights);
   [[nodiscard]] Graph graph(std::int64_t views) const;
   [[nodiscard]] std::shared_ptr<const Plan> plan(const Graph& graph) const;
   [[nodiscard]] bool parallel() const { return communicator_ != nullptr && communicator_->size() > 1; }

@@ -64,11 +64,20 @@ void add_update(Graph& graph, ValueId rate, ValueId scale, std::span<const Param
     const std::string momentum = momentum_name(graph.value(parameter).name);
     updated.insert(updated.end(), {parameter, gradient, graph.add_constant(momentum, spec, Role::state)});
   }
-  graph.apply(ops::Sgd{.momentum = options.momentum,
-                       .weight_decay = options.weight_decay,
-                       .nesterov = options.nesterov,
-                       .max_norm = options.max_norm},
-              updated, "update");
+  const std::vector<ValueId> results = graph.apply_all(ops::Sgd{.momentum = options.momentum,
+                                                                .weight_decay = options.weight_decay,
+                                                                .nesterov = options.nesterov,
+                                                                .max_norm = options.max_norm},
+                                                       updated, "update");
+  if (options.average_decay == 0) return;
+  std::vector<ValueId> averaged;
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const Value& parameter = graph.value(gradients[i].parameter);
+    const TensorSpec spec = parameter.spec;
+    const std::string average = average_name(parameter.name);
+    averaged.insert(averaged.end(), {results[2 * i], graph.add_constant(average, spec, Role::state)});
+  }
+  graph.apply(ops::MovingAverage{.decay = options.average_decay}, averaged, "average");
 }
 
 /// Adds the gradients to sums, some together, each as soon as the last of them has been computed.
@@ -119,6 +128,10 @@ std::string gradient_name(std::string_view parameter) {
 
 std::string momentum_name(std::string_view parameter) {
   return "momentum/" + std::string(parameter);
+}
+
+std::string average_name(std::string_view parameter) {
+  return "average/" + std::string(parameter);
 }
 
 std::string sum_name(std::string_view parameter) {

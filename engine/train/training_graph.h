@@ -21,6 +21,7 @@ struct TrainingOptions {
   double weight_decay = 1e-4;  ///< of every parameter, as in mmaction2's configurations of TPN
   bool nesterov = true;
   double max_norm = 40;       ///< the L2 norm of all gradients is clipped to that; 0: it is not
+  double average_decay = 0;   ///< of an average of the parameters over the steps; 0: there is none
   bool recompute = true;      ///< the backward pass computes again what is cheap, instead of keeping it
   std::int64_t batches = 1;   ///< of one process, that an update takes
   std::int64_t ranks = 1;     ///< processes whose batches it takes
@@ -49,6 +50,8 @@ constexpr std::string_view present = "present";
 std::string gradient_name(std::string_view parameter);
 /// Of the momentum of a parameter: the name of its state, "momentum/NAME".
 std::string momentum_name(std::string_view parameter);
+/// Of the average of a parameter: the name of its state, "average/NAME".
+std::string average_name(std::string_view parameter);
 /// Of the sum of a parameter's gradients, Role::gradient: "sum/NAME".
 std::string sum_name(std::string_view parameter);
 
@@ -58,8 +61,8 @@ std::string sum_name(std::string_view parameter);
 /// "grad_norm", before clipping. The gradient of each learned parameter is a
 /// feature, not multiplied by the loss scale's inverse and not clipped. Losses as mmaction2's heads have
 /// them, the update as its optimizer wrapper and torch.optim.SGD do (SEMANTICS.md of the reference: clipping,
-/// then weight decay, momentum, Nesterov). Throws Error as build_training_network does, and when everything
-/// is frozen.
+/// then weight decay, momentum, Nesterov), and behind it, with options.average_decay, the averages. Throws
+/// Error as build_training_network does, and when everything is frozen.
 ///
 /// With options.grouped() it updates no parameter, and has no norm: each gradient is added to its sum.
 Graph build_training_graph(const Config& config, const InputSize& size, const TrainingOptions& options);

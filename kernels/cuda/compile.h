@@ -39,6 +39,7 @@ std::unique_ptr<Kernel> compile(const ops::LinearDataGradient& op, const Signatu
 std::unique_ptr<Kernel> compile(const ops::LinearWeightGradient& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::MaxPool3d& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::MaxPool3dGradient& op, const Signature& signature);
+std::unique_ptr<Kernel> compile(const ops::MovingAverage& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Relu& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::ReluGradient& op, const Signature& signature);
 std::unique_ptr<Kernel> compile(const ops::Sgd& op, const Signature& signature);

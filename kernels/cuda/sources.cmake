@@ -42,6 +42,7 @@ set(TPN_CUDA_SOURCES
     mma_weight_gradient_bf16.cu
     mma_weight_gradient_f16.cu
     mma_weight_gradient_tf32.cu
+    moving_average.cu
     operand_layout.cpp
     packing.cu
     plain_conv3d.cu

@@ -114,6 +114,40 @@ TEST_F(FinetuneTest, GoesOnBitForBit) {
   expect_same_files(path("whole"), path("parts"));
 }
 
+/// What is judged and kept are the averages, with the batch norms' statistics of the last step.
+TEST_F(FinetuneTest, KeepsTheAverageOfTheWeights) {
+  for (const Freeze freeze : {Freeze::none, Freeze::neck}) {
+    Recipe recipe = this->recipe(freeze);
+    recipe.ema = 0.9;
+    recipe.epochs = 1;
+    const std::string name = "run" + std::to_string(static_cast<int>(freeze));
+    begin(recipe, name);
+    const FinetuneOutcome outcome = go_on(name);
+    const auto model = Weights::load(path(name) / "model.safetensors"),
+               last = Weights::load(path(name) / "last.safetensors");
+    const auto values = [](const Weights& file, const SafetensorsFile::Entry& entry) {
+      return to_floats(file.tensors().view(entry));
+    };
+    std::size_t averaged = 0, apart = 0;
+    for (const SafetensorsFile::Entry& entry : model->tensors().entries()) {
+      if (!is_floating(entry.dtype)) continue;
+      const SafetensorsFile::Entry* average = last->tensors().find("average/" + entry.name);
+      const SafetensorsFile::Entry* plain = last->tensors().find(entry.name);
+      ASSERT_NE(plain, nullptr) << entry.name;
+      EXPECT_EQ(values(*model, entry), values(*last, average != nullptr ? *average : *plain)) << entry.name;
+      averaged += average != nullptr ? 1 : 0;
+      apart += values(*model, entry) != values(*last, *plain) ? 1 : 0;
+    }
+    EXPECT_EQ(averaged > 2, freeze == Freeze::none) << "the classifier's weight and bias are two";
+    EXPECT_GE(averaged, 2U);
+    EXPECT_GE(apart, 2U);
+    ASSERT_TRUE(outcome.best);
+    const FinetuneOutcome again = go_on(name);  // judges the file
+    ASSERT_TRUE(again.best);
+    EXPECT_EQ(outcome.best->accuracy, again.best->accuracy);
+  }
+}
+
 TEST_F(FinetuneTest, GoesOnBitForBitFromFeatures) {
   begin(recipe(Freeze::neck), "whole");
   begin(recipe(Freeze::neck), "parts");

@@ -125,6 +125,17 @@ TEST_F(CudaTraining, AddsManyGradients) {
   }
 }
 
+TEST_F(CudaTraining, AveragesManyParameters) {
+  std::vector<TensorSpec> inputs;
+  for (const TensorSpec& parameter : many_parameters()) inputs.insert(inputs.end(), 2, parameter);
+  const ops::Case<ops::MovingAverage> c("many", {.decay = 0.9}, inputs);
+  BoundCase apart(c, backend_, DType::f32), in_place(c, backend_, DType::f32);
+  apart.run();
+  expect_agreement(c, apart, verify::op_f32_relative_l2);
+  in_place.run_updating(ops::MovingAverage::aliases(c.inputs.size()));
+  for (std::size_t i = 0; i < apart.output_count(); ++i) ASSERT_EQ(in_place.output(i), apart.output(i)) << i;
+}
+
 /// As after an overflow of f16: gradients are infinite or NaN, and so is their norm.
 TEST_F(CudaTraining, UpdatesNothingWhenTheNormIsNotFinite) {
   const auto c = update_of_many({.max_norm = 1});

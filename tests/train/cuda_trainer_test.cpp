@@ -40,6 +40,13 @@ TEST_F(CudaTrainer, ReplaysStepsWithWhatChangesBetweenThem) {
   EXPECT_NE(once[3], slower[3]);
 }
 
+TEST_F(CudaTrainer, AveragesItsParameters) {
+  TrainingOptions options;
+  options.average_decay = 0.8;
+  Trainer trainer = this->trainer(options, cuda(), Precision::f32);
+  expect_averaged(trainer, 0.8, [&] { (void)step(trainer); });
+}
+
 TEST_F(CudaTrainer, PacksWhatIsFrozenOnce) {
   expect_frozen_packed_once(cuda());
 }

@@ -75,7 +75,7 @@ TEST_F(GroupTest, DropsOthersInEachOfItsBatches) {
 }
 
 TEST_F(RanksTest, AreOneLargeBatch) {
-  TrainingOptions options{.form = without_norms};
+  TrainingOptions options{.form = without_norms, .average_decay = 0.8};
   const Trained at_once = train_at_once(options);
   options.bucket_bytes = 2000;
   options.ranks = 2;

@@ -167,7 +167,7 @@ inline void expect_near(const Trained& found, const Trained& expected, double to
 }
 
 inline void GroupTraining::expect_ranks_are_one_large_batch() const {
-  TrainingOptions options{.form = without_norms};
+  TrainingOptions options{.form = without_norms, .average_decay = 0.8};
   const Trained at_once = train_at_once(options);
   options.bucket_bytes = 20000;
   options.ranks = options.batches = 2;

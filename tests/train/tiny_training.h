@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <random>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -11,6 +13,7 @@
 #include "engine/networks/initialize.h"
 #include "engine/train/trainer.h"
 #include "kernels/convert.h"
+#include "kernels/verify/tolerance.h"
 #include "tests/support/counting_backend.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/tiny_config.h"
@@ -55,6 +58,47 @@ class TinyTraining {
       if (best == labels_[n]) ++count;
     }
     return count;
+  }
+  [[nodiscard]] static std::vector<float> values_of(const Trainer& trainer, const PersistentTensor& tensor,
+                                                    const std::string& name) {
+    std::vector<float> values(static_cast<std::size_t>(tensor.spec.shape.count()));
+    trainer.store().read(name, {reinterpret_cast<std::byte*>(values.data()), DType::f32, tensor.spec.shape});
+    return values;
+  }
+  /// Averages begin as the parameters and follow them by that decay, which the options have; of buffers there
+  /// are none. take: does an update.
+  template <class Take>
+  static void expect_averaged(Trainer& trainer, double decay, const Take& take) {
+    std::vector<PersistentTensor> learned;
+    std::size_t averages = 0;
+    for (const PersistentTensor& tensor : trainer.persistent()) {
+      if (tensor.role == Role::parameter && tensor.is_updated) learned.push_back(tensor);
+      averages += tensor.name.starts_with(average_name("")) ? 1 : 0;
+    }
+    ASSERT_GT(learned.size(), 30U);
+    EXPECT_EQ(averages, learned.size());
+    std::map<std::string, std::vector<double>> expected;
+    for (const PersistentTensor& tensor : learned) {
+      const std::vector<float> before = values_of(trainer, tensor, tensor.name);
+      expected[tensor.name] = {before.begin(), before.end()};
+    }
+    std::size_t different = 0;  // from what they are averages of; some parameters do not move yet
+    for (int i = 0; i < 3; ++i) {
+      take();
+      for (const PersistentTensor& tensor : learned) {
+        const std::vector<float> now = values_of(trainer, tensor, tensor.name),
+                                 found = values_of(trainer, tensor, average_name(tensor.name));
+        std::vector<double>& average = expected[tensor.name];
+        for (std::size_t j = 0; j < now.size(); ++j) {
+          average[j] = decay * average[j] + (1 - decay) * static_cast<double>(now[j]);
+        }
+        EXPECT_LE(verify::relative_l2(found, std::vector<float>(average.begin(), average.end())),
+                  verify::op_f32_relative_l2)
+            << tensor.name;
+        different += found != now ? 1 : 0;
+      }
+    }
+    EXPECT_GT(different, learned.size()) << "of three times as many";
   }
   /// The network learns all clips by heart within so many steps.
   void expect_learned(Trainer& trainer, int steps) const {

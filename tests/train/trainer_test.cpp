@@ -82,6 +82,42 @@ TEST_P(TrainerTest, GivesTheSameWithAnyNumberOfThreads) {
   for (const int threads : {2, 3}) EXPECT_EQ(losses(threads), one) << threads;
 }
 
+TEST_P(TrainerTest, AveragesItsParameters) {
+  TrainingOptions options;
+  options.average_decay = 0.8;
+  Trainer single = this->trainer(options);
+  const auto one_step = [&] { (void)step(single); };
+  expect_averaged(single, 0.8, one_step);
+  single.restart(*weights_);
+  expect_averaged(single, 0.8, one_step);
+
+  options.batches = 2;
+  Trainer grouped = this->trainer(options);
+  expect_averaged(grouped, 0.8, [&] {
+    for (const bool last : {false, true}) {
+      fill(grouped);
+      (void)grouped.add(labels_, {}, last);
+    }
+    (void)grouped.update({.learning_rate = 0.05});
+  });
+}
+
+/// Averages take memory, and change what is learned in nothing.
+TEST_P(TrainerTest, AveragesNothingUnasked) {
+  TrainingOptions options;
+  Trainer plain = this->trainer(options);
+  options.average_decay = 0.8;
+  Trainer averaging = this->trainer(options);
+  std::size_t bytes = 0;
+  for (const PersistentTensor& tensor : plain.persistent()) {
+    EXPECT_FALSE(tensor.name.starts_with(average_name(""))) << tensor.name;
+    if (tensor.role == Role::state)
+      bytes += static_cast<std::size_t>(tensor.spec.shape.count()) * sizeof(float);
+  }
+  EXPECT_EQ(averaging.store().bytes(), plain.store().bytes() + bytes);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(step(averaging).loss, step(plain).loss);
+}
+
 TEST_P(TrainerTest, BeginsAnew) {
   Trainer trainer = this->trainer({});
   const auto losses = [&] {
