@@ -7,7 +7,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "engine/finetuning/pooled_features.h"
 #include "engine/model/output_file.h"
 #include "kernels/precision_info.h"
 
@@ -18,17 +20,22 @@ constexpr std::string_view file_heading = "tpn pooled features 1\n";
 
 }  // namespace
 
-FeatureFiles::FeatureFiles(const std::filesystem::path& folder, const Weights& weights, Precision precision,
-                           const std::string& memory, const Digest& clips) {
-  Digest digest;
-  digest.add_field(to_json(weights.config())).add_field(std::string(name_of(precision))).add_field(memory);
+FeatureCache::FeatureCache(std::filesystem::path its_folder, const Weights& weights)
+    : folder(std::move(its_folder)) {
+  network.add_field(to_json(weights.config()));
   for (const SafetensorsFile::Entry& entry : weights.tensors().entries()) {
     if (!entry.name.starts_with("backbone.") && !entry.name.starts_with("neck.")) continue;
     const ConstTensorView view = weights.tensors().view(entry);
-    digest.add_field(entry.name).add(std::span(view.data, entry.bytes));
+    network.add_field(entry.name).add(std::span(view.data, entry.bytes));
     weights.tensors().release(entry);
   }
-  folder_ = folder / digest.add_field(clips.text()).text();
+}
+
+FeatureFiles::FeatureFiles(const FeatureCache& cache, Precision precision, const std::string& memory,
+                           const Digest& clips) {
+  Digest digest = cache.network;
+  digest.add_field(std::string(name_of(precision))).add_field(memory).add_field(clips.text());
+  folder_ = cache.folder / digest.text();
 }
 
 std::optional<std::filesystem::path> FeatureFiles::file_of(const Sample& sample, Digest draws) const {

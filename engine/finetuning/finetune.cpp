@@ -216,7 +216,7 @@ class Run {
   /// end.
   template <class Compute>
   std::optional<PooledFeatures> features(const Compute& compute) const {
-    if (own_.ranks > 1 && setup_.feature_cache) {  // each computes some of them; all find them in the cache
+    if (own_.ranks > 1 && cache_) {  // each computes some of them; all find them in the cache
       const std::optional<PooledFeatures> some = compute(own_);
       if (anywhere(!some)) return std::nullopt;
     }
@@ -229,13 +229,13 @@ class Run {
     const ClipWork clips = work(augment, "features of the training clips");
     const std::size_t variants = augment == Augmentation::none ? 1 : light_variants;
     return features([&](const RankOf& share) {
-      return pooled_features(*start_, data_.train.samples, variants, clips, setup_.feature_cache, share);
+      return pooled_features(*start_, data_.train.samples, variants, clips, cache_, share);
     });
   }
   [[nodiscard]] std::optional<PooledFeatures> validation_features(const JudgingWork& work) const {
     return features([&](const RankOf& share) {
       return view_features(folder_.last(), *start_, data_.validation->samples, work,
-                           setup_.backend->memory_name(), setup_.feature_cache, share);
+                           setup_.backend->memory_name(), cache_, share);
     });
   }
 
@@ -250,6 +250,7 @@ class Run {
     if (!state_.finished && setup_.leads()) log_.emplace(folder_, state_.steps);
 
     if (learns_classifier_only(recipe_)) {
+      if (setup_.feature_cache) cache_.emplace(*setup_.feature_cache, *start_);
       auto train = training_features();
       if (!train) return false;
       source_ = std::make_unique<FeatureSource>(std::move(*train));
@@ -519,6 +520,7 @@ class Run {
   std::unique_ptr<Trainer> trainer_;
   std::vector<float> class_weights_;
   std::optional<RunLog> log_;  ///< of the process that leads
+  std::optional<FeatureCache> cache_;
   std::unique_ptr<TrainingLoader> loader_;
   std::unique_ptr<BatchSource> source_;
   std::unique_ptr<Validator> validator_;
@@ -553,8 +555,19 @@ FinetunePlan plan_finetune(const Recipe& asked, const FinetuneData& data, const 
                     .validation_clips = {},
                     .steps_per_epoch = (clips + update_clips(given) - 1) / update_clips(given)};
   const Config& config = plan.classifier.config;
-  for (const ParameterSpec& spec : parameter_specs(config)) {
-    if (!spec.is_buffer()) plan.parameters += spec.shape.count();
+  const std::vector<ParameterSpec> specs = parameter_specs(config);
+  /// Elements of the parameters for which that is so.
+  const auto elements = [&](const auto& counts) {
+    std::int64_t sum = 0;
+    for (const ParameterSpec& spec : specs) sum += !spec.is_buffer() && counts(spec) ? spec.shape.count() : 0;
+    return sum;
+  };
+  plan.parameters = elements([](const ParameterSpec&) { return true; });
+  plan.initial_parameters =
+      elements([&](const ParameterSpec& spec) { return &initial.of(spec) == initial.preferred.get(); });
+  if (initial.preferred != nullptr && plan.initial_parameters == 0) {
+    throw OptionError(setup.initial->string() + " has no parameter in the shape that " +
+                      setup.model.string() + " needs.");
   }
   plan.recipe = resolved(given, clips, plan.parameters);
   const std::int64_t classes = config.head.num_classes;
@@ -567,16 +580,9 @@ FinetunePlan plan_finetune(const Recipe& asked, const FinetuneData& data, const 
   (void)class_weights(plan.recipe.class_weights, labels_of(data.train), classes);  // fit the classes
   plan.advice = advice(plan.recipe, given, data, plan.parameters);
   const TrainingForm form = training_options(plan.recipe).form;
-  for (const ParameterSpec& spec : parameter_specs(config)) {
-    if (spec.is_buffer()) continue;
-    if (&initial.of(spec) == initial.preferred.get()) plan.initial_parameters += spec.shape.count();
-    const bool learned = !form.freezes(spec.name) && !(form.from_pooled && spec.training_only);
-    if (learned) plan.learned_parameters += spec.shape.count();
-  }
-  if (initial.preferred != nullptr && plan.initial_parameters == 0) {
-    throw OptionError(setup.initial->string() + " has no parameter in the shape that " +
-                      setup.model.string() + " needs.");
-  }
+  plan.learned_parameters = elements([&](const ParameterSpec& spec) {
+    return !form.freezes(spec.name) && !(form.from_pooled && spec.training_only);
+  });
   if (!measure) return plan;
 
   TrainingOptions options = training_options(plan.recipe);

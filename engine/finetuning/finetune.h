@@ -60,7 +60,7 @@ struct FinetunePlan {
   std::int64_t steps_per_epoch = 0;
   std::int64_t parameters = 0, learned_parameters = 0;
   std::size_t step_memory = 0;    ///< bytes: activations and workspace of a step
-  std::size_t weight_memory = 0;  ///< bytes: parameters, gradients' momentum, statistics
+  std::size_t weight_memory = 0;  ///< bytes: parameters, momentum, averages, statistics
   double step_seconds = 0;        ///< of a step with clips of zeros; 0: not measured
 };
 

@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "engine/finetuning/feature_files.h"
 #include "kernels/digest.h"
 
 namespace tpn {
@@ -54,15 +53,13 @@ bool PooledFeatures::has(std::size_t sample) const {
 
 std::optional<PooledFeatures> pooled_features(const Weights& weights, const std::vector<Sample>& samples,
                                               std::size_t variants, const ClipWork& work,
-                                              const std::optional<std::filesystem::path>& cache,
-                                              const RankOf& share) {
+                                              const std::optional<FeatureCache>& cache, const RankOf& share) {
   const auto channels = static_cast<std::size_t>(weights.config().head.in_channels);
   PooledFeatures features(samples.size(), variants);
   std::vector<std::optional<std::filesystem::path>> files(samples.size());
   std::vector<bool> known(samples.size());
   if (cache) {
-    const FeatureFiles kept(*cache, weights, work.precision, work.backend->memory_name(),
-                            digest_of(work.clips));
+    const FeatureFiles kept(*cache, work.precision, work.backend->memory_name(), digest_of(work.clips));
     for (std::size_t i = 0; i < samples.size(); ++i) {
       files[i] = kept.file_of(samples[i], digest_of_draws(work.clips, i, variants));
       known[i] = files[i] && FeatureFiles::read(*files[i], i, channels, features);

@@ -3,13 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "engine/finetuning/batch_source.h"
 #include "engine/finetuning/clip_network.h"
+#include "engine/finetuning/feature_files.h"
 #include "engine/parallel/rank_share.h"
 
 namespace tpn {
@@ -42,13 +42,13 @@ class PooledFeatures {
   std::size_t variants_;
 };
 
-/// Computes what is not in the cache, a folder with a file for each sample; none: nothing is kept. share:
-/// which stretch of the samples is computed; the others' features may be missing in the result. A sample's
-/// features are known by the model's weights, the file's place, size and time, and all that decides how clips
-/// are made of it. Returns none when it was told to stop. Throws Error as the loader and the plan do.
+/// Computes what is not in the cache, which is that of `weights`; none: nothing is kept. share: which stretch
+/// of the samples is computed; the others' features may be missing in the result. A sample's features are
+/// known by the network, the file's place, size and time, and all that decides how clips are made of it.
+/// Returns none when it was told to stop. Throws Error as the loader and the plan do.
 std::optional<PooledFeatures> pooled_features(const Weights& weights, const std::vector<Sample>& samples,
                                               std::size_t variants, const ClipWork& work,
-                                              const std::optional<std::filesystem::path>& cache,
+                                              const std::optional<FeatureCache>& cache,
                                               const RankOf& share = {});
 
 /// Batches of features: epoch e takes variant e of each sample, counted round.

@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "engine/finetuning/feature_files.h"
 #include "kernels/digest.h"
 
 namespace tpn {
@@ -27,15 +26,13 @@ Digest digest_of(const JudgingRules& rules) {
 std::optional<PooledFeatures> view_features(const std::filesystem::path& model, const Weights& weights,
                                             const std::vector<Sample>& samples, const JudgingWork& work,
                                             const std::string& memory,
-                                            const std::optional<std::filesystem::path>& cache,
-                                            const RankOf& share) {
+                                            const std::optional<FeatureCache>& cache, const RankOf& share) {
   const JudgingRules& rules = work.rules;
   const auto channels = static_cast<std::size_t>(weights.config().head.in_channels);
   const auto views = static_cast<std::size_t>(rules.clips) * static_cast<std::size_t>(rules.crops);
   PooledFeatures features(samples.size(), views);
   const FeatureFiles kept =
-      cache ? FeatureFiles(*cache, weights, rules.options.precision, memory, digest_of(rules))
-            : FeatureFiles();
+      cache ? FeatureFiles(*cache, rules.options.precision, memory, digest_of(rules)) : FeatureFiles();
   const auto file_of = [&](std::size_t sample) { return kept.file_of(samples[sample], Digest()); };
   const auto [first_own, end_of_own] = share.stretch(std::ssize(samples));
   std::vector<std::size_t> missing;

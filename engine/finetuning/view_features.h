@@ -17,7 +17,7 @@ namespace tpn {
 std::optional<PooledFeatures> view_features(const std::filesystem::path& model, const Weights& weights,
                                             const std::vector<Sample>& samples, const JudgingWork& work,
                                             const std::string& memory,
-                                            const std::optional<std::filesystem::path>& cache,
+                                            const std::optional<FeatureCache>& cache,
                                             const RankOf& share = {});
 
 }  // namespace tpn
