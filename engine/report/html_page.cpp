@@ -1,5 +1,9 @@
 #include "engine/report/html_page.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
 #include "engine/report/html_text.h"
 #include "engine/report/page.h"
 
@@ -23,6 +27,19 @@ std::string tiles(const ReportHead& head) {
   return text + "</div>\n";
 }
 
+/// A note, in whose options, "--such-as-this", no line ends.
+std::string note_text(std::string_view text) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    const std::string word = html(text.substr(at, end - at));
+    result += word.starts_with("--") ? "<span class=\"option\">" + word + "</span>" : word;
+    if (end < text.size()) result += ' ';
+    at = end + 1;
+  }
+  return result;
+}
+
 std::string header(const ReportHead& head) {
   std::string text = "<header>\n<h1>" + html(head.title) + "</h1>\n";
   if (!head.subtitle.empty()) text += "<p class=\"subtitle\">" + html(head.subtitle) + "</p>\n";
@@ -36,7 +53,8 @@ std::string header(const ReportHead& head) {
   }
   for (const ReportNote& note : head.notes) {
     text += std::string("<p class=\"note") +
-            (note.warning ? " warning\"><b>Warning</b> " : "\"><b>Note</b> ") + html(note.text) + "</p>\n";
+            (note.warning ? " warning\"><b>Warning</b> " : "\"><b>Note</b> ") + note_text(note.text) +
+            "</p>\n";
   }
   return text + "</header>\n";
 }

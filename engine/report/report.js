@@ -83,7 +83,7 @@ function drawMatrix(card) {
       let longest = 0;
       for (let i = Math.floor(view.row); i < Math.min(count, view.row + view.size); ++i) longest = Math.max(longest, context.measureText(classes[i]).width);
       for (let i = Math.floor(view.column); i < Math.min(count, view.column + view.size); ++i) longest = Math.max(longest, context.measureText(classes[i]).width);
-      return Math.min(longest + 10, width * 0.3);
+      return Math.min(longest + 10, width * 0.35);
     };
     const gutter = gutterFor(width * 0.75 / view.size);
     const side = width - gutter;

@@ -15,13 +15,14 @@ setTimeout(async () => {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   expect(dark === (ground[0] < 128), `ground ${ground} where dark is ${dark}`);
   expect(all("script").length === 6 + 1 + 3, `${all("script").length} scripts: a text became one`);
-  for (const part of ["h1", ".subtitle", ".tile", ".facts", ".note.warning", "#curves", "#confusions", "#classes", "#hardest", "#recipe pre"]) {
+  for (const part of ["h1", ".subtitle", ".tile", ".facts", ".note.warning", ".option", "#curves", "#confusions", "#classes", "#hardest", "#recipe pre"]) {
     expect(all(part).length > 0, "missing: " + part);
   }
   for (const box of all(".card, .tile, .plot, canvas, .picture")) {
     const { width, height, left, right } = box.getBoundingClientRect();
     expect(width > 50 && height > 20 && left >= 0 && right <= window.innerWidth + 1, `misplaced: ${box.className || box.tagName} ${width} x ${height} from ${left}`);
   }
+  for (const option of all(".option")) expect(option.getClientRects().length === 1, "a line ends in " + option.textContent);
   for (const image of all("img")) expect(image.complete && image.naturalWidth > 0, "an image that cannot be read");
 
   const charts = all(".chart");

@@ -150,6 +150,14 @@ TEST(HtmlReport, CountsStepsThatWaited) {
             1U);
 }
 
+TEST(HtmlReport, KeepsOptionsOfNotesInOneLine) {
+  EXPECT_EQ(
+      count(page_of(sample_report({})),
+            "For &lt;some&gt; clips a step the learning rate wants another "
+            "<span class=\"option\">--auto-scale-lr,</span> or <span class=\"option\">--lr.</span></p>"),
+      1U);
+}
+
 TEST(HtmlReport, LeavesOutWhatThereIsNot) {
   FinetuneReport report;
   report.title = "Nothing yet";

@@ -36,8 +36,10 @@ class Sample {
                      {"Training data", "/data/motion/train & more"},
                      {"Validation data", "/data/motion/val"},
                      {"Seed", "7"}};
-    report_.notes = {{true, "Milestone 100 is never reached: training ends after epoch 12."},
-                     {false, "3 clips were skipped; see skipped.txt."}};
+    report_.notes = {
+        {true, "Milestone 100 is never reached: training ends after epoch 12."},
+        {true, "For <some> clips a step the learning rate wants another --auto-scale-lr, or --lr."},
+        {false, "3 clips were skipped; see skipped.txt."}};
     report_.recipe = "{\n  \"epochs\": 12,\n  \"labels\": \"</script><script>alert(2)</script>\"\n}\n";
     for (std::size_t i = 0; i < size_.classes; ++i) {
       report_.classes.push_back(i < first_names.size() ? first_names[i]
