@@ -170,8 +170,9 @@ std::string training_text(const ModelTiming& timing) {
   if (m.arena == 0) return text;  // no plan was made, since the outputs were wrong
   text += fmt::format(
       "Memory by the plan, MiB: {} in all. Parameters {}, frozen ones packed {}, statistics {}, momentum {}, "
-      "a step's tensors and workspace {},\nof that gradients {} and workspace {}. Most are needed at {}, {} "
-      "MiB; the largest there:\n",
+      "a step's tensors and workspace {},\nof that gradients {} and the largest workspace {}. Most are "
+      "needed "
+      "at {}, {} MiB; the largest there:\n",
       mebibytes(m.total()), mebibytes(m.parameters), mebibytes(m.packed), mebibytes(m.buffers),
       mebibytes(m.momentum), mebibytes(m.arena), mebibytes(m.gradients), mebibytes(m.workspace), m.peak_step,
       mebibytes(m.peak));

@@ -98,7 +98,8 @@ Verification verify_step(const Weights& weights, const TrainingSetup& setup, con
     const TrainedStep step = trainer.steps(1).front();
     return std::pair(step, trainer.momentum());
   };
-  const auto [expected, expected_momentum] = first(cpu_device().backend(0), {.fuse = false});
+  const auto [expected, expected_momentum] =
+      first(cpu_device().backend(0), {.fuse = false, .reorder = false});
   const auto [found, found_momentum] = first(backend, {.precision = precision});
   double deviation = worse(relative_difference(found.loss, expected.loss),
                            relative_difference(found.gradient_norm, expected.gradient_norm));

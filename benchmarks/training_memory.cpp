@@ -42,6 +42,9 @@ class Occupancy {
       if (slot.residence != Residence::arena) continue;
       make(slot, {step.name, std::string(tpn::name_of(step.op)), slot.shape}, index);
     }
+    if (const std::size_t bytes = step.kernel->scratch_bytes(); bytes > 0) {
+      occupants_.push_back({{step.name, "workspace", {}, bytes}, index, index});
+    }
   }
 
   /// Keeps what begins in that range: a concatenation begins with its parts.
@@ -88,8 +91,8 @@ TrainingMemory training_memory(const Plan& plan, std::size_t most) {
   }
   for (const KeptForm& form : plan.kept_forms()) memory.packed += form.packing->bytes();
   memory.arena = plan.arena_bytes();
-  memory.workspace = plan.arena_bytes() - plan.scratch_offset();
   for (const Step& step : plan.steps()) {
+    memory.workspace = std::max(memory.workspace, step.kernel->scratch_bytes());
     if (!std::holds_alternative<ops::GradientNorm>(step.op)) continue;
     for (const Slot& slot : step.inputs) {
       if (slot.kind != Kind::scalar) memory.gradients += slot.bytes();

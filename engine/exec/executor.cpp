@@ -15,11 +15,15 @@ std::size_t dense_bytes(const Slot& slot) {
 
 }  // namespace
 
-Executor::Executor(std::shared_ptr<const Plan> plan, std::shared_ptr<ParameterStore> store)
+Executor::Executor(std::shared_ptr<const Plan> plan, std::shared_ptr<ParameterStore> store,
+                   std::shared_ptr<const Buffer> arena)
     : plan_(std::move(plan)),
       store_(std::move(store)),
       stream_(plan_->backend().make_stream()),
-      arena_(plan_->backend().allocate(plan_->arena_bytes())) {
+      arena_(std::move(arena)) {
+  if (!arena_ || arena_->bytes() < plan_->arena_bytes()) {
+    arena_ = std::make_shared<const Buffer>(plan_->backend().allocate(plan_->arena_bytes()));
+  }
   for (const PersistentTensor& tensor : plan_->persistent()) {
     if (!store_) throw Error("A plan that updates parameters was given no store of them.");
     persistent_.push_back(store_->tensor(tensor.name, tensor.spec));
@@ -35,7 +39,7 @@ TensorView Executor::view(const Slot& slot) const {
   if (slot.residence == Residence::persistent) return persistent_[slot.offset];
   // Nobody writes to a constant.
   auto* data = slot.residence == Residence::constant ? const_cast<std::byte*>(slot.values)
-                                                     : arena_.data() + slot.offset;
+                                                     : arena_->data() + slot.offset;
   return {data, slot.dtype, slot.shape};
 }
 
@@ -67,7 +71,7 @@ void Executor::upload_inputs() {
 
 const std::byte* Executor::place(const FormSlot& form) const {
   if (form.residence == Residence::persistent) return kept_forms_[form.offset]->data();
-  return form.residence == Residence::constant ? form.bytes : arena_.data() + form.offset;
+  return form.residence == Residence::constant ? form.bytes : arena_->data() + form.offset;
 }
 
 void Executor::run_step(const Step& step) const {
@@ -81,12 +85,12 @@ void Executor::run_step(const Step& step) const {
     std::vector<ConstTensorView> sources;
     sources.reserve(form.sources.size());
     for (const Slot& slot : form.sources) sources.push_back(read_only(view(slot)));
-    form.packing->pack(sources, arena_.data() + form.offset, *stream_);
+    form.packing->pack(sources, arena_->data() + form.offset, *stream_);
   }
   std::vector<const std::byte*> packed;
   packed.reserve(step.packed.size());
   for (const FormSlot& form : step.packed) packed.push_back(place(form));
-  step.kernel->run(inputs, outputs, packed, arena_.data() + plan_->scratch_offset(), *stream_);
+  step.kernel->run(inputs, outputs, packed, arena_->data() + step.scratch, *stream_);
 }
 
 void Executor::begin_run() {

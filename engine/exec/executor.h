@@ -21,18 +21,23 @@ struct Feature {
   std::vector<float> values;
 };
 
-/// Owns the memory of one run at a time, and the stream that runs it. Not thread-safe; several executors may
-/// share a plan. Stays where it is: recorded work refers to it.
+/// Owns the memory of one run at a time, or shares it, and the stream that runs it. Not thread-safe; several
+/// executors may share a plan. Stays where it is: recorded work refers to it.
 class Executor {
  public:
-  /// store: holds what the plan calls persistent; none for plans of inference. Throws OutOfMemory when the
-  /// device has no room for the plan's arena, and Error when the store lacks a tensor.
-  explicit Executor(std::shared_ptr<const Plan> plan, std::shared_ptr<ParameterStore> store = nullptr);
+  /// store: holds what the plan calls persistent; none for plans of inference. arena: memory of another
+  /// executor on the same device, to be used in its place where it suffices: what one has of inputs and
+  /// results is then void as soon as the other's are written. Throws OutOfMemory when the device has no room
+  /// for the plan's arena, and Error when the store lacks a tensor.
+  explicit Executor(std::shared_ptr<const Plan> plan, std::shared_ptr<ParameterStore> store = nullptr,
+                    std::shared_ptr<const Buffer> arena = nullptr);
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
   ~Executor() = default;
 
   [[nodiscard]] const Plan& plan() const { return *plan_; }
+  /// The memory of its runs.
+  [[nodiscard]] const std::shared_ptr<const Buffer>& arena() const { return arena_; }
 
   /// Where the caller writes the normalised views before each run: (views, T, H, W, C) in the plan's
   /// precision, dense, in the host's memory.
@@ -91,7 +96,7 @@ class Executor {
   std::vector<TensorView> persistent_;                   ///< as the plan counts them
   std::vector<std::shared_ptr<StoredForm>> kept_forms_;  ///< likewise; where they lie never changes
   std::unique_ptr<Stream> stream_;
-  Buffer arena_;
+  std::shared_ptr<const Buffer> arena_;
   bool has_run_ = false;
   std::unique_ptr<Recording> steps_;  ///< made by the second run
   // Of devices with memory of their own:

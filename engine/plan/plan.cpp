@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "engine/plan/arena.h"
+#include "engine/plan/defer_weight_gradients.h"
 #include "engine/plan/fuse.h"
 #include "engine/plan/layout.h"
 #include "engine/plan/pack_parameters.h"
@@ -57,18 +58,21 @@ std::vector<bool> updated_values(const Graph& graph) {
 }
 
 /// Places the values in memory: those that share it, in place or as slices, share a lifetime. There are also
-/// the forms of parameters that the graph updates, from the first kernel that reads one to the last.
+/// the forms of parameters that the graph updates, from the first kernel that reads one to the last, and each
+/// kernel's workspace.
 class Storage {
  public:
-  Storage(const Layout& layout, const std::vector<std::unique_ptr<Kernel>>& kernels,
+  /// order: that of the steps, as places of their nodes. kernels: of the nodes.
+  Storage(const Layout& layout, std::span<const std::size_t> order,
+          const std::vector<std::unique_ptr<Kernel>>& kernels,
           std::span<const std::pair<std::string, ValueId>> results, const std::vector<bool>& updated,
           std::size_t alignment)
       : values_(layout.values), lifetime_(layout.values.size(), -1) {
     const Graph& graph = layout.graph;
-    const int end = static_cast<int>(graph.nodes().size());
+    const auto end = static_cast<int>(order.size());
     last_.assign(graph.values().size(), -1);
     for (int step = 0; step < end; ++step) {
-      for (const ValueId id : graph.nodes()[at(step)].inputs) last_[at(id)] = step;
+      for (const ValueId id : graph.nodes()[order[at(step)]].inputs) last_[at(id)] = step;
     }
     for (const auto& [name, id] : results) last_[at(id)] = end;
     for (const Value& value : graph.values()) outside_.push_back(value.is_persistent() || value.updates >= 0);
@@ -77,14 +81,17 @@ class Storage {
       if (graph.values()[id].role == Role::input) begin(static_cast<ValueId>(id), -1);
     }
     for (int step = 0; step < end; ++step) {
-      const Node& node = graph.nodes()[at(step)];
-      const int shared = kernels[at(step)]->in_place_input();
+      const Node& node = graph.nodes()[order[at(step)]];
+      const Kernel& kernel = *kernels[order[at(step)]];
+      const int shared = kernel.in_place_input();
       if (shared >= 0) share(node, node.inputs[at(shared)], step);
       for (const ValueId id : node.outputs) begin(owner(id), step);
-      for (const auto& packing : kernels[at(step)]->packings()) {
+      for (const auto& packing : kernel.packings()) {
         const auto changes = [&](std::size_t source) { return updated[at(node.inputs[source])]; };
         if (std::ranges::any_of(packing->sources(), changes)) hold(*packing, step);
       }
+      scratch_.push_back(lifetimes_.size());
+      lifetimes_.push_back({kernel.scratch_bytes(), step, step});
     }
     layout_ = plan_arena(lifetimes_, alignment);
   }
@@ -100,6 +107,8 @@ class Storage {
   [[nodiscard]] std::size_t offset(const Packing& packing) const {
     return layout_.offsets[forms_.at(packing.key())];
   }
+  /// Of a step's workspace.
+  [[nodiscard]] std::size_t scratch_offset(std::size_t step) const { return layout_.offsets[scratch_[step]]; }
   /// Whether that step is the first that reads the form.
   [[nodiscard]] bool first_reads(const Packing& packing, int step) const {
     return lifetimes_[forms_.at(packing.key())].first == step;
@@ -145,6 +154,7 @@ class Storage {
   std::vector<bool> outside_;  ///< whether another than the executor holds its memory
   std::vector<Lifetime> lifetimes_;
   std::map<std::string, std::size_t> forms_;  ///< by Packing::key(), indices of lifetimes
+  std::vector<std::size_t> scratch_;          ///< of each step, an index of lifetimes
   ArenaLayout layout_;
 };
 
@@ -225,7 +235,20 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
   if (!trains) parameters = pack_parameters(planned, kernels, *backend_, *weights);
   forms_ = std::move(parameters.forms);
   const std::vector<bool> updated = updated_values(planned);
-  const Storage storage(layout, kernels, wanted, updated, backend_->memory_alignment());
+  std::vector<std::size_t> order(kernels.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto store = [&](std::span<const std::size_t> steps) {
+    return Storage(layout, steps, kernels, wanted, updated, backend_->memory_alignment());
+  };
+  Storage storage = store(order);
+  if (trains && options.reorder) {
+    std::vector<std::size_t> deferred = defer_weight_gradients(layout, keep);
+    Storage other = store(deferred);
+    if (other.bytes() < storage.bytes()) {
+      order = std::move(deferred);
+      storage = std::move(other);
+    }
+  }
   std::vector<std::size_t> persistent(planned.values().size());  // places of those that are
   for (std::size_t id = 0; trains && id < planned.values().size(); ++id) {
     const Value& value = planned.values()[id];
@@ -245,18 +268,18 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
     const ValueLayout& value = layout.values[at(id)];
     return Slot{shape, kind, value.dtype, Residence::arena, nullptr, storage.offset(id), value.pixel_stride};
   };
-  std::size_t scratch = 0;
-  for (std::size_t i = 0; i < kernels.size(); ++i) {
-    const Node& node = planned.nodes()[i];
-    scratch = std::max(scratch, kernels[i]->scratch_bytes());
-    Step step{planned.value(node.outputs.front()).name, node.op, std::move(kernels[i]), {}, {}};
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Node& node = planned.nodes()[order[i]];
+    Step step{planned.value(node.outputs.front()).name, node.op, std::move(kernels[order[i]]), {}, {}};
     for (const ValueId id : node.inputs) step.inputs.push_back(slot(id));
     for (const ValueId id : node.outputs) step.outputs.push_back(slot(id));
     if (trains) {
       trained_forms.add_to(step, static_cast<int>(i));
     } else {
-      for (const std::byte* form : parameters.packed[i]) step.packed.push_back({Residence::constant, form});
+      for (const std::byte* form : parameters.packed[order[i]])
+        step.packed.push_back({Residence::constant, form});
     }
+    step.scratch = storage.scratch_offset(i);
     step.multiply_adds = tpn::multiply_adds(node.op, planned.specs(node.inputs), planned.specs(node.outputs));
     steps_.push_back(std::move(step));
   }
@@ -265,8 +288,7 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
     inputs_.emplace_back(planned.values()[id].name, slot(static_cast<ValueId>(id)));
   }
   for (const auto& [name, id] : wanted) results_.emplace_back(name, slot(id));
-  scratch_offset_ = storage.bytes();
-  arena_bytes_ = scratch_offset_ + scratch;
+  arena_bytes_ = storage.bytes();
 }
 
 void Plan::check_forms(const Weights& weights) const {

@@ -21,6 +21,9 @@ struct PlanOptions {
   Precision precision = Precision::f32;
   bool fuse = true;                        ///< false: one kernel per node of the graph
   std::vector<std::string> features = {};  ///< features to keep readable besides the graph's outputs
+  /// Whether a step of training may compute in another order than the graph's, where that takes less memory:
+  /// the results are the same bits.
+  bool reorder = true;
   /// Activations are stored in f64 whatever the precision, so that nothing is rounded: on the reference
   /// backend.
   bool exact = false;
@@ -89,6 +92,7 @@ struct Step {
   std::vector<Slot> outputs;
   std::vector<FormSlot> packed = {};    ///< the forms that the kernel reads, by Kernel::packings()
   std::vector<FormInArena> packs = {};  ///< those to make just before it runs
+  std::size_t scratch = 0;              ///< the kernel's workspace: into the arena, bytes
   std::int64_t multiply_adds = 0;
 };
 
@@ -131,7 +135,6 @@ class Plan {
   void check_forms(const Weights& weights) const;
 
   [[nodiscard]] std::size_t arena_bytes() const { return arena_bytes_; }
-  [[nodiscard]] std::size_t scratch_offset() const { return scratch_offset_; }
   [[nodiscard]] std::int64_t multiply_adds() const;
 
  private:
@@ -146,7 +149,6 @@ class Plan {
   std::vector<PersistentTensor> persistent_;
   std::vector<KeptForm> kept_forms_;
   std::size_t arena_bytes_ = 0;
-  std::size_t scratch_offset_ = 0;
 };
 
 }  // namespace tpn

@@ -91,7 +91,7 @@ Graph Trainer::graph(std::int64_t views) const {
 TensorView Trainer::views(std::int64_t count) {
   std::unique_ptr<Executor>& executor = executors_[count];
   if (!executor) {
-    executor = std::make_unique<Executor>(plan(graph(count)), store_);
+    executor = std::make_unique<Executor>(plan(graph(count)), store_, usual().arena());
   }
   return executor->input();
 }

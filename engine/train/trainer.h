@@ -48,8 +48,9 @@ class Trainer {
   /// Where the caller writes the normalised views of the next step: (N,T,H,W,3) in the precision, or what
   /// TrainingForm::from_pooled says; in the host's memory.
   [[nodiscard]] TensorView views() const { return usual().input(); }
-  /// The same for a batch of another size, of which there is then a plan and memory too. Throws as the
-  /// constructor does.
+  /// The same for a batch of another size, of which there is then a plan too. A smaller one takes the memory
+  /// of the usual: what has been written for a step of one is void when views of the other are written.
+  /// Throws as the constructor does.
   [[nodiscard]] TensorView views(std::int64_t count);
 
   /// One step on views(N). labels: N; class_weights: K, where the options have them. Throws Error for a label

@@ -233,11 +233,13 @@ TEST(TrainingMemory, IsWhatIsNeededAtOnce) {
   EXPECT_EQ(memory.momentum, 5 * element);
   EXPECT_EQ(memory.peak_step, "y");
   EXPECT_EQ(memory.packed, memory.parameters);
-  EXPECT_EQ(memory.peak, pixels * (16 + 64) * element);
-  EXPECT_EQ(memory.arena, memory.peak + memory.workspace);
+  EXPECT_EQ(memory.peak, pixels * (16 + 64) * element + memory.workspace);
+  EXPECT_EQ(memory.arena, memory.peak);
   ASSERT_EQ(memory.largest.size(), 2U);
   EXPECT_EQ(memory.largest[0].name, "y");
   EXPECT_EQ(memory.largest[0].bytes, pixels * 64 * element);
+  EXPECT_EQ(memory.largest[1].what, "workspace");
+  EXPECT_EQ(memory.largest[1].bytes, memory.workspace);
   EXPECT_EQ(memory.total(), memory.parameters + memory.packed + memory.momentum + memory.arena);
 }
 

@@ -181,6 +181,22 @@ TEST_F(PlanTest, RunsInSeveralThreadsAtOnce) {
     EXPECT_LE(relative_l2(logits, expected), verify::network_f32_relative_l2);
 }
 
+TEST_F(PlanTest, RunsInTheMemoryOfAnotherExecutorWhereItSuffices) {
+  const auto large = plan({}, {3, 8, 32, 40}), small = plan({}, {1, 8, 32, 40});
+  const auto logits = [](Executor& executor) {
+    run(executor);
+    return executor.feature("logits").values;
+  };
+  Executor first(large), own(small), guest(small, nullptr, first.arena());
+  EXPECT_EQ(guest.arena(), first.arena());
+  const std::vector<float> many = logits(first), one = logits(own);
+  EXPECT_EQ(logits(guest), one);
+  EXPECT_EQ(logits(first), many);
+  Executor too_large(large, nullptr, own.arena());
+  EXPECT_NE(too_large.arena(), own.arena());
+  EXPECT_EQ(logits(too_large), many);
+}
+
 /// y = w x + x: kernels would add in the memory of x, which they still read.
 TEST_F(PlanTest, DoesNotOverwriteAResidualThatIsReadElsewhere) {
   const std::vector<ParameterSpec> specs = parameter_specs(config_);

@@ -1,4 +1,4 @@
-// A backend that counts how often its kernels' parameters are packed.
+// A backend that counts how often its kernels' parameters are packed, and the memory that it gives.
 #pragma once
 
 #include <memory>
@@ -17,6 +17,8 @@ class CountingBackend final : public Backend {
 
   /// Packings since the last call. Work that a stream replays is not counted.
   int packed() const { return std::exchange(*packed_, 0); }
+  /// Bytes given since the last call, to kernels and of staging.
+  std::size_t allocated() const { return std::exchange(allocated_, 0); }
 
   [[nodiscard]] std::string_view name() const override { return backend_->name(); }
   [[nodiscard]] bool supports(DType dtype) const override { return backend_->supports(dtype); }
@@ -29,8 +31,12 @@ class CountingBackend final : public Backend {
   }
   [[nodiscard]] std::string memory_name() const override { return backend_->memory_name(); }
   [[nodiscard]] std::size_t memory_alignment() const override { return backend_->memory_alignment(); }
-  [[nodiscard]] Buffer allocate(std::size_t bytes) const override { return backend_->allocate(bytes); }
+  [[nodiscard]] Buffer allocate(std::size_t bytes) const override {
+    allocated_ += bytes;
+    return backend_->allocate(bytes);
+  }
   [[nodiscard]] Buffer allocate_staging(std::size_t bytes) const override {
+    allocated_ += bytes;
     return backend_->allocate_staging(bytes);
   }
   [[nodiscard]] std::unique_ptr<Stream> make_stream() const override { return backend_->make_stream(); }
@@ -85,6 +91,7 @@ class CountingBackend final : public Backend {
 
   std::shared_ptr<const Backend> backend_;
   std::shared_ptr<int> packed_ = std::make_shared<int>(0);
+  mutable std::size_t allocated_ = 0;
 };
 
 }  // namespace tpn::test

@@ -35,8 +35,9 @@ class TinyTraining {
                                 Precision precision) const {
     return {config_, size, options, backend, PlanOptions{.precision = precision}, *weights_};
   }
-  static void fill(const Trainer& trainer) {
-    const TensorView views = trainer.views();
+  static void fill(const Trainer& trainer) { fill(trainer.views()); }
+  /// With as many of the clips as there is room for.
+  static void fill(const TensorView& views) {
     std::vector<float> values(static_cast<std::size_t>(views.shape.count()));
     std::mt19937 generator(7);
     std::normal_distribution<float> normal;
