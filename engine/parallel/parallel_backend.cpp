@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/buffer_pool.h"
 #include "kernels/preprocess/view_maker.h"
 
 namespace tpn {
@@ -12,28 +13,33 @@ namespace {
 /// Gathers in the host's memory, to which a device copies what it has, and waits.
 class GatherKernel final : public Kernel {
  public:
-  explicit GatherKernel(std::shared_ptr<Communicator> communicator)
-      : communicator_(std::move(communicator)) {}
+  /// staging: shared by kernels, of which one after the other runs.
+  GatherKernel(std::shared_ptr<Communicator> communicator, std::shared_ptr<BufferPool> staging)
+      : communicator_(std::move(communicator)), staging_(std::move(staging)) {}
 
   void run(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs,
            std::span<const std::byte* const>, std::byte*, Stream& stream) const override {
-    std::vector<float> all(static_cast<std::size_t>(outputs[0].shape.count()));
-    std::vector<float> own(all.size() / static_cast<std::size_t>(communicator_->size()));
-    auto* to = reinterpret_cast<std::byte*>(own.data());
+    const std::size_t bytes = outputs[0].bytes();
+    const std::size_t own_bytes = bytes / static_cast<std::size_t>(communicator_->size());
+    const std::shared_ptr<const Buffer> staging = staging_->take(bytes + own_bytes);
+    std::byte *const all = staging->data(), *const own = all + bytes;
+    std::byte* to = own;
     for (const ConstTensorView& input : inputs) {
       stream.download(to, input.data, input.bytes());
       to += input.bytes();
     }
     stream.synchronize();
-    communicator_->gather(own, all);
-    stream.upload(outputs[0].data, reinterpret_cast<const std::byte*>(all.data()), outputs[0].bytes());
-    stream.synchronize();  // the values go
+    communicator_->gather({reinterpret_cast<const float*>(own), own_bytes / sizeof(float)},
+                          {reinterpret_cast<float*>(all), bytes / sizeof(float)});
+    stream.upload(outputs[0].data, all, bytes);
+    stream.synchronize();  // others may have the memory then
   }
   [[nodiscard]] bool waits() const override { return true; }
   [[nodiscard]] std::string implementation() const override { return "communicator"; }
 
  private:
   std::shared_ptr<Communicator> communicator_;
+  std::shared_ptr<BufferPool> staging_;
 };
 
 /// Gathers between devices.
@@ -58,7 +64,9 @@ class ParallelBackend final : public Backend {
                   std::shared_ptr<Collectives> collectives)
       : device_(std::move(device)),
         communicator_(std::move(communicator)),
-        collectives_(std::move(collectives)) {}
+        collectives_(std::move(collectives)),
+        staging_(std::make_shared<BufferPool>(
+            [device = device_](std::size_t bytes) { return device->allocate_staging(bytes); })) {}
 
   [[nodiscard]] std::string_view name() const override { return device_->name(); }
   [[nodiscard]] bool supports(DType dtype) const override { return device_->supports(dtype); }
@@ -71,7 +79,7 @@ class ParallelBackend final : public Backend {
   [[nodiscard]] std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) const override {
     if (!std::holds_alternative<ops::AllGather>(op)) return device_->compile(op, signature);
     if (collectives_) return std::make_unique<DeviceGatherKernel>(collectives_);
-    return std::make_unique<GatherKernel>(communicator_);
+    return std::make_unique<GatherKernel>(communicator_, staging_);
   }
   [[nodiscard]] bool supports_tf32() const override { return device_->supports_tf32(); }
   [[nodiscard]] std::string memory_name() const override { return device_->memory_name(); }
@@ -96,6 +104,7 @@ class ParallelBackend final : public Backend {
   std::shared_ptr<const Backend> device_;
   std::shared_ptr<Communicator> communicator_;
   std::shared_ptr<Collectives> collectives_;
+  std::shared_ptr<BufferPool> staging_;  ///< of what is gathered by way of the host
 };
 
 }  // namespace

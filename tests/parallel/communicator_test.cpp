@@ -1,6 +1,7 @@
 // What ranks exchange: threads of the tests, and processes that mpirun starts.
 #include "engine/parallel/communicator.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "engine/parallel/parallel_backend.h"
 #include "kernels/reference_backend.h"
 #include "tests/parallel/exchange_checks.h"
+#include "tests/support/counting_backend.h"
 #include "tests/support/run_program.h"
 #include "tests/support/thread_communicator.h"
 
@@ -26,13 +28,15 @@ TEST(Communicator, OfThreads) {
 
 TEST(Communicator, GathersForOperations) {
   test::run_ranks(3, [](const std::shared_ptr<Communicator>& communicator) {
-    const auto backend = make_parallel_backend(std::make_shared<const ReferenceBackend>(), communicator);
+    const auto device =
+        std::make_shared<const test::CountingBackend>(std::make_shared<const ReferenceBackend>());
+    const auto backend = make_parallel_backend(device, communicator);
     EXPECT_TRUE(backend->supports(ops::AllGather{3}));
     EXPECT_FALSE(backend->supports(ops::AllGather{2}));
     const std::vector<Operand> inputs(2, Operand{.shape = {5}, .kind = Kind::per_channel}),
         outputs{Operand{.shape = {6, 5}, .kind = Kind::matrix}};
     const auto kernel = backend->compile(ops::AllGather{3}, {inputs, outputs});
-    std::vector<float> first(5, static_cast<float>(communicator->rank())), second(5, 10), all(30);
+    std::vector<float> first(5, static_cast<float>(communicator->rank())), second(5), all(30);
     const auto view = [](std::vector<float>& values, const Shape& shape) {
       return TensorView{reinterpret_cast<std::byte*>(values.data()), DType::f32, shape};
     };
@@ -40,10 +44,15 @@ TEST(Communicator, GathersForOperations) {
     const std::vector<TensorView> out{view(all, {6, 5})};
     std::vector<std::byte> scratch(kernel->scratch_bytes());
     const auto stream = backend->make_stream();
-    kernel->run(in, out, {}, scratch.data(), *stream);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      const std::size_t row = i / 5, rank = row / 2;
-      EXPECT_EQ(all[i], row % 2 == 0 ? static_cast<float>(rank) : 10.0F) << i;
+    for (const float other : {10.0F, 20.0F}) {
+      std::ranges::fill(second, other);
+      kernel->run(in, out, {}, scratch.data(), *stream);
+      const std::size_t taken = device->allocated();
+      EXPECT_EQ(taken > 0, other == 10) << "memory is taken once";
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        const std::size_t row = i / 5, rank = row / 2;
+        EXPECT_EQ(all[i], row % 2 == 0 ? static_cast<float>(rank) : other) << i;
+      }
     }
   });
 }
