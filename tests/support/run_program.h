@@ -39,8 +39,9 @@ inline ProgramResult run_program(const std::string& path, std::vector<std::strin
                                  const ProgramSetting& setting) {
   const TemporaryDirectory directory;
   const std::string in = directory.write("in", setting.input).string();
-  const std::string out = (directory / "out").string();
-  const std::string error = (directory / "error").string();
+  // There before the child is, which `meanwhile` may kill before it opens them.
+  const std::string out = directory.write("out", "").string();
+  const std::string error = directory.write("error", "").string();
   arguments.insert(arguments.begin(), path);
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
@@ -50,13 +51,11 @@ inline ProgramResult run_program(const std::string& path, std::vector<std::strin
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error("cannot fork");
   if (child == 0) {
-    constexpr int create = O_WRONLY | O_CREAT | O_TRUNC;
     dup2(open(in.c_str(), O_RDONLY), STDIN_FILENO);
     const bool captured = setting.standard_output.empty();
-    dup2(captured ? open(out.c_str(), create, 0600)
-                  : open(setting.standard_output.c_str(), O_WRONLY | O_APPEND),
+    dup2(captured ? open(out.c_str(), O_WRONLY) : open(setting.standard_output.c_str(), O_WRONLY | O_APPEND),
          STDOUT_FILENO);
-    dup2(open(error.c_str(), create, 0600), STDERR_FILENO);
+    dup2(open(error.c_str(), O_WRONLY), STDERR_FILENO);
     // Neither the numbers of files opened here nor that of a closed stream are left to the program.
     close_range(STDERR_FILENO + 1, ~0U, 0);
     if (setting.standard_output == "closed") close(STDOUT_FILENO);
