@@ -96,19 +96,23 @@ void ParameterStore::write(std::string_view name, const ConstTensorView& values)
   write(held, values);
 }
 
-void ParameterStore::read(std::string_view name, const TensorView& values) const {
+void ParameterStore::visit(std::string_view name,
+                           const std::function<void(const ConstTensorView&)>& look) const {
   const Held& held = at(name);
-  require_shape(held.tensor, values.shape);
-  const auto convert_from = [&](const std::byte* from) {
-    convert(from, held.tensor.spec.dtype, values.data, values.dtype,
-            static_cast<std::size_t>(values.shape.count()));
-  };
-  if (backend_->uses_host_memory()) return convert_from(held.memory.data());
+  const auto& [shape, kind, dtype] = held.tensor.spec;
+  if (backend_->uses_host_memory()) return look({held.memory.data(), dtype, shape});
   const Buffer staging = backend_->allocate_staging(held.memory.bytes());
   const std::unique_ptr<Stream> stream = backend_->make_stream();
   stream->download(staging.data(), held.memory.data(), staging.bytes());
   stream->synchronize();
-  convert_from(staging.data());
+  look({staging.data(), dtype, shape});
+}
+
+void ParameterStore::read(std::string_view name, const TensorView& values) const {
+  require_shape(at(name).tensor, values.shape);
+  visit(name, [&](const ConstTensorView& held) {
+    convert(held.data, held.dtype, values.data, values.dtype, static_cast<std::size_t>(values.shape.count()));
+  });
 }
 
 TensorView ParameterStore::tensor(std::string_view name, const TensorSpec& spec) const {

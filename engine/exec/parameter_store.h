@@ -58,6 +58,8 @@ class ParameterStore {
   /// that name or it has another shape.
   void write(std::string_view name, const ConstTensorView& values);
   void read(std::string_view name, const TensorView& values) const;
+  /// Shows a tensor as it is held, in the host's memory; throws Error when there is none of that name.
+  void visit(std::string_view name, const std::function<void(const ConstTensorView&)>& look) const;
 
   /// In the device's memory, for as long as the store lives; throws Error when there is none of that name or
   /// it is something else.

@@ -60,15 +60,11 @@ std::vector<float> values_of(const Trainer& trainer, const std::string& name, co
 }
 
 SafetensorsOutput held(const Trainer& trainer, const std::string& name, const TensorSpec& spec) {
-  if (spec.dtype == DType::i64) {
-    const auto produce = [&trainer, name, spec](const ByteSink& sink) {
-      std::vector<std::int64_t> values(static_cast<std::size_t>(spec.shape.count()));
-      trainer.store().read(name, {reinterpret_cast<std::byte*>(values.data()), spec.dtype, spec.shape});
-      sink(std::as_bytes(std::span(values)));
-    };
-    return {name, DType::i64, spec.shape, produce};
-  }
-  return floats(name, spec.shape, [&trainer, name, spec] { return values_of(trainer, name, spec.shape); });
+  return {name, spec.dtype, spec.shape, [&trainer, name](const ByteSink& sink) {
+            trainer.store().visit(name, [&](const ConstTensorView& values) {
+              sink({values.data, values.bytes()});
+            });
+          }};
 }
 
 bool holds(const Trainer& trainer, const std::string& name) {
