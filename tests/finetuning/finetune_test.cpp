@@ -229,6 +229,20 @@ TEST_F(FinetuneTest, FindsItsFeaturesAgain) {
   EXPECT_TRUE(content(path("first") / "model.safetensors") == content(path("second") / "model.safetensors"));
 }
 
+/// Another network's features of the same clips are none of its own.
+TEST_F(FinetuneTest, TakesNoFeaturesOfAnotherNetwork) {
+  begin(recipe(Freeze::neck), "other");
+  (void)go_on("other");
+  write_random_model(test::moving_clips_config(), Initialization::from_scratch, 4, {},
+                     path("model.safetensors"));
+  begin(recipe(Freeze::neck), "with");
+  (void)go_on("with");
+  std::filesystem::remove_all(path("cache"));
+  begin(recipe(Freeze::neck), "without");
+  (void)go_on("without");
+  expect_same_files(path("with"), path("without"));
+}
+
 /// Images that cannot be decoded, of which opening a folder sees nothing.
 TEST_F(FinetuneTest, LeavesOutClipsThatTurnOutDamaged) {
   for (const Freeze freeze : {Freeze::none, Freeze::neck}) {
