@@ -40,10 +40,6 @@ function(tpn_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} tpn_flags GTest::gtest_main)
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1> $<$<CONFIG:RelWithDebInfo>:-O0>)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 14)
-    # With -O1, and not with -O3, it takes the copy of a vector of one element for one of none.
-    target_compile_options(${name} PRIVATE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-Wno-array-bounds>)
-  endif()
   target_compile_definitions(${name} PRIVATE TPN_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
                                              TPN_SHARED_DATA="${TPN_SHARED_DATA}")
   if(ARG_SHARDS)

@@ -113,12 +113,9 @@ TEST(Protocol, IsThatOfThePublishedFigures) {
 
 TEST(Protocol, LeavesWhatIsGiven) {
   const test::TinyModel slow;
-  RecognizerOptions given;
-  given.clips = 2;
-  given.crop_size = 32;
-  given.short_side = 40;
-  given.averaging = Averaging::scores;
-  const RecognizerOptions options = with_protocol("k400", Model::load(slow.path()), given);
+  const RecognizerOptions options =
+      with_protocol("k400", Model::load(slow.path()),
+                    {.clips = 2, .short_side = 40, .crop_size = 32, .averaging = Averaging::scores});
   EXPECT_EQ(options.clips, 2);
   EXPECT_EQ(options.crops, 3);
   EXPECT_EQ(options.crop_size, 32);
