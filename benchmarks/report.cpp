@@ -171,8 +171,7 @@ std::string training_text(const ModelTiming& timing) {
   text += fmt::format(
       "Memory by the plan, MiB: {} in all. Parameters {}, frozen ones packed {}, statistics {}, momentum {}, "
       "a step's tensors and workspace {},\nof that gradients {} and the largest workspace {}. Most are "
-      "needed "
-      "at {}, {} MiB; the largest there:\n",
+      "needed at {}, {} MiB; the largest there:\n",
       mebibytes(m.total()), mebibytes(m.parameters), mebibytes(m.packed), mebibytes(m.buffers),
       mebibytes(m.momentum), mebibytes(m.arena), mebibytes(m.gradients), mebibytes(m.workspace), m.peak_step,
       mebibytes(m.peak));
