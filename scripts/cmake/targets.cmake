@@ -33,13 +33,16 @@ add_custom_target(tests_threads)
 # tpn_test(NAME SOURCES ... LINKS ... [LABELS ...] [SHARDS N]): a GoogleTest program, one ctest entry per program; with
 # SHARDS as many, NAME_1 and so on, each of which runs a part of its tests and leaves a report in test_reports.
 # What takes a test's time is in the libraries; its own sources compile a third faster with little optimisation, and under
-# sanitizers in less than half the time with none.
+# sanitizers in less than half the time with none (but where TPN_TESTS_COMPUTE is on).
 # Labels with a meaning: `slow` (left out under sanitizers), `threads` (run under the thread sanitizer too), `package`.
 function(tpn_test name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "SHARDS" "SOURCES;LINKS;LABELS")
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} tpn_flags GTest::gtest_main)
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1> $<$<CONFIG:RelWithDebInfo>:-O0>)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  if(NOT TPN_TESTS_COMPUTE)
+    target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O0>)
+  endif()
   target_compile_definitions(${name} PRIVATE TPN_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
                                              TPN_SHARED_DATA="${TPN_SHARED_DATA}")
   if(ARG_SHARDS)
