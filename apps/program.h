@@ -48,7 +48,8 @@ void say(const std::string& sentence);
 /// Writes all of it to a descriptor; returns 0 or a number of errno.
 int write_all(int descriptor, std::string_view text);
 
-/// Held while lines are written, so that a signal does not cut them.
+/// Held while lines are written, so that a signal does not cut them; and while something is made that an
+/// AtInterrupt is to remove, until there is that.
 [[nodiscard]] std::unique_lock<std::timed_mutex> uninterrupted();
 
 /// While it lives, a signal that ends the program calls `action` first, on a thread of its own, and says what

@@ -148,11 +148,15 @@ int time_model(Options& o) {
                             .momentum_file = o.momentum};
   }
   std::optional<tpn::benchmarks::TemporaryModel> random;
-  if (o.model.empty()) random.emplace();
-  const tpn::app::AtInterrupt remove_model([&random] {
-    if (random) random->remove();
-    return std::string();
-  });
+  std::optional<tpn::app::AtInterrupt> at_interrupt;
+  if (o.model.empty()) {
+    const auto together = tpn::app::uninterrupted();
+    random.emplace();
+    at_interrupt.emplace([&random] {
+      random->remove();
+      return std::string();
+    });
+  }
   if (random) random->write(o.config, o.classes);
   std::optional<tpn::app::ModelArgument> given;
   if (!random) given.emplace(o.model, tpn::app::say);
