@@ -60,11 +60,10 @@ std::vector<float> values_of(const Trainer& trainer, const std::string& name, co
 }
 
 SafetensorsOutput held(const Trainer& trainer, const std::string& name, const TensorSpec& spec) {
-  return {name, spec.dtype, spec.shape, [&trainer, name](const ByteSink& sink) {
-            trainer.store().visit(name, [&](const ConstTensorView& values) {
-              sink({values.data, values.bytes()});
-            });
-          }};
+  const auto produce = [&trainer, name](const ByteSink& sink) {
+    trainer.store().visit(name, [&](const ConstTensorView& values) { sink({values.data, values.bytes()}); });
+  };
+  return {name, spec.dtype, spec.shape, produce};
 }
 
 bool holds(const Trainer& trainer, const std::string& name) {
