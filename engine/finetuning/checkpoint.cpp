@@ -53,12 +53,6 @@ SafetensorsOutput stored(const Weights& file, const ParameterSpec& spec) {
   });
 }
 
-std::vector<float> values_of(const Trainer& trainer, const std::string& name, const Shape& shape) {
-  std::vector<float> values(static_cast<std::size_t>(shape.count()));
-  trainer.store().read(name, {reinterpret_cast<std::byte*>(values.data()), DType::f32, shape});
-  return values;
-}
-
 SafetensorsOutput held(const Trainer& trainer, const std::string& name, const TensorSpec& spec) {
   const auto produce = [&trainer, name](const ByteSink& sink) {
     trainer.store().visit(name, [&](const ConstTensorView& values) { sink({values.data, values.bytes()}); });
@@ -66,8 +60,11 @@ SafetensorsOutput held(const Trainer& trainer, const std::string& name, const Te
   return {name, spec.dtype, spec.shape, produce};
 }
 
-bool holds(const Trainer& trainer, const std::string& name) {
-  return std::ranges::count(trainer.persistent(), name, &PersistentTensor::name) > 0;
+/// Of a parameter's average; null when there is none.
+const PersistentTensor* average_of(const Trainer& trainer, std::string_view parameter) {
+  const auto found =
+      std::ranges::find(trainer.persistent(), average_name(parameter), &PersistentTensor::name);
+  return found == trainer.persistent().end() ? nullptr : &*found;
 }
 
 /// Every tensor of the model, as it is by now.
@@ -213,17 +210,18 @@ void write_checkpoint(const Weights& start, const Trainer& trainer, const RunSta
 void write_model(const Weights& start, const Trainer& trainer, const std::filesystem::path& path) {
   std::vector<SafetensorsOutput> outputs = tensors_now(start, trainer);
   for (SafetensorsOutput& output : outputs) {
-    if (!holds(trainer, average_name(output.name))) continue;
-    output = floats(output.name, output.shape, [&trainer, name = output.name, shape = output.shape] {
-      return learned_values(trainer, name, shape);
-    });
+    const PersistentTensor* average = average_of(trainer, output.name);
+    if (average != nullptr) output.produce = held(trainer, average->name, average->spec).produce;
   }
   write_durably(path, model_metadata(start.config(), start.labels(), start.source()), outputs);
 }
 
 std::vector<float> learned_values(const Trainer& trainer, const std::string& parameter, const Shape& shape) {
-  const std::string average = average_name(parameter);
-  return values_of(trainer, holds(trainer, average) ? average : parameter, shape);
+  const PersistentTensor* average = average_of(trainer, parameter);
+  std::vector<float> values(static_cast<std::size_t>(shape.count()));
+  trainer.store().read(average != nullptr ? average->name : parameter,
+                       {reinterpret_cast<std::byte*>(values.data()), DType::f32, shape});
+  return values;
 }
 
 RunState run_state_of(const Weights& checkpoint, const std::string& name) {
