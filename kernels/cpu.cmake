@@ -48,6 +48,7 @@ tpn_layer(
           cpu/widened_kernel.cpp
           cpu/winograd_avx2.cpp
           cpu/winograd_avx512.cpp
+          cpu/winograd_avx512_bf16.cpp
           cpu/winograd_conv3d.cpp
   LINKS tpn_kernels
   PRIVATE_LINKS OpenMP::OpenMP_CXX DNNL::dnnl)
@@ -55,6 +56,7 @@ tpn_layer(
 set_source_files_properties(cpu/bf16_instructions.cpp PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512bf16")
 set_source_files_properties(cpu/winograd_avx2.cpp PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
 set_source_files_properties(cpu/winograd_avx512.cpp PROPERTIES COMPILE_OPTIONS "-mavx512f;-mfma")
+set_source_files_properties(cpu/winograd_avx512_bf16.cpp PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512bw;-mavx512bf16;-mfma")
 if(TPN_SANITIZE)
   target_compile_definitions(tpn_cpu PRIVATE TPN_SANITIZED)
 endif()

@@ -5,7 +5,6 @@
 
 #include <cstring>
 
-#include "kernels/cpu/bf16_speed.h"
 #include "kernels/cpu/compile.h"
 #include "kernels/cpu/conv3d_product.h"
 #include "kernels/cpu/conv_form2d.h"
@@ -66,9 +65,12 @@ class ConvolutionKernel final : public OnednnKernel {
 
 std::unique_ptr<Kernel> compile(const ops::FusedConv3d& op, const Signature& signature) {
   try {
-    const auto winograd = find_winograd(op, signature);
-    if (winograd && pays(*winograd, op, signature)) return compile_winograd(*winograd, op, signature);
-    if (signature.outputs[0].dtype == DType::bf16 && !gains_by_bf16()) {
+    const DType dtype = signature.outputs[0].dtype, products = winograd_products(dtype);
+    const auto winograd = find_winograd(op, signature, products);
+    if (winograd && pays(*winograd, op, signature, products)) {
+      return compile_winograd(*winograd, op, signature, products);
+    }
+    if (dtype != products) {
       return widen(signature, [&](const Signature& wide) { return compile(op, wide); });
     }
     if (prefers_patches(op, signature)) return compile_patches(op, signature);

@@ -6,8 +6,7 @@ namespace tpn::cpu {
 namespace {
 
 /// 26 of 32 registers hold sums. Blocks of 13 rows are left nearly full by 64, 128, 256... rows.
-struct Avx512 {
-  using Float = float __attribute__((vector_size(64)));
+struct Avx512 : F32Words<float __attribute__((vector_size(64)))> {
   using Bits = std::uint32_t __attribute__((vector_size(64)));
   using Half = std::uint16_t __attribute__((vector_size(32)));
   static constexpr int width = 16, rows = 13, vectors = 2;
@@ -22,7 +21,7 @@ const WinogradCode& winograd_code_avx512(WinogradAlgorithm algorithm) {
   return winograd_code<Avx512, float>(algorithm);
 }
 
-const WinogradCode& winograd_code_avx512_bf16(WinogradAlgorithm algorithm) {
+const WinogradCode& winograd_code_avx512_widening(WinogradAlgorithm algorithm) {
   return winograd_code<Avx512, std::uint16_t>(algorithm);
 }
 

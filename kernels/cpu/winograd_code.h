@@ -26,8 +26,23 @@ TPN_INLINE inline void unrolled(const Body& body) {
   call_each(body, std::make_integer_sequence<int, Count>{});
 }
 
-/// A product of matrices, with sums in registers. Isa: the vector `Float` of `width` elements; `rows` and
-/// `vectors` of sums; for bf16 the vectors `Bits` of 32 and `Half` of 16 bits too.
+/// Words that are elements of f32.
+template <class Vector>
+struct F32Words {
+  using Float = Vector;
+  using Longest = FourOutputs;
+  static constexpr int channels = 1;
+
+  static TPN_INLINE Float pack(const Float* element, std::int64_t) { return *element; }
+  static TPN_INLINE Float multiply_add(const Float& sum, float left, const Float& right) {
+    return sum + left * right;
+  }
+};
+
+/// A product of matrices, with sums in registers. Isa: the vector `Float` of `width` elements or words;
+/// `rows` and `vectors` of sums; `channels` that a word holds, how words are packed and multiplied, and the
+/// longest filter whose transforms they can hold; for elements of bf16 the vectors `Bits` of 32 and `Half` of
+/// 16 bits too.
 template <class Isa>
 struct WinogradProduct {
   using Float = typename Isa::Float;
@@ -70,7 +85,9 @@ struct WinogradProduct {
         unrolled<Isa, vectors>([&](auto c) TPN_INLINE { right[c] = load(u + c * width); });
         unrolled<Isa, rows>([&](auto r) TPN_INLINE {
           const float left = v[r * slice + i];
-          unrolled<Isa, vectors>([&](auto c) TPN_INLINE { sum[r * vectors + c] += left * right[c]; });
+          unrolled<Isa, vectors>([&](auto c) TPN_INLINE {
+            sum[r * vectors + c] = Isa::multiply_add(sum[r * vectors + c], left, right[c]);
+          });
         });
       }
     }
@@ -86,6 +103,7 @@ struct WinogradSteps {
   using Float = typename Isa::Float;
   static constexpr std::int64_t width = Product::width, rows = Product::rows, panel = Product::panel,
                                 slice = Product::slice;
+  static constexpr int channels_per_word = Isa::channels;
   static constexpr int points = Down::points * Across::points, taps = Down::taps * Across::taps,
                        span = Down::span * Across::span, outputs = Down::outputs * Across::outputs;
 
@@ -144,7 +162,7 @@ struct WinogradSteps {
                                std::int64_t first, std::int64_t begin, std::int64_t end, std::int64_t blocks,
                                float* v) {
     const auto* x = static_cast<const Element*>(source);
-    const std::int64_t slices = layer.channels / slice, all = layer.rows();
+    const std::int64_t slices = layer.channels / slice / channels_per_word, all = layer.rows();
     Tile tile(layer, first + begin * rows);
     for (std::int64_t row = begin * rows; row < end * rows; ++row, tile.advance(layer)) {
       const Element* from[span];
@@ -159,13 +177,18 @@ struct WinogradSteps {
                      : static_cast<const Element*>(zeros);
         }
       float* to = v + (row / rows * slices * rows + row % rows) * slice;
-      for (std::int64_t channel = 0; channel < layer.channels; channel += slice, to += rows * slice) {
+      for (std::int64_t channel = 0; channel < layer.channels;
+           channel += slice * channels_per_word, to += rows * slice) {
         for (std::int64_t part = 0; part < slice; part += width) {
-          Float d[span], z[points];
-          unrolled<Isa, span>([&](auto i) TPN_INLINE { d[i] = Product::load(from[i] + channel + part); });
-          transform(Down::b, Across::b, d, z);
+          Float z[channels_per_word * points];
+          unrolled<Isa, channels_per_word>([&](auto c) TPN_INLINE {
+            Float d[span];
+            unrolled<Isa, span>(
+                [&](auto i) TPN_INLINE { d[i] = Product::load(from[i] + channel + c * slice + part); });
+            transform(Down::b, Across::b, d, z + c * points);
+          });
           unrolled<Isa, points>([&](auto p) TPN_INLINE {
-            Product::store(to + p * blocks * slices * rows * slice + part, z[p]);
+            Product::store(to + p * blocks * slices * rows * slice + part, Isa::pack(z + p, points));
           });
         }
       }
@@ -174,14 +197,22 @@ struct WinogradSteps {
 
   static void transform_weights(const void* source, std::int64_t count, float* u) {
     const auto* weight = static_cast<const Element*>(source);
-    for (std::int64_t channel = 0; channel < count; ++channel) {
+    const std::int64_t words = count / channels_per_word;
+    for (std::int64_t word = 0; word < words; ++word) {
+      // The first channel of the word; others are a slice further.
+      const std::int64_t channel = word / slice * slice * channels_per_word + word % slice;
       for (std::int64_t part = 0; part < panel; part += width) {
-        Float g[taps], z[points];
-        unrolled<Isa, taps>(
-            [&](auto i) TPN_INLINE { g[i] = Product::load(weight + (channel * taps + i) * panel + part); });
-        transform(Down::g, Across::g, g, z);
-        unrolled<Isa, points>(
-            [&](auto p) TPN_INLINE { Product::store(u + (p * count + channel) * panel + part, z[p]); });
+        Float z[channels_per_word * points];
+        unrolled<Isa, channels_per_word>([&](auto c) TPN_INLINE {
+          Float g[taps];
+          unrolled<Isa, taps>([&](auto i) TPN_INLINE {
+            g[i] = Product::load(weight + ((channel + c * slice) * taps + i) * panel + part);
+          });
+          transform(Down::g, Across::g, g, z + c * points);
+        });
+        unrolled<Isa, points>([&](auto p) TPN_INLINE {
+          Product::store(u + (p * words + word) * panel + part, Isa::pack(z + p, points));
+        });
       }
     }
   }
@@ -220,6 +251,7 @@ struct WinogradSteps {
     return {.name = name,
             .rows_per_block = rows,
             .outputs_per_panel = panel,
+            .channels_per_word = channels_per_word,
             .points = points,
             .taps = taps,
             .tile_height = Down::outputs,
@@ -234,9 +266,10 @@ struct WinogradSteps {
 /// Isa::names: of the algorithms, in the order of their enumeration.
 template <class Isa, class Element>
 const WinogradCode& winograd_code(WinogradAlgorithm algorithm) {
+  using Longest = typename Isa::Longest;
   static constexpr WinogradCode codes[] = {
-      WinogradSteps<Isa, Element, FourOutputs, OneTap<1>>::code(Isa::names[0]),
-      WinogradSteps<Isa, Element, FourOutputs, TwoOutputs>::code(Isa::names[1]),
+      WinogradSteps<Isa, Element, Longest, OneTap<1>>::code(Isa::names[0]),
+      WinogradSteps<Isa, Element, Longest, TwoOutputs>::code(Isa::names[1]),
       WinogradSteps<Isa, Element, EverySecond, EverySecond>::code(Isa::names[2]),
       WinogradSteps<Isa, Element, OneTap<1>, OneTap<1>>::code(Isa::names[3]),
       WinogradSteps<Isa, Element, OneTap<2>, OneTap<2>>::code(Isa::names[4])};

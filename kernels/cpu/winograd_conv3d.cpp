@@ -24,11 +24,11 @@ constexpr std::int64_t weights_bytes = 384 << 10, sums_bytes = 420 << 10;
 /// Blocks of rows that a thread multiplies at once at most: with few points their sums then stay in its
 /// first-level cache.
 constexpr std::int64_t most_blocks = 16;
-/// Channels that are multiplied at once at most: their weights, for a panel and point, and a block's inputs
-/// stay in the first-level cache.
+/// Words of channels that are multiplied at once at most: their weights, for a panel and point, and a block's
+/// inputs stay in the first-level cache.
 constexpr std::int64_t most_depth = 256;
 
-constexpr std::int64_t float_bytes = sizeof(float);
+constexpr std::int64_t word_bytes = sizeof(float);
 
 std::int64_t divided_up(std::int64_t count, std::int64_t by) {
   return (count + by - 1) / by;
@@ -40,10 +40,13 @@ std::int64_t equal_part(std::int64_t count, std::int64_t most, std::int64_t step
   return divided_up(divided_up(count, parts), step) * step;
 }
 
-/// Null where the processor lacks the vectors.
-const WinogradCode* code_for(WinogradAlgorithm algorithm, DType dtype) {
+/// Null where the processor lacks the instructions.
+const WinogradCode* code_for(WinogradAlgorithm algorithm, DType dtype, DType products) {
+  if (products == DType::bf16) {
+    return computes_with(dnnl::cpu_isa::avx512_core_bf16) ? &winograd_code_avx512_bf16(algorithm) : nullptr;
+  }
   if (dtype == DType::bf16) {
-    return computes_with(dnnl::cpu_isa::avx512_core) ? &winograd_code_avx512_bf16(algorithm) : nullptr;
+    return computes_with(dnnl::cpu_isa::avx512_core) ? &winograd_code_avx512_widening(algorithm) : nullptr;
   }
   if (computes_with(dnnl::cpu_isa::avx512_core)) return &winograd_code_avx512(algorithm);
   if (computes_with(dnnl::cpu_isa::avx2)) return &winograd_code_avx2(algorithm);
@@ -85,9 +88,8 @@ class WinogradKernel final : public Kernel {
     const std::int64_t tasks_wanted = divided_up(2 * threads_, panels);  // along the rows
     task_blocks_ = equal_part(
         blocks_, std::min({sums_bytes / block_sums(), most_blocks, divided_up(blocks_, tasks_wanted)}), 1);
-    depth_ =
-        equal_part(layer_.channels, std::min(most_depth, weights_bytes / (code.points * panel * float_bytes)),
-                   WinogradCode::slice);
+    const std::int64_t most_words = std::min(most_depth, weights_bytes / (code.points * panel * word_bytes));
+    depth_ = equal_part(layer_.channels, most_words * code.channels_per_word, code.channels_per_slice());
 
     const memory::dim in = layer_.channels, taps = code.taps;
     const memory::dims shape{panels, panel, in, taps};
@@ -132,13 +134,14 @@ class WinogradKernel final : public Kernel {
  private:
   /// Of transformed inputs and of sums, for one block of rows; bytes.
   [[nodiscard]] std::int64_t block_inputs() const {
-    return code_.points * layer_.channels * code_.rows_per_block * float_bytes;
+    return code_.points * code_.words(layer_.channels) * code_.rows_per_block * word_bytes;
   }
   [[nodiscard]] std::int64_t block_sums() const {
-    return code_.points * code_.outputs_per_panel * code_.rows_per_block * float_bytes;
+    return code_.points * code_.outputs_per_panel * code_.rows_per_block * word_bytes;
   }
   [[nodiscard]] std::size_t u_bytes() const {
-    return padded(static_cast<std::size_t>(code_.points * depth_ * code_.outputs_per_panel * float_bytes));
+    return padded(
+        static_cast<std::size_t>(code_.points * code_.words(depth_) * code_.outputs_per_panel * word_bytes));
   }
   [[nodiscard]] std::size_t thread_bytes() const {
     return u_bytes() + padded(static_cast<std::size_t>(task_blocks_ * block_sums()));
@@ -172,6 +175,7 @@ class WinogradKernel final : public Kernel {
     const std::int64_t rows = code_.rows_per_block, outputs = code_.outputs_per_panel,
                        last = divided_up(end, rows);
     const std::byte* weight = weights + static_cast<std::size_t>(panel) * panel_bytes_;
+    const std::int64_t all_words = code_.words(layer_.channels);
     for (std::int64_t channel = 0; channel < layer_.channels; channel += depth_) {
       const std::int64_t count = std::min(depth_, layer_.channels - channel);
       if (!is_transformed) {
@@ -179,12 +183,13 @@ class WinogradKernel final : public Kernel {
                                              static_cast<std::size_t>(layer_.channels),
                                 count, u);
       }
+      const std::int64_t words = code_.words(count);
       for (std::int64_t point = 0; point < code_.points; ++point) {
         for (std::int64_t block = begin / rows; block < last; ++block) {
-          const float* from = v + ((point * blocks_ + block) * layer_.channels + channel) * rows;
-          const float* next = block + 1 < last ? from + layer_.channels * rows : from;
-          code_.multiply(from, u + point * count * outputs,
-                         sums + (point * task_blocks_ + block - begin / rows) * rows * outputs, count,
+          const float* from = v + ((point * blocks_ + block) * all_words + code_.words(channel)) * rows;
+          const float* next = block + 1 < last ? from + all_words * rows : from;
+          code_.multiply(from, u + point * words * outputs,
+                         sums + (point * task_blocks_ + block - begin / rows) * rows * outputs, words,
                          channel > 0, next);
         }
       }
@@ -207,7 +212,12 @@ class WinogradKernel final : public Kernel {
 
 }  // namespace
 
-std::optional<WinogradAlgorithm> find_winograd(const ops::FusedConv3d& op, const Signature& s) {
+DType winograd_products(DType dtype) {
+  return dtype == DType::bf16 && gains_by_bf16() ? DType::bf16 : DType::f32;
+}
+
+std::optional<WinogradAlgorithm> find_winograd(const ops::FusedConv3d& op, const Signature& s,
+                                               DType products) {
   const ops::Extent3 kernel = ops::Conv3d::kernel(s.inputs[1].shape), &stride = op.conv.stride,
                      &padding = op.conv.padding;
   const DType dtype = s.outputs[0].dtype;
@@ -223,32 +233,35 @@ std::optional<WinogradAlgorithm> find_winograd(const ops::FusedConv3d& op, const
     if (stride == one) found = WinogradAlgorithm::product;
     if (stride == halving) found = WinogradAlgorithm::product_halving;
   }
-  const WinogradCode* code = found ? code_for(*found, dtype) : nullptr;
+  const WinogradCode* code = found ? code_for(*found, dtype, products) : nullptr;
   const bool fits = code != nullptr && op.conv.groups == 1 &&
-                    s.inputs[0].shape[4] % WinogradCode::slice == 0 &&
+                    s.inputs[0].shape[4] % code->channels_per_slice() == 0 &&
                     s.outputs[0].shape[4] % code->outputs_per_panel == 0;
   return fits ? found : std::nullopt;
 }
 
-bool pays(WinogradAlgorithm algorithm, const ops::FusedConv3d& op, const Signature& s) {
+bool pays(WinogradAlgorithm algorithm, const ops::FusedConv3d& op, const Signature& s, DType products) {
   const DType dtype = s.outputs[0].dtype;
-  if (dtype == DType::bf16) return !gains_by_bf16();
-  const WinogradCode& code = *code_for(algorithm, dtype);
+  if (dtype != products) return true;  // oneDNN would have to convert all tensors
+  // AMX multiplies so much faster than vectors that transforms would take longer than what they save.
+  if (products == DType::bf16 && computes_with(dnnl::cpu_isa::avx512_core_amx)) return false;
+  const WinogradCode& code = *code_for(algorithm, dtype, products);
   const WinogradLayer layer = layer_of(form_of(op, s), code);
   const std::int64_t blocks = divided_up(layer.rows(), code.rows_per_block),
-                     products = code.points * blocks * code.rows_per_block,
+                     reduced = code.points * blocks * code.rows_per_block,
                      direct = code.taps * layer.images * layer.out_height * layer.out_width;
   // Transforms are a part of the work that shrinks with the channels that share them, and what is saved has
   // to be more: of the 30 % that halving saves little is left with fewer than 512 channels.
   const std::int64_t least = algorithm == WinogradAlgorithm::over_space_halving ? 512 : 64;
   constexpr std::int64_t small = 50'000'000;  // multiplications, which take less than a millisecond
-  return std::min(layer.channels, layer.outputs) >= least && 10 * direct >= 13 * products &&
+  return std::min(layer.channels, layer.outputs) >= least && 10 * direct >= 13 * reduced &&
          direct * layer.channels * layer.outputs >= small;
 }
 
 std::unique_ptr<Kernel> compile_winograd(WinogradAlgorithm algorithm, const ops::FusedConv3d& op,
-                                         const Signature& signature) {
-  return std::make_unique<WinogradKernel>(*code_for(algorithm, signature.outputs[0].dtype), op, signature);
+                                         const Signature& signature, DType products) {
+  return std::make_unique<WinogradKernel>(*code_for(algorithm, signature.outputs[0].dtype, products), op,
+                                          signature);
 }
 
 }  // namespace tpn::cpu

@@ -35,8 +35,9 @@ inline double max_abs_difference(std::span<const float> found, std::span<const f
 inline constexpr double op_f32_relative_l2 = 2e-6;
 
 /// One operation in bf16, inputs already rounded to bf16: one rounding of the result at 2^-9 at most, half of
-/// that on average, twice where a residual is added.
-inline constexpr double op_bf16_relative_l2 = 4e-3;
+/// that on average, twice where a residual is added. Where the CPU multiplies bf16, Winograd's transforms are
+/// rounded too: 3.2e-3 over time, 4.3e-3 over space.
+inline constexpr double op_bf16_relative_l2 = 5e-3;
 
 /// One operation in f16, inputs already rounded: as in bf16, with roundings at 2^-12 at most.
 inline constexpr double op_f16_relative_l2 = 5e-4;

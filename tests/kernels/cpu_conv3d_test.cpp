@@ -38,6 +38,10 @@ const CpuBackend& backend() {
 bool has_wide_vectors() {
   return backend().libraries().find("(avx512_core") != std::string::npos;
 }
+bool has_bf16_products() {
+  return backend().libraries().find("(avx512_core_bf16") != std::string::npos ||
+         backend().libraries().find("(avx512_core_amx") != std::string::npos;
+}
 bool has_vectors() {
   return has_wide_vectors() || backend().libraries().find("(avx2") != std::string::npos;
 }
@@ -53,16 +57,36 @@ Case make_case(const std::string& label, const ops::FusedConv3d& op, const Shape
   return c;
 }
 
-std::unique_ptr<Kernel> compile(const AnyOp& op, const Signature& signature) {
-  const auto& fused = std::get<ops::FusedConv3d>(op);
-  const std::optional<WinogradAlgorithm> found = cpu::find_winograd(fused, signature);
-  if (!found) throw Error("There is no such algorithm.");
-  return cpu::compile_winograd(*found, fused, signature);
+/// The types of tensors and of what is multiplied.
+struct Types {
+  DType tensors = DType::f32, products = DType::f32;
+};
+constexpr Types in_f32, widening{DType::bf16, DType::f32}, in_bf16{DType::bf16, DType::bf16};
+
+std::string name_of(const Types& types) {
+  return std::string(tpn::name_of(types.tensors)) + " by products of " +
+         std::string(tpn::name_of(types.products));
 }
 
-BoundCase bind(const Case& c, DType precision = DType::f32, std::int64_t nan_at = -1) {
+bool can_run(const Types& types) {
+  if (types.products == DType::bf16) return has_bf16_products();
+  return types.tensors == DType::bf16 ? has_wide_vectors() : has_vectors();
+}
+
+/// Compiles with such products.
+auto compile_with(DType products) {
+  return [products](const AnyOp& op, const Signature& signature) {
+    const auto& fused = std::get<ops::FusedConv3d>(op);
+    const std::optional<WinogradAlgorithm> found = cpu::find_winograd(fused, signature, products);
+    if (!found) throw Error("There is no such algorithm.");
+    return cpu::compile_winograd(*found, fused, signature, products);
+  };
+}
+
+BoundCase bind(const Case& c, const Types& types = {}, std::int64_t nan_at = -1) {
   backend().enter_thread();
-  return {c, backend(), {.precision = precision, .nan_at = nan_at, .compile = compile}};
+  return {
+      c, backend(), {.precision = types.tensors, .nan_at = nan_at, .compile = compile_with(types.products)}};
 }
 
 double tolerance(DType precision) {
@@ -118,25 +142,39 @@ std::vector<Case> bf16_cases() {
   return cases;
 }
 
-void expect_agreement(const std::vector<Case>& cases, DType precision) {
-  for (const Case& c : cases) {
+/// Those of a type; words of two channels come in slices of 32.
+std::vector<Case> cases_of(const Types& types) {
+  std::vector<Case> cases = types.tensors == DType::bf16 ? bf16_cases() : small_cases();
+  if (types.products == DType::f32) return cases;
+  for (Case& c : cases) {
+    c.inputs[0].shape[4] *= 2;
+    c.inputs[1].shape[1] *= 2;
+  }
+  return cases;
+}
+
+class WinogradTypes : public ::testing::TestWithParam<Types> {
+ protected:
+  void SetUp() override {
+    if (!can_run(GetParam())) GTEST_SKIP() << "This processor lacks the instructions.";
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Cpu, WinogradTypes, ::testing::Values(in_f32, widening, in_bf16),
+                         [](const auto& types) {
+                           std::string name = name_of(types.param);
+                           std::ranges::replace(name, ' ', '_');
+                           return name;
+                         });
+
+TEST_P(WinogradTypes, AgreesWithTheReference) {
+  for (const Case& c : cases_of(GetParam())) {
     SCOPED_TRACE(c.label);
-    BoundCase bound = bind(c, precision);
+    BoundCase bound = bind(c, GetParam());
     bound.run();
     EXPECT_EQ(bound.kernel().implementation().substr(0, 7),
               c.label.starts_with("product") ? "product" : "winogra");
-    EXPECT_LE(relative_l2(bound.output(), verify::reference_output(c, bound)), tolerance(precision));
+    EXPECT_LE(relative_l2(bound.output(), verify::reference_output(c, bound)), tolerance(GetParam().tensors));
   }
-}
-
-TEST(Winograd, AgreesWithTheReference) {
-  if (!has_vectors()) GTEST_SKIP() << "This processor lacks the vectors.";
-  expect_agreement(small_cases(), DType::f32);
-}
-
-TEST(Winograd, AgreesWithTheReferenceInBf16) {
-  if (!has_wide_vectors()) GTEST_SKIP() << "This processor lacks the vectors.";
-  expect_agreement(bf16_cases(), DType::bf16);
 }
 
 TEST(Winograd, RoundsBf16ToTheNearest) {
@@ -146,15 +184,20 @@ TEST(Winograd, RoundsBf16ToTheNearest) {
     std::ranges::fill(inputs[1].data, 0);
     for (std::size_t i = 0; i < 32; ++i) inputs[1].data[i * 33] = 1;
   };
-  backend().enter_thread();
-  BoundCase bound(c, backend(), {.precision = DType::bf16, .adjust = identity, .compile = compile});
-  bound.run();
-  std::vector<float> expected;
-  for (std::size_t i = 0; i < bound.output().size(); ++i) {
-    const double sum = bound.reference_inputs()[0].data[i] + bound.reference_inputs()[2].data[i];
-    expected.push_back(static_cast<float>(Bf16(static_cast<float>(sum))));
+  for (const Types& types : {widening, in_bf16}) {
+    if (!can_run(types)) continue;
+    SCOPED_TRACE(name_of(types));
+    backend().enter_thread();
+    BoundCase bound(c, backend(),
+                    {.precision = DType::bf16, .adjust = identity, .compile = compile_with(types.products)});
+    bound.run();
+    std::vector<float> expected;
+    for (std::size_t i = 0; i < bound.output().size(); ++i) {
+      const double sum = bound.reference_inputs()[0].data[i] + bound.reference_inputs()[2].data[i];
+      expected.push_back(static_cast<float>(Bf16(static_cast<float>(sum))));
+    }
+    EXPECT_EQ(bound.output(), expected);
   }
-  EXPECT_EQ(bound.output(), expected);
 }
 
 /// A kernel for f32 in one for bf16 keeps the shift of a batch norm exact: here, all but 2^-9 of it is taken
@@ -185,36 +228,32 @@ TEST(Winograd, GoesThroughLargeImagesInParts) {
   EXPECT_LE(bound.kernel().scratch_bytes(), std::size_t{18} << 20U);
 }
 
-TEST(Winograd, KeepsNan) {
-  if (!has_vectors()) GTEST_SKIP() << "This processor lacks the vectors.";
-  for (const DType precision : {DType::f32, DType::bf16}) {
-    if (precision == DType::bf16 && !has_wide_vectors()) continue;
-    for (const Case& c : small_cases()) {
-      SCOPED_TRACE(c.label + " in " + std::string(name_of(precision)));
-      BoundCase bound = bind(c, precision, verify::middle_of(c));
-      bound.run();
-      EXPECT_GT(verify::kept_nans(verify::reference_output(c, bound), bound.output()), 0);
-    }
+TEST_P(WinogradTypes, KeepsNan) {
+  for (const Case& c : cases_of(GetParam())) {
+    SCOPED_TRACE(c.label);
+    BoundCase bound = bind(c, GetParam(), verify::middle_of(c));
+    bound.run();
+    EXPECT_GT(verify::kept_nans(verify::reference_output(c, bound), bound.output()), 0);
   }
 }
 
-TEST(Winograd, GivesTheSameInPlaceAndForAnyNumberOfThreads) {
-  if (!has_vectors()) GTEST_SKIP() << "This processor lacks the vectors.";
-  for (const Case& c : small_cases()) {
+TEST_P(WinogradTypes, GivesTheSameInPlaceAndForAnyNumberOfThreads) {
+  for (const Case& c : cases_of(GetParam())) {
     SCOPED_TRACE(c.label);
-    BoundCase apart = bind(c);
+    BoundCase apart = bind(c, GetParam());
     apart.run();
-    BoundCase again = bind(c);
+    BoundCase again = bind(c, GetParam());
     again.run();
     EXPECT_EQ(again.output(), apart.output());
     const CpuBackend single(1);
     single.enter_thread();
-    BoundCase alone(c, single, {.compile = compile});
+    BoundCase alone(c, single,
+                    {.precision = GetParam().tensors, .compile = compile_with(GetParam().products)});
     alone.run();
     EXPECT_EQ(alone.output(), apart.output());
     backend().enter_thread();
     if (!c.op.residual) continue;
-    BoundCase shared = bind(c);
+    BoundCase shared = bind(c, GetParam());
     EXPECT_EQ(shared.kernel().in_place_input(), static_cast<int>(c.inputs.size()) - 1);
     shared.run_in_place();
     EXPECT_EQ(shared.output(), apart.output());
@@ -298,8 +337,9 @@ Choice choose(const ops::Conv3d& conv, const Shape& x, const Shape& w, DType dty
   const std::vector<Operand> inputs{{.shape = x, .dtype = dtype}, {.shape = w, .kind = Kind::weight}},
       outputs{{.shape = conv.output(x, w), .dtype = dtype}};
   const ops::FusedConv3d op{.conv = conv};
-  const auto found = cpu::find_winograd(op, {inputs, outputs});
-  return {found, found && cpu::pays(*found, op, {inputs, outputs})};
+  const DType products = cpu::winograd_products(dtype);
+  const auto found = cpu::find_winograd(op, {inputs, outputs}, products);
+  return {found, found && cpu::pays(*found, op, {inputs, outputs}, products)};
 }
 
 TEST(Winograd, IsChosenWhereItSavesEnough) {
@@ -331,12 +371,18 @@ TEST(Winograd, IsChosenWhereItSavesEnough) {
   EXPECT_EQ(choose({.padding = {1, 1, 1}}, {1, 8, 8, 8, 64}, {64, 64, 3, 1, 1}), direct);
 }
 
-TEST(Winograd, ComputesBf16WhereItsInstructionsAreSlow) {
+/// With slow instructions for bf16 everything that can be is computed so, with fast ones what saves enough,
+/// with AMX nothing.
+TEST(Winograd, ComputesBf16AsTheProcessorDoesItFastest) {
   if (!has_wide_vectors()) GTEST_SKIP() << "This processor lacks the vectors.";
   using A = WinogradAlgorithm;
-  const bool slow = !cpu::gains_by_bf16();
+  const bool slow = !cpu::gains_by_bf16(), has_amx = backend().libraries().find("_amx") != std::string::npos;
   EXPECT_EQ(choose(over_space, {1, 8, 64, 64, 64}, {64, 64, 1, 3, 3}, DType::bf16),
-            (Choice{A::over_space, slow}));
+            (Choice{A::over_space, !has_amx}));
+  EXPECT_EQ(choose(over_time, {1, 8, 16, 16, 1024}, {256, 1024, 3, 1, 1}, DType::bf16),
+            (Choice{A::over_time, !has_amx}));
+  EXPECT_EQ(choose(halving, {1, 8, 64, 64, 128}, {128, 128, 1, 3, 3}, DType::bf16),
+            (Choice{A::over_space_halving, slow}));
   EXPECT_EQ(choose({}, {1, 8, 16, 16, 256}, {1024, 256, 1, 1, 1}, DType::bf16), (Choice{A::product, slow}));
   EXPECT_EQ(choose({.stride = {1, 2, 2}}, {1, 8, 64, 64, 256}, {512, 256, 1, 1, 1}, DType::bf16),
             (Choice{A::product_halving, slow}));
