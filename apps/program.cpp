@@ -30,6 +30,7 @@ struct Shared {
   std::list<std::function<std::string()>> actions;  ///< at an interrupt
   std::mutex finish_mutex;                          ///< held while the program ends
   std::function<std::string()> finish;              ///< before all else; may be empty
+  std::function<void()> said;                       ///< after all else; may be empty
 };
 
 Shared& shared() {
@@ -58,6 +59,7 @@ Shared& shared() {
     if (::isatty(STDERR_FILENO) != 0)
       static_cast<void>(write_all(STDERR_FILENO, "\r\x1b[K"));  // a line of progress
     say(std::string("interrupted by SIG") + ::sigabbrev_np(signal) + sentence + ".");
+    if (shared().said) shared().said();
   } catch (...) {  // no memory for the sentence
   }
   ::_exit(signalled + signal);
@@ -178,14 +180,16 @@ AtInterrupt::AtInterrupt(std::function<std::string()> action) {
   place_ = shared().actions.insert(shared().actions.end(), std::move(action));
 }
 
-FinishAtInterrupt::FinishAtInterrupt(std::function<std::string()> finish) {
+FinishAtInterrupt::FinishAtInterrupt(std::function<std::string()> finish, std::function<void()> said) {
   const std::lock_guard lock(shared().finish_mutex);
   shared().finish = std::move(finish);
+  shared().said = std::move(said);
 }
 
 FinishAtInterrupt::~FinishAtInterrupt() {
   const std::lock_guard lock(shared().finish_mutex);
   shared().finish = nullptr;
+  shared().said = nullptr;
 }
 
 AtInterrupt::~AtInterrupt() {

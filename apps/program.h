@@ -67,10 +67,10 @@ class AtInterrupt {
 
 /// While it lives, a signal that ends the program first calls `finish`, on a thread of its own, while the
 /// other threads go on with what they do, and says what it returns; it returns when the program may end. The
-/// object is not destroyed then: its thread has nothing more to do.
+/// object is not destroyed then: its thread has nothing more to do. said: called when that has been said.
 class FinishAtInterrupt {
  public:
-  explicit FinishAtInterrupt(std::function<std::string()> finish);
+  explicit FinishAtInterrupt(std::function<std::string()> finish, std::function<void()> said);
   FinishAtInterrupt(const FinishAtInterrupt&) = delete;
   FinishAtInterrupt& operator=(const FinishAtInterrupt&) = delete;
   ~FinishAtInterrupt();

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <mutex>
 #include <optional>
@@ -62,32 +64,58 @@ std::string megabytes(std::size_t bytes) {
   return fixed(static_cast<double>(bytes) / 1e6, 0) + " MB";
 }
 
+/// The status of a process that ends since another one was interrupted.
+constexpr int interrupted = signalled + SIGTERM;
+
 /// What a signal asks for: the run saves itself, and the signal's thread waits for that.
 class StopRequest {
  public:
   [[nodiscard]] bool asked() const { return asked_; }
-  /// The run has ended; returns when nothing is left to say.
-  void ended(std::string sentence) {
-    const std::lock_guard lock(mutex_);
+  /// The run has ended. Of several processes none leaves before all have said what there is to say: the first
+  /// one that leaves with another status than 0 makes mpirun end the others. others: null for none.
+  void ended(std::string sentence, Communicator* others = nullptr) {
+    std::unique_lock lock(mutex_);
     sentence_ = std::move(sentence);
-    done_ = true;
+    phase_ = Phase::ended;
+    changed_.notify_all();
+    if (others != nullptr) {
+      if (asked_) await(lock, Phase::said);
+      try {
+        others->barrier();
+      } catch (const RankFailure&) {  // one that has failed is gone
+      }
+    }
+    phase_ = Phase::left;
     changed_.notify_all();
   }
-  /// Called by the signal's thread.
+  /// Called by the signal's thread; returns when the run has ended.
   std::string ask() {
-    constexpr std::chrono::seconds patience{300};
     asked_ = true;
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, patience, [this] { return done_; });
+    await(lock, Phase::ended);
     return sentence_;
+  }
+  /// Called by the signal's thread when that has been said; returns when the process may leave.
+  void said() {
+    std::unique_lock lock(mutex_);
+    phase_ = std::max(phase_, Phase::said);
+    changed_.notify_all();
+    await(lock, Phase::left);
   }
 
  private:
+  enum class Phase : std::uint8_t { running, ended, said, left };
+
+  void await(std::unique_lock<std::mutex>& lock, Phase phase) {
+    constexpr std::chrono::seconds patience{300};
+    changed_.wait_for(lock, patience, [&] { return phase_ >= phase; });
+  }
+
   std::atomic<bool> asked_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::string sentence_;
-  bool done_ = false;
+  Phase phase_ = Phase::running;
 };
 
 /// Prints what happens.
@@ -261,7 +289,7 @@ void let_others_join(const Recipe& recipe, FinetuneSetup& setup) {
 int train(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder& folder,
           const std::vector<std::string>& advice, Console& console) {
   StopRequest request;
-  const FinishAtInterrupt at_interrupt([&request] { return request.ask(); });
+  const FinishAtInterrupt at_interrupt([&] { return request.ask(); }, [&] { request.said(); });
   FinetuneObserver observer;
   observer.note = [&](const std::string& sentence) { console.say(sentence); };
   observer.progress = [&](const std::string& text) { console.progress(text); };
@@ -279,9 +307,11 @@ int train(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder
   }
   console.clear();
   if (outcome.end == FinetuneOutcome::End::stopped) {
-    request.ended("the run is saved after step " + std::to_string(outcome.state.steps) +
-                  "; go on with it by --resume " + folder.path().string());
-    return success;  // the signal's thread ends the program before that
+    const std::string sentence = "the run is saved after step " + std::to_string(outcome.state.steps) +
+                                 "; go on with it by --resume " + folder.path().string();
+    if (!request.asked()) console.say("another process was interrupted; " + sentence + ".");
+    request.ended(sentence, setup.communicator.get());
+    return interrupted;  // after a signal to this process its thread ends the program before that
   }
   write_html_report(report_of_run(data, setup, folder, outcome, advice), folder.report());
   export_pth(folder.model(), folder.path() / "model.pth");
@@ -304,18 +334,20 @@ int train(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder
 /// What a process does that does not lead: it trains along, and says only what goes wrong.
 int train_along(const FinetuneData& data, const FinetuneSetup& setup, const WorkFolder& folder) {
   StopRequest request;
-  const FinishAtInterrupt at_interrupt([&] { return request.ask(); });
+  const FinishAtInterrupt at_interrupt([&] { return request.ask(); }, [&] { request.said(); });
   FinetuneObserver observer;
   observer.note = [](const std::string& sentence) { say(sentence); };
   observer.stop = [&] { return request.asked(); };
+  FinetuneOutcome outcome;
   try {
-    (void)finetune(data, setup, folder, observer);
+    outcome = finetune(data, setup, folder, observer);
   } catch (...) {
     request.ended("");
     throw;
   }
-  request.ended("");
-  return success;
+  const bool stopped = outcome.end == FinetuneOutcome::End::stopped;
+  request.ended("", stopped ? setup.communicator.get() : nullptr);
+  return stopped ? interrupted : success;
 }
 
 FinetuneData checked_data(const Recipe& recipe, int workers, Console& console) {
