@@ -12,10 +12,11 @@
 
 namespace tpn::test {
 
-/// For mpirun on machines of any size, as root too; of Open MPI 4 and, PRTE's, of 5.
+/// For mpirun on one machine of any size, whatever its network, as root too; of Open MPI 4 and, PRTE's, of 5.
 inline std::vector<std::string> mpirun_environment() {
   return {"OMPI_ALLOW_RUN_AS_ROOT=1",
           "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1",
+          "OMPI_MCA_btl=^tcp",
           "OMPI_MCA_rmaps_base_oversubscribe=1",
           "OMPI_MCA_hwloc_base_binding_policy=none",
           "PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe",
