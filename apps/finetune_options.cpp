@@ -47,7 +47,9 @@ const std::map<std::string_view, Help>& help_of_fields() {
         "reference (crops of 8 to 100 % of the area, flips, colours), light (50 to 100 %, flips), none; "
         "auto: light where only the classifier is learned, else reference"}},
       {"epochs",
-       {"Training", "Times that each clip is seen; 0: as many as 1,000 updates take, but from 20 to 150"}},
+       {"Training",
+        "Times that each clip is seen; 0: as many as 1,000 updates take, but from 20 to 150 (networks below "
+        "5 million parameters: 2,500, from 20 to 300)"}},
       {"batch", {"Training", "Clips that are computed at once, by each process"}},
       {"accumulate", {"Training", "Batches whose gradients are averaged for an update"}},
       {"sync_bn",

@@ -158,7 +158,7 @@ Recipe resolved(Recipe recipe, std::int64_t clips, std::int64_t parameters) {
     recipe.augment = recipe.freeze == Freeze::neck ? Augment::light : Augment::reference;
   }
   if (recipe.epochs == 0) {
-    constexpr std::int64_t updates = 1000, least = 20, most = 150;
+    const std::int64_t updates = small ? 2500 : 1000, least = 20, most = small ? 300 : 150;
     const std::int64_t of_epoch = (clips + update_clips(recipe) - 1) / update_clips(recipe);
     recipe.epochs = static_cast<int>(std::clamp((updates + of_epoch - 1) / of_epoch, least, most));
   }

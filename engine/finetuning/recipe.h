@@ -131,7 +131,8 @@ Recipe parse_recipe(std::string_view json, const std::string& name, const Recipe
 ///   augment: "light" where all but the classifier is frozen, so that features can be kept; else "reference".
 ///   lr: 0.01 for a classifier alone, 0.03 for such a small network, else 0.0025, all for 8 clips an
 ///     update and in proportion to them.
-///   epochs: as many as 1,000 updates take, but from 20 to 150.
+///   epochs: as many as 1,000 updates take, but from 20 to 150; of such a small network, whose updates are
+///     cheap, 2,500 and 20 to 300.
 Recipe resolved(Recipe recipe, std::int64_t clips, std::int64_t parameters);
 
 /// Clips of an update: of all batches of all processes.

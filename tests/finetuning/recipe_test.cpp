@@ -68,7 +68,12 @@ TEST(Recipe, ChoosesByTheNumberOfClips) {
 }
 
 TEST(Recipe, ChoosesEpochsByTheUpdatesThatTheyTake) {
-  const auto epochs = [](std::int64_t clips) { return resolved({}, clips, large).epochs; };
+  const auto epochs = [](std::int64_t clips, std::int64_t parameters = large) {
+    return resolved({}, clips, parameters).epochs;
+  };
+  EXPECT_EQ(epochs(60, small), 300);
+  EXPECT_EQ(epochs(80, small), 250);
+  EXPECT_EQ(epochs(20000, small), 20);
   EXPECT_EQ(epochs(10), 150);
   EXPECT_EQ(epochs(80), 100);
   EXPECT_EQ(epochs(100), 77);  // of 13 updates
