@@ -179,6 +179,7 @@ std::string describe(const FinetunePlan& plan, const FinetuneData& data) {
   }
   text += "Learned: " + std::to_string(plan.learned_parameters) + " of " + std::to_string(plan.parameters) +
           " parameters (--freeze " + recipe_name(r.freeze) + "), --augment " + recipe_name(r.augment) +
+          (r.crop_area == automatic_number ? "" : " --crop-area " + CLI::detail::to_string(r.crop_area)) +
           ", --lr " + CLI::detail::to_string(r.lr) + "\n";
   text += std::to_string(r.epochs) + " epochs of " + std::to_string(plan.steps_per_epoch) + " steps of " +
           std::to_string(update_clips(r)) + " clips";

@@ -27,13 +27,17 @@ enum class Augmentation {
   none        ///< the middle clip of the test protocol, resized by the short side, the middle crop
 };
 
+/// The least share of a frame's area that its random crops have; 1 where there are none.
+double least_crop_area(Augmentation augmentation);
+
 struct ClipOptions {
   /// Length and interval of clips, segments of TSM, mean and std. A sample is one clip and one crop.
   SamplingConfig sampling = {};
   Augmentation augmentation = Augmentation::reference;
-  int crop_size = 224;   ///< side of the clips' frames
-  int short_side = 256;  ///< what frames are resized to without augmentation
-  bool flip = true;      ///< mirror half of the clips, where there is augmentation
+  std::optional<double> least_area = {};  ///< of random crops; none: the augmentation's
+  int crop_size = 224;                    ///< side of the clips' frames
+  int short_side = 256;                   ///< what frames are resized to without augmentation
+  bool flip = true;                       ///< mirror half of the clips, where there is augmentation
   /// What a label becomes when its clip is mirrored; labels that are not in it stay.
   std::map<std::int64_t, std::int64_t> flip_labels = {};
   std::uint64_t seed = 0;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <set>
 #include <span>
 #include <utility>
@@ -65,6 +66,7 @@ ClipOptions clip_options(const Recipe& recipe, const Config& config, const std::
                          Augmentation augmentation, DType dtype) {
   return {.sampling = config.sampling,
           .augmentation = augmentation,
+          .least_area = recipe.crop_area == automatic_number ? std::nullopt : std::optional(recipe.crop_area),
           .crop_size = training_crop(config),
           .short_side = config.sampling.short_side,
           .flip_labels = flip_labels(labels).map,

@@ -26,8 +26,10 @@ nlohmann::ordered_json value_to_json(const T& value) {
 
 void require_in_range(const JsonField& field, double value, const FieldRange& range) {
   if (value >= range.least && value <= range.most) return;
+  if (range.automatic && value == automatic_number) return;
   throw Error(field.path() + " must lie between " + nlohmann::json(range.least).dump() + " and " +
-              nlohmann::json(range.most).dump() + "; it is " + nlohmann::json(value).dump() + ".");
+              nlohmann::json(range.most).dump() + (range.automatic ? ", or be -1 for automatic" : "") +
+              "; it is " + nlohmann::json(value).dump() + ".");
 }
 
 template <class T>
@@ -156,9 +158,12 @@ Recipe resolved(Recipe recipe, std::int64_t clips, std::int64_t parameters) {
   }
   if (recipe.augment == Augment::automatic) {
     recipe.augment = recipe.freeze == Freeze::neck ? Augment::light : Augment::reference;
+    if (recipe.augment == Augment::reference && small && recipe.crop_area == automatic_number) {
+      recipe.crop_area = 0.4;
+    }
   }
   if (recipe.epochs == 0) {
-    const std::int64_t updates = small ? 2500 : 1000, least = 20, most = small ? 300 : 150;
+    const std::int64_t updates = small ? 2000 : 1000, least = 20, most = small ? 250 : 150;
     const std::int64_t of_epoch = (clips + update_clips(recipe) - 1) / update_clips(recipe);
     recipe.epochs = static_cast<int>(std::clamp((updates + of_epoch - 1) / of_epoch, least, most));
   }

@@ -67,6 +67,8 @@ struct Recipe {
   Freeze freeze = Freeze::automatic;
   NormMode bn = NormMode::train;
   Augment augment = Augment::automatic;
+  /// The least that random crops have of a frame's area; automatic: the augmentation's (least_crop_area()).
+  double crop_area = automatic_number;
   bool shuffle = true;
   double ema =
       0;  ///< decay per step of an average of the weights, which is what is validated and kept; 0: none
@@ -128,11 +130,12 @@ Recipe parse_recipe(std::string_view json, const std::string& name, const Recipe
 ///   freeze: "none" for networks below 5 million parameters, which have few features besides those that
 ///     their own classes took, and are quickly trained. Of others "neck" below 1,000 clips: there is too
 ///     little to learn more from than the classifier; "3" below 10,000; else "none".
-///   augment: "light" where all but the classifier is frozen, so that features can be kept; else "reference".
+///   augment: "light" where all but the classifier is frozen, so that features can be kept; else "reference",
+///     of small networks with crops of 0.4 of the area at least: of a small frame less shows too little.
 ///   lr: 0.01 for a classifier alone, 0.03 for such a small network, else 0.0025, all for 8 clips an
 ///     update and in proportion to them.
 ///   epochs: as many as 1,000 updates take, but from 20 to 150; of such a small network, whose updates are
-///     cheap, 2,500 and 20 to 300.
+///     cheap, 2,000 and 20 to 250.
 Recipe resolved(Recipe recipe, std::int64_t clips, std::int64_t parameters);
 
 /// Clips of an update: of all batches of all processes.

@@ -9,6 +9,7 @@ namespace tpn {
 struct FieldRange {
   double least = 0;
   double most = 0;
+  bool automatic = false;  ///< automatic_number is a value too
 };
 
 /// Calls visit(name, member, range) for every field; `range` of what is no number is empty.
@@ -26,11 +27,12 @@ void visit_recipe_fields(const Visit& visit) {
   visit("freeze", &Recipe::freeze, none);
   visit("bn", &Recipe::bn, none);
   visit("augment", &Recipe::augment, none);
+  visit("crop_area", &Recipe::crop_area, FieldRange{0.001, 1, true});
   visit("epochs", &Recipe::epochs, FieldRange{0, 100000});
   visit("batch", &Recipe::batch, FieldRange{1, 4096});
   visit("accumulate", &Recipe::accumulate, FieldRange{1, 4096});
   visit("sync_bn", &Recipe::sync_bn, none);
-  visit("lr", &Recipe::lr, FieldRange{automatic_number, 1000});
+  visit("lr", &Recipe::lr, FieldRange{0, 1000, true});
   visit("auto_scale_lr", &Recipe::auto_scale_lr, none);
   visit("schedule", &Recipe::schedule, none);
   visit("warmup", &Recipe::warmup, FieldRange{0, 100000});
@@ -40,7 +42,7 @@ void visit_recipe_fields(const Visit& visit) {
   visit("weight_decay", &Recipe::weight_decay, FieldRange{0, 10});
   visit("clip_grad", &Recipe::clip_grad, FieldRange{0, large});
   visit("label_smoothing", &Recipe::label_smoothing, FieldRange{0, 0.9999});
-  visit("dropout", &Recipe::dropout, FieldRange{automatic_number, 0.9999});
+  visit("dropout", &Recipe::dropout, FieldRange{0, 0.9999, true});
   visit("class_weights", &Recipe::class_weights, none);
   visit("balanced", &Recipe::balanced, none);
   visit("shuffle", &Recipe::shuffle, none);

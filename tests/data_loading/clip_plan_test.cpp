@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -62,6 +63,25 @@ TEST(ClipPlan, CropsEqualTheGoldens) {
       }
     }
   }
+}
+
+TEST(ClipPlan, CropsOfTheAugmentationsLeastAreaOrAnother) {
+  VideoInfo video;
+  video.size = {340, 256};
+  video.frames = 80;
+  const auto smallest = [&](Augmentation augmentation, std::optional<double> least_area) {
+    double share = 1;
+    for (std::uint64_t i = 0; i < 500; ++i) {
+      const ClipOptions options{.sampling = {}, .augmentation = augmentation, .least_area = least_area};
+      const ImageSize box = plan_clip(video, options, Draws(1, 0, i)).box.size;
+      share = std::min(share, double(box.width) * box.height / (340.0 * 256));
+    }
+    return share;
+  };
+  EXPECT_NEAR(smallest(Augmentation::reference, {}), 0.08, 0.02);
+  EXPECT_NEAR(smallest(Augmentation::light, {}), 0.5, 0.02);
+  EXPECT_NEAR(smallest(Augmentation::reference, 0.4), 0.4, 0.02);
+  EXPECT_NEAR(smallest(Augmentation::light, 0.6), 0.6, 0.02);
 }
 
 TEST(ClipPlan, RandomCropsHaveTheirSharesAndAspects) {

@@ -40,6 +40,8 @@ TEST(Recipe, RefusesWhatItDoesNotKnow) {
   expect_refused(R"({"epochs": -1})", "epochs must lie between");
   expect_refused(R"({"epochs": 2.5})", "whole number");
   expect_refused(R"({"lr": "fast"})", "lr");
+  expect_refused(R"({"lr": -0.5})", "lr must lie between 0.0 and 1000.0, or be -1 for automatic");
+  expect_refused(R"({"crop_area": 0})", "crop_area must lie between 0.001 and 1.0");
   expect_refused(R"({"milestones": [1, -2]})", "milestones must lie between");
   expect_refused("[]", "object");
   expect_refused("{", "");
@@ -67,12 +69,20 @@ TEST(Recipe, ChoosesByTheNumberOfClips) {
   EXPECT_DOUBLE_EQ(resolved({.batch = 16}, 10, small).lr, 0.06);
 }
 
+TEST(Recipe, CropsLessOfTheSmallFramesOfSmallNetworks) {
+  EXPECT_EQ(resolved({}, 10, small).crop_area, 0.4);
+  EXPECT_EQ(resolved({}, 20000, large).crop_area, automatic_number);
+  EXPECT_EQ(resolved({.crop_area = 0.2}, 10, small).crop_area, 0.2);
+  EXPECT_EQ(resolved({.augment = Augment::reference}, 10, small).crop_area, automatic_number);
+  EXPECT_EQ(resolved({.freeze = Freeze::neck}, 10, small).crop_area, automatic_number);
+}
+
 TEST(Recipe, ChoosesEpochsByTheUpdatesThatTheyTake) {
   const auto epochs = [](std::int64_t clips, std::int64_t parameters = large) {
     return resolved({}, clips, parameters).epochs;
   };
-  EXPECT_EQ(epochs(60, small), 300);
-  EXPECT_EQ(epochs(80, small), 250);
+  EXPECT_EQ(epochs(60, small), 250);
+  EXPECT_EQ(epochs(80, small), 200);
   EXPECT_EQ(epochs(20000, small), 20);
   EXPECT_EQ(epochs(10), 150);
   EXPECT_EQ(epochs(80), 100);
