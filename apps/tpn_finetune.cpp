@@ -98,6 +98,7 @@ class StopRequest {
   /// Called by the signal's thread when that has been said; returns when the process may leave.
   void said() {
     std::unique_lock lock(mutex_);
+    if (phase_ == Phase::running) return;  // it was waited for long enough
     phase_ = std::max(phase_, Phase::said);
     changed_.notify_all();
     await(lock, Phase::left);
