@@ -138,6 +138,9 @@ TEST_F(Records, NameTheLineThatIsNone) {
 TEST_F(Records, SurviveTheResultsFile) {
   write(recorded("inference", OutputKind::model, 1), bench_output(0.5, 0.75, 200));
   write(recorded("broken", OutputKind::process, 1), "", 1, 1);
+  RecordedRun copy = recorded("cp", OutputKind::process, 1);
+  copy.yardstick = true;
+  write(copy, "");
   const SuiteResults results = results_of(path());
   const std::string json = to_json(results);
   EXPECT_EQ(to_json(read_results(folder_.write("results.json", json))), json);
@@ -151,6 +154,7 @@ TEST(Program, IsMeasuredAndItsOutputKept) {
   EXPECT_EQ(outcome.output, "out\n");
   EXPECT_GT(outcome.seconds, 0);
   EXPECT_GT(outcome.peak_memory, 0U);
+  EXPECT_GT(outcome.peak_memory, 100'000U) << "bytes; a shell takes more";
   EXPECT_EQ(run_program({"sh", "-c", "kill -9 $$"}).status, 137);
   EXPECT_THROW(run_program({"/no/such/program"}), Error);
 }
