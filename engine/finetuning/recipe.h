@@ -61,14 +61,14 @@ struct Recipe {
   double weight_decay = 1e-4;
   double clip_grad = 40;  ///< the most that the L2 norm of all gradients may be; 0: anything
   double label_smoothing = 0;
-  double dropout = automatic_number;   ///< before the classifiers; automatic: the model's
+  double dropout = automatic_number;  ///< before the classifiers; automatic: the model's
+  /// The least that random crops have of a frame's area; automatic: the augmentation's (least_crop_area()).
+  double crop_area = automatic_number;
   std::string class_weights = "none";  ///< engine/finetuning/class_weights.h
   bool balanced = false;               ///< every class is drawn equally often
   Freeze freeze = Freeze::automatic;
   NormMode bn = NormMode::train;
   Augment augment = Augment::automatic;
-  /// The least that random crops have of a frame's area; automatic: the augmentation's (least_crop_area()).
-  double crop_area = automatic_number;
   bool shuffle = true;
   double ema =
       0;  ///< decay per step of an average of the weights, which is what is validated and kept; 0: none
