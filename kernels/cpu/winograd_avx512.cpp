@@ -5,11 +5,7 @@
 namespace tpn::cpu {
 namespace {
 
-/// 26 of 32 registers hold sums. Blocks of 13 rows are left nearly full by 64, 128, 256... rows.
-struct Avx512 : F32Words<float __attribute__((vector_size(64)))> {
-  using Bits = std::uint32_t __attribute__((vector_size(64)));
-  using Half = std::uint16_t __attribute__((vector_size(32)));
-  static constexpr int width = 16, rows = 13, vectors = 2;
+struct Avx512 : Avx512Registers, F32Words<float __attribute__((vector_size(64)))> {
   static constexpr const char* names[] = {"winograd_4:avx512", "winograd_4x2:avx512",
                                           "winograd_halving:avx512", "product:avx512",
                                           "product_halving:avx512"};

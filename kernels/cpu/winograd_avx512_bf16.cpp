@@ -7,15 +7,13 @@
 namespace tpn::cpu {
 namespace {
 
-/// Words of two bf16, of which the first is the lower half. 26 of 32 registers hold sums.
-struct Avx512Bf16 {
+/// Words of two bf16, of which the first is the lower half.
+struct Avx512Bf16 : Avx512Registers {
   using Float = float __attribute__((vector_size(64)));
-  using Bits = std::uint32_t __attribute__((vector_size(64)));
-  using Half = std::uint16_t __attribute__((vector_size(32)));
   /// Rounded to bf16, what F(4,3) transforms makes results 2.5 times as far off as those of a direct
   /// convolution, what F(2,3) transforms 1.4 times.
   using Longest = TwoOutputs;
-  static constexpr int width = 16, rows = 13, vectors = 2, channels = 2;
+  static constexpr int channels = 2;
   static constexpr const char* names[] = {"winograd_2:avx512_bf16", "winograd_2x2:avx512_bf16",
                                           "winograd_halving:avx512_bf16", "product:avx512_bf16",
                                           "product_halving:avx512_bf16"};

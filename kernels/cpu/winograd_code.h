@@ -26,6 +26,14 @@ TPN_INLINE inline void unrolled(const Body& body) {
   call_each(body, std::make_integer_sequence<int, Count>{});
 }
 
+/// What is the same for every kind of words in AVX-512. 26 of 32 registers hold sums. Blocks of 13 rows are
+/// left nearly full by 64, 128, 256... rows.
+struct Avx512Registers {
+  using Bits = std::uint32_t __attribute__((vector_size(64)));
+  using Half = std::uint16_t __attribute__((vector_size(32)));
+  static constexpr int width = 16, rows = 13, vectors = 2;
+};
+
 /// Words that are elements of f32.
 template <class Vector>
 struct F32Words {
