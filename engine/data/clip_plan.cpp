@@ -47,24 +47,16 @@ ColorJitter random_jitter(std::uint64_t seed, Draws& draws) {
 
 }  // namespace
 
-double least_crop_area(Augmentation augmentation) {
-  switch (augmentation) {
-    case Augmentation::reference:
-      return 0.08;
-    case Augmentation::light:
-      return 0.5;
-    case Augmentation::none:
-      break;
-  }
-  return 1;
+double ClipOptions::least_crop_area() const {
+  if (augmentation == Augmentation::none) return 1;
+  return least_area.value_or(augmentation == Augmentation::light ? 0.5 : 0.08);
 }
 
 ClipPlan plan_clip(const VideoInfo& video, const ClipOptions& options, Draws draws) {
   if (options.augmentation == Augmentation::none) return plan_middle(video, options);
   ClipPlan plan;
   set_frames(sample_train_frames(video.frames, options.sampling, draws), plan);
-  const double least_area = options.least_area.value_or(least_crop_area(options.augmentation));
-  plan.box = random_resized_crop(video.size, least_area, draws);
+  plan.box = random_resized_crop(video.size, options.least_crop_area(), draws);
   plan.resized = {options.crop_size, options.crop_size};
   plan.flip = draws.uniform() < 0.5 && options.flip;
   if (options.augmentation == Augmentation::reference) plan.jitter = random_jitter(options.seed, draws);

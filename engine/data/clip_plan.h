@@ -27,9 +27,6 @@ enum class Augmentation {
   none        ///< the middle clip of the test protocol, resized by the short side, the middle crop
 };
 
-/// The least share of a frame's area that its random crops have; 1 where there are none.
-double least_crop_area(Augmentation augmentation);
-
 struct ClipOptions {
   /// Length and interval of clips, segments of TSM, mean and std. A sample is one clip and one crop.
   SamplingConfig sampling = {};
@@ -46,6 +43,8 @@ struct ClipOptions {
   RawFrameNames raw_frames = {};
   DecodeOptions decode = {};
 
+  /// The least share of a frame's area that its random crops have; 1 where there are none.
+  [[nodiscard]] double least_crop_area() const;
   /// T: frames of a clip.
   [[nodiscard]] int frames() const { return sampling.clip_len == 1 ? sampling.num_clips : sampling.clip_len; }
 };

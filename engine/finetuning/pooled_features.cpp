@@ -14,7 +14,7 @@ namespace {
 Digest digest_of(const ClipOptions& clips) {
   return Digest()
       .add_field(static_cast<int>(clips.augmentation))
-      .add_field(std::to_string(clips.least_area.value_or(least_crop_area(clips.augmentation))))
+      .add_field(std::to_string(clips.least_crop_area()))
       .add_field(clips.crop_size)
       .add_field(clips.short_side);
 }

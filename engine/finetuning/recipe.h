@@ -62,7 +62,7 @@ struct Recipe {
   double clip_grad = 40;  ///< the most that the L2 norm of all gradients may be; 0: anything
   double label_smoothing = 0;
   double dropout = automatic_number;  ///< before the classifiers; automatic: the model's
-  /// The least that random crops have of a frame's area; automatic: the augmentation's (least_crop_area()).
+  /// The least that random crops have of a frame's area; automatic: the augmentation's (ClipOptions).
   double crop_area = automatic_number;
   std::string class_weights = "none";  ///< engine/finetuning/class_weights.h
   bool balanced = false;               ///< every class is drawn equally often
