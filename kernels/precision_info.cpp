@@ -11,13 +11,13 @@ struct Row {
   DType storage;
 };
 
-constexpr std::array<Row, 4> table{{{Precision::f32, "f32", DType::f32},
-                                    {Precision::bf16, "bf16", DType::bf16},
-                                    {Precision::f16, "f16", DType::f16},
-                                    {Precision::tf32, "tf32", DType::f32}}};
+constexpr std::array<Row, 4> precisions{{{Precision::f32, "f32", DType::f32},
+                                         {Precision::bf16, "bf16", DType::bf16},
+                                         {Precision::f16, "f16", DType::f16},
+                                         {Precision::tf32, "tf32", DType::f32}}};
 
 const Row& row_of(Precision precision) {
-  for (const Row& row : table) {
+  for (const Row& row : precisions) {
     if (row.precision == precision) return row;
   }
   throw Error("There is no such precision.");
@@ -31,13 +31,13 @@ std::string_view name_of(Precision precision) {
 
 std::vector<std::string> precision_names() {
   std::vector<std::string> names;
-  names.reserve(table.size());
-  for (const Row& row : table) names.emplace_back(row.name);
+  names.reserve(precisions.size());
+  for (const Row& row : precisions) names.emplace_back(row.name);
   return names;
 }
 
 Precision precision_named(std::string_view name) {
-  for (const Row& row : table) {
+  for (const Row& row : precisions) {
     if (row.name == name) return row.precision;
   }
   throw Error("There is no precision '" + std::string(name) + "'.");

@@ -8,6 +8,7 @@
 #include "engine/model/mapped_file.h"
 #include "engine/model/text.h"
 #include "weights_converter/legacy_file.h"
+#include "weights_converter/pieces.h"
 #include "weights_converter/state_dict.h"
 #include "weights_converter/torch_archive.h"
 
@@ -15,8 +16,6 @@ namespace tpn {
 namespace {
 
 using Bytes = std::span<const std::byte>;
-
-constexpr std::size_t piece_bytes = std::size_t{1} << 20;
 
 /// Views that share or repeat their storage can make tensors larger than the file, but not by orders of
 /// magnitude.
@@ -66,12 +65,10 @@ struct Checkpoint::State {
       const StorageBytes& storage = saved.storages.at(tensor.storage_key);
       if (!storage.crc || !done.insert(tensor.storage_key).second) continue;
       std::uint32_t crc = 0;
-      for (Bytes rest = storage.data; !rest.empty();) {
-        const Bytes piece = rest.first(std::min(piece_bytes, rest.size()));
+      for_each_piece(storage.data, [&](Bytes piece) {
         crc = crc32_of(piece, crc);
         release(piece);
-        rest = rest.subspan(piece.size());
-      }
+      });
       if (crc == *storage.crc) continue;
       return CheckpointFailure(
           CheckpointError::bad_crc,

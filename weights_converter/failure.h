@@ -38,6 +38,11 @@ struct CheckpointFailure : Failure {
   CheckpointError kind;
 };
 
+/// That the file holds no dictionary of tensors, but `what`.
+inline CheckpointFailure no_state_dict(const std::string& what) {
+  return {CheckpointError::no_state_dict, "The file holds no dictionary of tensors: " + what + "."};
+}
+
 template <class T>
 using CheckpointResult = Result<T, CheckpointFailure>;
 

@@ -88,10 +88,6 @@ std::string quoted_list(const std::vector<Place>& places) {
   return places.size() > most ? text + " and others" : text;
 }
 
-CheckpointFailure no_state_dict(const std::string& what) {
-  return {CheckpointError::no_state_dict, "The file holds no dictionary of tensors: " + what + "."};
-}
-
 /// The place of that path, or the first one below that key.
 const Place* at_path(const std::vector<Place>& places, std::string_view wanted) {
   auto found = std::ranges::find(places, wanted, &Place::path);

@@ -4,6 +4,8 @@
 #include <array>
 #include <span>
 
+#include "engine/model/text.h"
+
 namespace tpn {
 namespace {
 
@@ -38,10 +40,6 @@ constexpr std::array neck_rules{
     Rule{"pyramid_fusion_op.bn.", "pyramid_fusion_op.1."},
     Rule{"neck.", "necks."},
 };
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 /// Whether `pattern` matches at the start of `text`: the matched length (0 if not), and the digits of its
 /// '#'.

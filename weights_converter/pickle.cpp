@@ -10,10 +10,6 @@
 namespace tpn {
 namespace {
 
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 /// Dictionaries whose class is known, so that empty ones count as well.
 bool is_dictionary_class(std::string_view name) {
   constexpr std::array<std::string_view, 4> names{"collections.OrderedDict", "collections.defaultdict",

@@ -4,19 +4,18 @@
 #include <optional>
 #include <string>
 
+#include "engine/model/text.h"
+
 namespace tpn {
 namespace {
 
 using nlohmann::json;
 
 constexpr std::size_t max_text_bytes = std::size_t{1} << 20;
-constexpr int max_depth = 32;
+constexpr int deepest_nesting = 32;
 
 bool is_name_start(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
 }
 bool is_opening(char c) {
   return c == '(' || c == '[' || c == '{';
@@ -151,7 +150,7 @@ class Parser {
     }
     if (is_digit(c) || c == '-' || c == '.') return read_number();
     if (is_name_start(c)) return read_named(depth);
-    if (!is_opening(c) || depth == max_depth) return {};
+    if (!is_opening(c) || depth == deepest_nesting) return {};
     return c == '{' ? read_braces(depth + 1) : read_sequence(depth + 1);
   }
 
@@ -178,7 +177,7 @@ class Parser {
     const std::string_view name = read_name();
     if (name == "True") return true;
     if (name == "False") return false;
-    if (name != "dict" || peek() != '(' || depth == max_depth) return {};
+    if (name != "dict" || peek() != '(' || depth == deepest_nesting) return {};
     ++at_;
     return read_members(depth + 1, ')', '=', [this]() -> std::optional<std::string> {
       const std::string_view key = read_name();

@@ -7,13 +7,13 @@
 
 #include <openssl/evp.h>
 
+#include "engine/model/text.h"
 #include "kernels/error.h"
 #include "kernels/memory.h"
+#include "weights_converter/pieces.h"
 
 namespace tpn {
 namespace {
-
-constexpr std::size_t piece_bytes = std::size_t{1} << 20;
 
 struct FreeContext {
   void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
@@ -51,7 +51,7 @@ class Sha256 {
 };
 
 bool is_lower_hex(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+  return is_digit(c) || (c >= 'a' && c <= 'f');
 }
 
 constexpr std::size_t date_length = 8;
@@ -60,7 +60,7 @@ constexpr std::size_t date_length = 8;
 bool ends_with_date(std::string_view text) {
   if (text.size() <= date_length || text[text.size() - date_length - 1] != '_') return false;
   const std::string_view digits = text.substr(text.size() - date_length);
-  if (!std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; })) return false;
+  if (!std::ranges::all_of(digits, is_digit)) return false;
   const int month = (digits[4] - '0') * 10 + (digits[5] - '0');
   const int day = (digits[6] - '0') * 10 + (digits[7] - '0');
   return digits.substr(0, 2) == "20" && month >= 1 && month <= 12 && day >= 1 && day <= 31;

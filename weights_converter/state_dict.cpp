@@ -14,10 +14,6 @@ namespace {
 
 using Entries = std::vector<std::pair<PickleValue, PickleValue>>;
 
-CheckpointFailure no_state_dict(const std::string& what) {
-  return {CheckpointError::no_state_dict, "The file holds no dictionary of tensors: " + what + "."};
-}
-
 /// An object that is neither a tensor nor a dictionary: nothing tells what it would be in Python.
 bool is_opaque(const PickleValue& value) {
   return (value.kind() == PickleKind::object && !value.is_dictionary()) ||

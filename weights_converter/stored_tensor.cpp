@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernels/memory.h"
+#include "weights_converter/pieces.h"
 
 namespace tpn {
 namespace {
@@ -12,7 +13,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "checkpoints are little-endian, and so are the sinks' bytes");
 
-constexpr std::size_t piece_bytes = std::size_t{1} << 20;
 constexpr std::size_t buffer_bytes = std::size_t{1} << 16;
 
 /// Collects elements and passes them on when it is full.
@@ -78,8 +78,7 @@ void stream_dense(std::span<const std::byte> elements, std::size_t width, const 
                   const ByteSink& consumed) {
   const bool aligned = reinterpret_cast<std::uintptr_t>(elements.data()) % width == 0;
   const HostBuffer copy(aligned ? 0 : piece_bytes);
-  while (!elements.empty()) {
-    const auto piece = elements.first(std::min(piece_bytes, elements.size()));
+  for_each_piece(elements, [&](std::span<const std::byte> piece) {
     if (aligned) {
       sink(piece);
     } else {
@@ -87,8 +86,7 @@ void stream_dense(std::span<const std::byte> elements, std::size_t width, const 
       sink({copy.data(), piece.size()});
     }
     if (consumed) consumed(piece);
-    elements = elements.subspan(piece.size());
-  }
+  });
 }
 
 }  // namespace

@@ -7,12 +7,11 @@
 #include "engine/model/output_file.h"
 #include "engine/networks/network.h"
 #include "weights_converter/pickle_writer.h"
+#include "weights_converter/pieces.h"
 #include "weights_converter/zip_writer.h"
 
 namespace tpn {
 namespace {
-
-constexpr std::size_t piece_bytes = std::size_t{1} << 20;
 
 /// The model's tensors in the order of its state_dict.
 std::vector<const SafetensorsFile::Entry*> state_dict_entries(const ModelFile& model,
@@ -70,12 +69,10 @@ std::string make_pickle(const ModelFile& model, const std::vector<const Safetens
 
 /// Writes a tensor's bytes and gives its pages back piece by piece.
 void write_tensor(ZipWriter& zip, const ConstTensorView& view) {
-  for (std::span rest(view.data, view.bytes()); !rest.empty();) {
-    const auto piece = rest.first(std::min(piece_bytes, rest.size()));
+  for_each_piece({view.data, view.bytes()}, [&](std::span<const std::byte> piece) {
     zip.write(piece);
     release_pages(piece);
-    rest = rest.subspan(piece.size());
-  }
+  });
 }
 
 std::vector<std::string> differences_in_mmaction2(const Config& config) {

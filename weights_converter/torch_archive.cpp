@@ -11,10 +11,6 @@
 namespace tpn {
 namespace {
 
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 CheckpointFailure no_checkpoint(std::string sentence) {
   return {CheckpointError::no_state_dict, std::move(sentence)};
 }

@@ -34,7 +34,7 @@ constexpr std::uint16_t flag_encrypted = 1;
 constexpr std::uint16_t flag_sizes_follow = 8;
 constexpr std::uint16_t method_stored = 0;
 
-constexpr std::uint64_t max_entries = 1U << 18;
+constexpr std::uint64_t most_entries = 1U << 18;
 
 CheckpointFailure corrupt(const std::string& what) {
   return {CheckpointError::corrupt_zip, "The zip archive is damaged: " + what + "."};
@@ -206,9 +206,9 @@ std::optional<CheckpointFailure> check_supported(const CentralRecord& record) {
 
 /// The bytes of the directory.
 CheckpointResult<Bytes> directory_bytes(Bytes bytes, const Directory& found) {
-  if (found.count > max_entries) {
+  if (found.count > most_entries) {
     return CheckpointFailure(CheckpointError::limit, "The zip archive has " + std::to_string(found.count) +
-                                                         " entries; at most " + std::to_string(max_entries) +
+                                                         " entries; at most " + std::to_string(most_entries) +
                                                          " are supported.");
   }
   if (found.offset > found.limit || found.size > found.limit - found.offset) {

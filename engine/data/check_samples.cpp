@@ -142,6 +142,7 @@ class ListCheck {
 std::vector<SampleFault> check_samples(const SampleList& train, const SampleList* validation,
                                        const CheckOptions& options) {
   std::vector<const Sample*> samples;
+  samples.reserve(train.samples.size() + (validation == nullptr ? 0 : validation->samples.size()));
   for (const Sample& sample : train.samples) samples.push_back(&sample);
   if (validation != nullptr) {
     for (const Sample& sample : validation->samples) samples.push_back(&sample);

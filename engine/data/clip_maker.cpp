@@ -31,6 +31,7 @@ class FramePreparation {
   /// (T), in the order of the clip.
   [[nodiscard]] std::vector<ImageView> clip() const {
     std::vector<ImageView> frames;
+    frames.reserve(plan_.slots.size());
     for (const std::size_t slot : plan_.slots) frames.push_back(images_[slot].view());
     return frames;
   }

@@ -71,6 +71,7 @@ std::vector<std::int64_t> sample_train_frames(std::int64_t total_frames, const S
   clips.num_clips = sampling.clip_len == 1 ? sampling.num_clips : 1;
   const TrainClipRanges ranges = train_clip_ranges(total_frames, clips);
   std::vector<std::int64_t> firsts;
+  firsts.reserve(ranges.clips.size());
   for (const auto& [first, last] : ranges.clips) firsts.push_back(first + draws.below(last - first + 1));
   if (ranges.kind == TrainClipRanges::Kind::sorted) std::ranges::sort(firsts);
   std::vector<std::int64_t> frames;

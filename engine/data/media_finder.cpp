@@ -23,12 +23,12 @@ const MediaFinder::Listing& MediaFinder::list(const fs::path& folder) {
 }
 
 fs::path MediaFinder::locate(const std::string& path, const std::string& label) {
-  const fs::path whole = root_ / path;
+  fs::path whole = root_ / path;
   if (has_video_ending(path)) return whole;
   std::string class_folder = label;
   std::ranges::replace(class_folder, ' ', '_');
   for (const fs::path& folder : {root_, root_ / label, root_ / class_folder}) {
-    const fs::path candidate = folder / path;
+    fs::path candidate = folder / path;
     const Listing& listing = list(candidate.parent_path());
     const std::string name = candidate.filename().string();
     if (listing.names.contains(name)) return candidate;

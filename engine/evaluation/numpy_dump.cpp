@@ -1,5 +1,6 @@
 #include "engine/evaluation/numpy_dump.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -82,8 +83,8 @@ ScoreTable parse_numpy_dump(std::span<const std::byte> bytes, const std::string&
   const bool old = text[magic.size()] == 1;  // later versions count the header in four bytes
   const std::size_t begin = magic.size() + (old ? 4 : 6);
   std::size_t length = 0;
-  for (std::size_t i = begin; i-- > magic.size() + 2 && i < text.size();) {
-    length = length << 8U | static_cast<unsigned char>(text[i]);
+  for (std::size_t i = std::min(begin, text.size()); i > magic.size() + 2; --i) {  // little-endian
+    length = length << 8U | static_cast<unsigned char>(text[i - 1]);
   }
   if (length > longest_header) throw Error(name + ": the array's header is too long.");
   if (begin > text.size() || length > text.size() - begin) throw Error(name + ": the array ends early.");

@@ -14,11 +14,9 @@
 namespace tpn {
 namespace {
 
-using Protocol = PickleWriter::Protocol;
-
 /// A piece of a stream that begins elsewhere.
 PickleWriter piece() {
-  PickleWriter writer(Protocol::three);
+  PickleWriter writer(PickleWriter::Protocol::three);
   static_cast<void>(writer.take());
   return writer;
 }
@@ -84,8 +82,9 @@ class PickleReader {
       throw Error(place + ": its scores have the shape " + to_string(array.shape) +
                   "; expected one for each class.");
     }
-    std::vector<float> scores;
-    for (const double score : array.values) scores.push_back(static_cast<float>(score));
+    std::vector<float> scores(array.values.size());
+    std::ranges::transform(array.values, scores.begin(),
+                           [](double score) { return static_cast<float>(score); });
     return scores;
   }
 
@@ -96,7 +95,7 @@ class PickleReader {
 
 PickleDump::PickleDump(const std::filesystem::path& path, const EvaluationRun& run)
     : file_(path), classes_(std::ssize(run.classes)), side_(run.crop_size) {
-  PickleWriter writer(Protocol::three);
+  PickleWriter writer(PickleWriter::Protocol::three);
   writer.empty_list();
   writer.mark();
   file_.write(writer.take());

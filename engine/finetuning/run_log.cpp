@@ -20,7 +20,7 @@ std::optional<std::int64_t> step_of(const nlohmann::json& line) {
 }
 
 /// The file of the log, without what it says of later steps.
-const std::filesystem::path& cut_behind(const std::filesystem::path& path, std::int64_t steps) {
+std::filesystem::path cut_behind(const std::filesystem::path& path, std::int64_t steps) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return path;
   std::string kept, line;

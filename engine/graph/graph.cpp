@@ -57,18 +57,17 @@ ValueId Graph::feature(std::string_view name) const {
 std::vector<int> Graph::use_counts() const {
   std::vector<int> counts(values_.size());
   for (const Node& node : nodes_) {
-    for (const ValueId id : node.inputs) ++counts[static_cast<std::size_t>(id)];
+    for (const ValueId id : node.inputs) ++counts[index_of(id)];
   }
   return counts;
 }
 
 std::vector<bool> Graph::dependents(std::span<const ValueId> ids) const {
   std::vector<bool> depends(values_.size());
-  const auto at = [](ValueId id) { return static_cast<std::size_t>(id); };
-  for (const ValueId id : ids) depends[at(id)] = true;
+  for (const ValueId id : ids) depends[index_of(id)] = true;
   for (const Node& node : nodes_) {
-    if (std::ranges::none_of(node.inputs, [&](ValueId id) { return depends[at(id)]; })) continue;
-    for (const ValueId id : node.outputs) depends[at(id)] = true;
+    if (std::ranges::none_of(node.inputs, [&](ValueId id) { return depends[index_of(id)]; })) continue;
+    for (const ValueId id : node.outputs) depends[index_of(id)] = true;
   }
   return depends;
 }

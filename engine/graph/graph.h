@@ -27,6 +27,11 @@ enum class Role {
 
 using ValueId = std::int32_t;
 
+/// The place of a value in Graph::values(), and in what is kept for each of them.
+constexpr std::size_t index_of(ValueId id) {
+  return static_cast<std::size_t>(id);
+}
+
 struct Value {
   std::string name;  ///< of the state_dict for parameters and buffers; else of the node that makes it
   Role role = Role::temporary;
@@ -65,7 +70,7 @@ class Graph {
   void add_feature(std::string name, ValueId value);
   void set_role(ValueId value, Role role) { values_[static_cast<std::size_t>(value)].role = role; }
 
-  [[nodiscard]] const Value& value(ValueId id) const { return values_[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] const Value& value(ValueId id) const { return values_[index_of(id)]; }
   [[nodiscard]] std::span<const Value> values() const { return values_; }
   [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
   [[nodiscard]] const std::vector<std::pair<std::string, ValueId>>& features() const { return features_; }

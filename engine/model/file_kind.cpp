@@ -7,52 +7,50 @@
 #include <cstring>
 #include <string_view>
 
+#include "engine/model/text.h"
+
 namespace tpn {
 namespace {
 
 using namespace std::string_view_literals;
 
-struct Signature {
+struct MagicBytes {
   std::size_t offset;
   std::string_view bytes;
   std::string_view kind;
 };
 
 constexpr std::array signatures{
-    Signature{0, "version https://git-lfs"sv,
-              "a pointer of Git LFS in place of the file; \"git lfs pull\" fetches it"},
-    Signature{0, "\x1f\x8b"sv, "compressed with gzip; unpack it first"},
-    Signature{0, "BZh"sv, "compressed with bzip2; unpack it first"},
-    Signature{0,
-              "\xfd"
-              "7zXZ"sv,
-              "compressed with xz; unpack it first"},
-    Signature{0, "\x28\xb5\x2f\xfd"sv, "compressed with zstd; unpack it first"},
-    Signature{0, "7z\xbc\xaf\x27\x1c"sv, "a 7z archive; unpack it first"},
-    Signature{0, "Rar!\x1a\x07"sv, "a RAR archive; unpack it first"},
-    Signature{257, "ustar"sv, "a tar archive; unpack it first"},
-    Signature{0, "PK\x03\x04"sv,
-              "a zip archive, such as torch.save writes; tpn_convert makes a model of a checkpoint"},
-    Signature{0, "PK\x07\x08"sv, "the first part of a split zip archive; join the parts first"},
-    Signature{0, "PK00PK\x03\x04"sv, "the first part of a split zip archive; join the parts first"},
-    Signature{0, "\x89HDF\r\n\x1a\n"sv, "an HDF5 file, as Keras and TensorFlow write; PyTorch's are needed"},
-    Signature{0, "\x93NUMPY"sv, "a NumPy array"},
-    Signature{4, "TFL3"sv, "a TensorFlow Lite model"},
-    Signature{0, "GGUF"sv, "a GGUF model"},
-    Signature{0, "%PDF-"sv, "a PDF document"},
-    Signature{0,
-              "\x7f"
-              "ELF"sv,
-              "a program or a shared library"},
-    Signature{4, "ftyp"sv, "a video"},
-    Signature{0, "\x1a\x45\xdf\xa3"sv, "a video"},
-    Signature{0, "\xff\xd8\xff"sv, "an image"},
-    Signature{0, "\x89PNG"sv, "an image"},
+    MagicBytes{0, "version https://git-lfs"sv,
+               "a pointer of Git LFS in place of the file; \"git lfs pull\" fetches it"},
+    MagicBytes{0, "\x1f\x8b"sv, "compressed with gzip; unpack it first"},
+    MagicBytes{0, "BZh"sv, "compressed with bzip2; unpack it first"},
+    MagicBytes{0,
+               "\xfd"
+               "7zXZ"sv,
+               "compressed with xz; unpack it first"},
+    MagicBytes{0, "\x28\xb5\x2f\xfd"sv, "compressed with zstd; unpack it first"},
+    MagicBytes{0, "7z\xbc\xaf\x27\x1c"sv, "a 7z archive; unpack it first"},
+    MagicBytes{0, "Rar!\x1a\x07"sv, "a RAR archive; unpack it first"},
+    MagicBytes{257, "ustar"sv, "a tar archive; unpack it first"},
+    MagicBytes{0, "PK\x03\x04"sv,
+               "a zip archive, such as torch.save writes; tpn_convert makes a model of a checkpoint"},
+    MagicBytes{0, "PK\x07\x08"sv, "the first part of a split zip archive; join the parts first"},
+    MagicBytes{0, "PK00PK\x03\x04"sv, "the first part of a split zip archive; join the parts first"},
+    MagicBytes{0, "\x89HDF\r\n\x1a\n"sv, "an HDF5 file, as Keras and TensorFlow write; PyTorch's are needed"},
+    MagicBytes{0, "\x93NUMPY"sv, "a NumPy array"},
+    MagicBytes{4, "TFL3"sv, "a TensorFlow Lite model"},
+    MagicBytes{0, "GGUF"sv, "a GGUF model"},
+    MagicBytes{0, "%PDF-"sv, "a PDF document"},
+    MagicBytes{0,
+               "\x7f"
+               "ELF"sv,
+               "a program or a shared library"},
+    MagicBytes{4, "ftyp"sv, "a video"},
+    MagicBytes{0, "\x1a\x45\xdf\xa3"sv, "a video"},
+    MagicBytes{0, "\xff\xd8\xff"sv, "an image"},
+    MagicBytes{0, "\x89PNG"sv, "an image"},
 };
-
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 constexpr std::string_view leveldb_end = "\x57\xfb\x80\x8b\x24\x75\x47\xdb"sv;  // of TensorFlow's .index
 
@@ -79,7 +77,7 @@ bool is_onnx(std::string_view file) {
 
 std::optional<std::string> foreign_kind(std::span<const std::byte> bytes) {
   const std::string_view file = as_text(bytes);
-  for (const Signature& signature : signatures) {
+  for (const MagicBytes& signature : signatures) {
     if (file.size() >= signature.offset && file.substr(signature.offset).starts_with(signature.bytes)) {
       return std::string(signature.kind);
     }

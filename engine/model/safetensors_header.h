@@ -1,6 +1,7 @@
-// The JSON header of a safetensors file. Internal to the reader.
+// The JSON header of a safetensors file. Internal to reader and writer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -10,6 +11,9 @@
 #include "engine/model/safetensors.h"
 
 namespace tpn {
+
+/// A file begins with the length of its header: so many bytes, little-endian.
+inline constexpr std::size_t safetensors_length_bytes = 8;
 
 struct SafetensorsHeader {
   std::vector<SafetensorsFile::Entry> entries;  ///< by offset, which counts from the start of the data

@@ -17,7 +17,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "Tensors are used as they lie in the file.");
 
 constexpr std::uint64_t max_header_bytes = 100'000'000;
-constexpr std::size_t length_bytes = 8;
 
 }  // namespace
 
@@ -45,16 +44,18 @@ Result<std::unique_ptr<SafetensorsFile::State>> SafetensorsFile::State::read(std
     return Failure{name + " is not a safetensors file that can be used: " + reason + "."};
   };
   if (bytes.empty()) return refuse("it is empty");
-  if (bytes.size() < length_bytes) return refuse("it has " + std::to_string(bytes.size()) + " bytes");
+  if (bytes.size() < safetensors_length_bytes)
+    return refuse("it has " + std::to_string(bytes.size()) + " bytes");
   std::uint64_t header_bytes = 0;
-  std::memcpy(&header_bytes, bytes.data(), length_bytes);
+  std::memcpy(&header_bytes, bytes.data(), safetensors_length_bytes);
   if (header_bytes > max_header_bytes) {
     return refuse("its header would have " + std::to_string(header_bytes) + " bytes; at most " +
                   std::to_string(max_header_bytes) + " are accepted");
   }
-  if (header_bytes > bytes.size() - length_bytes) return refuse("it ends inside its header");
-  const std::size_t data_start = length_bytes + header_bytes;
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + length_bytes, header_bytes);
+  if (header_bytes > bytes.size() - safetensors_length_bytes) return refuse("it ends inside its header");
+  const std::size_t data_start = safetensors_length_bytes + header_bytes;
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + safetensors_length_bytes,
+                              header_bytes);
   Result<SafetensorsHeader> header = parse_safetensors_header(text, bytes.size() - data_start);
   if (!header.ok()) return refuse(header.failure().message);
 

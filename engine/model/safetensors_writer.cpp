@@ -7,12 +7,12 @@
 #include "engine/model/output_file.h"
 #include "engine/model/safetensors.h"
 #include "engine/model/safetensors_dtype.h"
+#include "engine/model/safetensors_header.h"
 
 namespace tpn {
 namespace {
 
 constexpr std::size_t data_alignment = 64;
-constexpr std::size_t length_bytes = 8;
 
 std::size_t bytes_of(const SafetensorsOutput& tensor) {
   const auto count = static_cast<std::size_t>(tensor.shape.count());
@@ -59,7 +59,8 @@ std::string header_text(const std::map<std::string, std::string>& metadata,
     throw Error("A tensor's name or the metadata is not valid UTF-8.");
   }
   text.resize(
-      (length_bytes + text.size() + data_alignment - 1) / data_alignment * data_alignment - length_bytes,
+      (safetensors_length_bytes + text.size() + data_alignment - 1) / data_alignment * data_alignment -
+          safetensors_length_bytes,
       ' ');
   return text;
 }
@@ -84,7 +85,7 @@ void write_safetensors(OutputFile& file, const std::map<std::string, std::string
   const std::vector<const SafetensorsOutput*> order = file_order(tensors);
   const std::string header = header_text(metadata, order);
   std::string length;
-  for (std::size_t i = 0; i < length_bytes; ++i)
+  for (std::size_t i = 0; i < safetensors_length_bytes; ++i)
     length += static_cast<char>(header.size() >> (8 * i) & 0xffU);
   file.write(length);
   file.write(header);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -15,6 +17,16 @@ enum class Surrogates { refuse, allow };
 /// Whether the bytes are UTF-8 in shortest form up to U+10FFFF. Python writes lone surrogates too when it
 /// pickles.
 bool is_utf8(std::string_view text, Surrogates surrogates = Surrogates::refuse);
+
+/// A decimal digit of ASCII, whatever the locale.
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+/// The bytes as text, whatever they are.
+inline std::string_view as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 /// The text without the white space around it.
 std::string_view trimmed(std::string_view text);

@@ -6,10 +6,6 @@
 namespace tpn {
 namespace {
 
-std::size_t at(ValueId id) {
-  return static_cast<std::size_t>(id);
-}
-
 /// Goes through the nodes from the last to the first, so that the readers of a value have their places
 /// already.
 class Deferral {
@@ -20,7 +16,7 @@ class Deferral {
         waiting_(graph_.nodes().size()),
         first_reader_(values_.size(), graph_.nodes().size()),
         last_reader_(values_.size()) {
-    for (const ValueId id : keep) last_reader_[at(id)] = graph_.nodes().size();
+    for (const ValueId id : keep) last_reader_[index_of(id)] = graph_.nodes().size();
   }
 
   std::vector<std::size_t> run() {
@@ -29,10 +25,10 @@ class Deferral {
     std::vector<bool> waits(nodes.size());
     for (std::size_t i = nodes.size(); i-- > 0;) {
       waits[i] = defer(nodes[i], i);
-      const std::size_t place = waits[i] ? first_reader_[at(nodes[i].outputs.front())] : i;
+      const std::size_t place = waits[i] ? first_reader_[index_of(nodes[i].outputs.front())] : i;
       for (const ValueId id : nodes[i].inputs) {
-        first_reader_[at(id)] = std::min(first_reader_[at(id)], place);
-        last_reader_[at(id)] = std::max(last_reader_[at(id)], place);
+        first_reader_[index_of(id)] = std::min(first_reader_[index_of(id)], place);
+        last_reader_[index_of(id)] = std::max(last_reader_[index_of(id)], place);
       }
     }
     for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -54,13 +50,13 @@ class Deferral {
   /// Lets a node wait for the first reader of what it makes, if that takes less memory.
   bool defer(const Node& node, std::size_t index) {
     const ValueId made = node.outputs.front();
-    const std::size_t reader = first_reader_[at(made)];
+    const std::size_t reader = first_reader_[index_of(made)];
     if (reader == graph_.nodes().size() || !makes_weights(node)) return false;
     std::size_t kept = 0;
     for (const ValueId id : node.inputs) {
-      if (last_reader_[at(id)] < reader) kept += values_[at(id)].bytes;
+      if (last_reader_[index_of(id)] < reader) kept += values_[index_of(id)].bytes;
     }
-    if (kept >= values_[at(made)].bytes) return false;
+    if (kept >= values_[index_of(made)].bytes) return false;
     waiting_[reader].push_back({index, kept});
     return true;
   }

@@ -8,21 +8,17 @@ namespace {
 
 constexpr ValueId none = -1;
 
-std::size_t at(ValueId id) {
-  return static_cast<std::size_t>(id);
-}
-
 /// Gradients of values, as they come in from the values' readers.
 class Accumulator {
  public:
   Accumulator(Graph& graph, std::size_t values) : graph_(graph), gradients_(values, none) {}
 
   void add(ValueId value, ValueId gradient) {
-    ValueId& sum = gradients_[at(value)];
+    ValueId& sum = gradients_[index_of(value)];
     sum = sum == none ? gradient
                       : graph_.apply(ops::Add{}, {sum, gradient}, graph_.value(value).name + ".gradient_sum");
   }
-  [[nodiscard]] ValueId of(ValueId value) const { return gradients_[at(value)]; }
+  [[nodiscard]] ValueId of(ValueId value) const { return gradients_[index_of(value)]; }
 
  private:
   Graph& graph_;
@@ -40,7 +36,7 @@ class NodeGradients {
   [[nodiscard]] ValueId output(std::size_t i) const { return node_.outputs[i]; }
   [[nodiscard]] TensorSpec input_spec(std::size_t i) const { return graph_.value(input(i)).spec; }
   [[nodiscard]] ValueId output_gradient() const { return gradients_.of(node_.outputs.front()); }
-  [[nodiscard]] bool wants(std::size_t i) const { return needed_[at(input(i))]; }
+  [[nodiscard]] bool wants(std::size_t i) const { return needed_[index_of(input(i))]; }
   std::vector<ValueId> apply(const AnyOp& op, std::vector<ValueId> inputs) {
     return graph_.apply_all(op, std::move(inputs),
                             graph_.value(node_.outputs.front()).name + "." + std::string(name_of(op)));
@@ -65,11 +61,11 @@ std::vector<ValueId> differentiate(Graph& graph, std::span<const ValueId> losses
   const std::vector<Node> forward(graph.nodes().begin(), graph.nodes().end());
   Accumulator gradients(graph, forward_values);
   for (const ValueId loss : losses) {
-    if (needed[at(loss)]) gradients.add(loss, scale);
+    if (needed[index_of(loss)]) gradients.add(loss, scale);
   }
   for (auto node = forward.rbegin(); node != forward.rend(); ++node) {
     const ValueId result = node->outputs.front();
-    if (!needed[at(result)] || gradients.of(result) == none) continue;
+    if (!needed[index_of(result)] || gradients.of(result) == none) continue;
     NodeGradients seen(graph, *node, needed, gradients);
     std::visit(
         [&](const auto& op) {
@@ -84,7 +80,8 @@ std::vector<ValueId> differentiate(Graph& graph, std::span<const ValueId> losses
   }
   for (std::size_t i = forward.size(); i < graph.nodes().size(); ++i) {
     for (const ValueId id : graph.nodes()[i].inputs) {
-      if (at(id) < forward_values && graph.value(id).role == Role::temporary) graph.set_role(id, Role::saved);
+      if (index_of(id) < forward_values && graph.value(id).role == Role::temporary)
+        graph.set_role(id, Role::saved);
     }
   }
   std::vector<ValueId> result;

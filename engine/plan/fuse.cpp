@@ -262,14 +262,14 @@ Graph fuse(const Graph& graph, const Backend& backend, std::span<const ValueId> 
 
 Graph drop_unused(const Graph& graph, std::span<const ValueId> keep) {
   std::vector<bool> needed(graph.values().size());
-  for (const ValueId id : keep) needed[static_cast<std::size_t>(id)] = true;
+  for (const ValueId id : keep) needed[index_of(id)] = true;
   std::vector<Node> nodes;
   for (auto node = graph.nodes().rbegin(); node != graph.nodes().rend(); ++node) {
     const bool wanted = std::any_of(node->outputs.begin(), node->outputs.end(), [&](ValueId id) {
-      return needed[static_cast<std::size_t>(id)] || graph.value(id).updates >= 0;
+      return needed[index_of(id)] || graph.value(id).updates >= 0;
     });
     if (!wanted) continue;
-    for (const ValueId id : node->inputs) needed[static_cast<std::size_t>(id)] = true;
+    for (const ValueId id : node->inputs) needed[index_of(id)] = true;
     nodes.push_back(*node);
   }
   std::reverse(nodes.begin(), nodes.end());

@@ -5,10 +5,6 @@
 namespace tpn {
 namespace {
 
-std::size_t at(ValueId id) {
-  return static_cast<std::size_t>(id);
-}
-
 std::int64_t round_up(std::int64_t count, std::int64_t multiple) {
   return (count + multiple - 1) / multiple * multiple;
 }
@@ -32,7 +28,7 @@ class ConcatSlicer {
   ConcatSlicer(const Graph& graph, const Backend& backend, std::span<const ValueId> keep)
       : graph_(graph), backend_(backend), keep_(keep), uses_(graph.use_counts()), producer_(uses_.size()) {
     for (const Node& node : graph.nodes()) {
-      for (const ValueId id : node.outputs) producer_[at(id)] = &node;
+      for (const ValueId id : node.outputs) producer_[index_of(id)] = &node;
     }
   }
 
@@ -43,8 +39,8 @@ class ConcatSlicer {
     const ValueId whole = node.outputs.front();
     std::int64_t channel = 0;
     for (const ValueId part : node.inputs) {
-      ValueLayout& layout = values[at(part)];
-      layout = {layout.dtype, values[at(whole)].pixel_stride, whole, channel, 0};
+      ValueLayout& layout = values[index_of(part)];
+      layout = {layout.dtype, values[index_of(whole)].pixel_stride, whole, channel, 0};
       channel += channels_of(part);
     }
     return true;
@@ -54,9 +50,9 @@ class ConcatSlicer {
   [[nodiscard]] std::int64_t channels_of(ValueId id) const { return graph_.value(id).spec.shape[4]; }
 
   [[nodiscard]] bool can_be_slice(ValueId part) const {
-    const Node* node = producer_[at(part)];
+    const Node* node = producer_[index_of(part)];
     return node != nullptr && !std::holds_alternative<ops::Concat>(node->op) &&
-           node->outputs.front() == part && uses_[at(part)] == 1 &&
+           node->outputs.front() == part && uses_[index_of(part)] == 1 &&
            std::ranges::find(keep_, part) == keep_.end() &&
            channels_of(part) % backend_.channel_alignment() == 0 && backend_.writes_slices(node->op);
   }

@@ -47,7 +47,7 @@ class ParameterPacker {
     for (std::size_t i = 0; i < stored.size(); ++i) {
       if (!stored[i] || packed[i]) continue;
       const ValueId id = node.inputs[i];
-      result_.values[static_cast<std::size_t>(id)] =
+      result_.values[index_of(id)] =
           keep("f32|" + graph_.value(id).name, [&] { return upload(*stored[i], backend_); });
     }
   }

@@ -13,10 +13,6 @@
 namespace tpn {
 namespace {
 
-std::size_t at(ValueId id) {
-  return static_cast<std::size_t>(id);
-}
-
 /// Names under which results are asked for, with their values: the graph's outputs first.
 std::vector<std::pair<std::string, ValueId>> wanted_results(const Graph& graph, const PlanOptions& options) {
   std::vector<std::pair<std::string, ValueId>> wanted;
@@ -31,7 +27,7 @@ std::vector<std::unique_ptr<Kernel>> compile_nodes(const Layout& layout, const B
   const Graph& graph = layout.graph;
   const auto operand = [&](ValueId id) {
     const Value& value = graph.value(id);
-    const ValueLayout& own = layout.values[at(id)];
+    const ValueLayout& own = layout.values[index_of(id)];
     Operand result{value.spec.shape, own.dtype, own.pixel_stride, value.spec.kind};
     if (value.is_persistent()) result.name = value.name;
     return result;
@@ -51,7 +47,7 @@ std::vector<bool> updated_values(const Graph& graph) {
   std::vector<bool> updated(graph.values().size());
   for (const Node& node : graph.nodes()) {
     for (const ValueId id : node.outputs) {
-      if (graph.value(id).updates >= 0) updated[at(graph.value(id).updates)] = true;
+      if (graph.value(id).updates >= 0) updated[index_of(graph.value(id).updates)] = true;
     }
   }
   return updated;
@@ -72,22 +68,24 @@ class Storage {
     const auto end = static_cast<int>(order.size());
     last_.assign(graph.values().size(), -1);
     for (int step = 0; step < end; ++step) {
-      for (const ValueId id : graph.nodes()[order[at(step)]].inputs) last_[at(id)] = step;
+      const std::size_t place = order[static_cast<std::size_t>(step)];
+      for (const ValueId id : graph.nodes()[place].inputs) last_[index_of(id)] = step;
     }
-    for (const auto& [name, id] : results) last_[at(id)] = end;
+    for (const auto& [name, id] : results) last_[index_of(id)] = end;
     for (const Value& value : graph.values()) outside_.push_back(value.is_persistent() || value.updates >= 0);
 
     for (std::size_t id = 0; id < graph.values().size(); ++id) {
       if (graph.values()[id].role == Role::input) begin(static_cast<ValueId>(id), -1);
     }
     for (int step = 0; step < end; ++step) {
-      const Node& node = graph.nodes()[order[at(step)]];
-      const Kernel& kernel = *kernels[order[at(step)]];
+      const std::size_t place = order[static_cast<std::size_t>(step)];
+      const Node& node = graph.nodes()[place];
+      const Kernel& kernel = *kernels[place];
       const int shared = kernel.in_place_input();
-      if (shared >= 0) share(node, node.inputs[at(shared)], step);
+      if (shared >= 0) share(node, node.inputs[static_cast<std::size_t>(shared)], step);
       for (const ValueId id : node.outputs) begin(owner(id), step);
       for (const auto& packing : kernel.packings()) {
-        const auto changes = [&](std::size_t source) { return updated[at(node.inputs[source])]; };
+        const auto changes = [&](std::size_t source) { return updated[index_of(node.inputs[source])]; };
         if (std::ranges::any_of(packing->sources(), changes)) hold(*packing, step);
       }
       scratch_.push_back(lifetimes_.size());
@@ -97,9 +95,9 @@ class Storage {
   }
 
   [[nodiscard]] std::size_t offset(ValueId id) const {
-    const ValueLayout& value = values_[at(id)];
+    const ValueLayout& value = values_[index_of(id)];
     const auto inside = static_cast<std::size_t>(value.channel) * size_of(value.dtype);
-    return layout_.offsets[at(lifetime_[at(owner(id))])] + inside;
+    return layout_.offsets[static_cast<std::size_t>(lifetime_[index_of(owner(id))])] + inside;
   }
   /// Whether the form is in the arena.
   [[nodiscard]] bool holds(const Packing& packing) const { return forms_.contains(packing.key()); }
@@ -118,14 +116,14 @@ class Storage {
  private:
   /// The value whose memory it lies in.
   [[nodiscard]] ValueId owner(ValueId id) const {
-    return values_[at(id)].whole >= 0 ? values_[at(id)].whole : id;
+    return values_[index_of(id)].whole >= 0 ? values_[index_of(id)].whole : id;
   }
 
   /// The value is first written in that step, unless it was before.
   void begin(ValueId id, int step) {
-    if (lifetime_[at(id)] >= 0 || outside_[at(id)]) return;
-    lifetime_[at(id)] = static_cast<int>(lifetimes_.size());
-    lifetimes_.push_back({values_[at(id)].bytes, step, std::max(last_[at(id)], step)});
+    if (lifetime_[index_of(id)] >= 0 || outside_[index_of(id)]) return;
+    lifetime_[index_of(id)] = static_cast<int>(lifetimes_.size());
+    lifetimes_.push_back({values_[index_of(id)].bytes, step, std::max(last_[index_of(id)], step)});
   }
 
   /// The form of parameters is read in that step.
@@ -139,13 +137,13 @@ class Storage {
   /// read for the last time, and only once: what the node reads elsewhere must not change under its hands.
   void share(const Node& node, ValueId from, int step) {
     const ValueId to = node.outputs.front();
-    if (owner(from) != from || owner(to) != to || last_[at(from)] != step) return;
-    if (outside_[at(from)] || outside_[at(to)]) return;
+    if (owner(from) != from || owner(to) != to || last_[index_of(from)] != step) return;
+    if (outside_[index_of(from)] || outside_[index_of(to)]) return;
     if (std::ranges::count(node.inputs, from) != 1) return;
-    if (values_[at(from)].bytes != values_[at(to)].bytes) return;
-    Lifetime& lifetime = lifetimes_[at(lifetime_[at(from)])];
-    lifetime_[at(to)] = lifetime_[at(from)];
-    lifetime.last = std::max(lifetime.last, last_[at(to)]);
+    if (values_[index_of(from)].bytes != values_[index_of(to)].bytes) return;
+    Lifetime& lifetime = lifetimes_[static_cast<std::size_t>(lifetime_[index_of(from)])];
+    lifetime_[index_of(to)] = lifetime_[index_of(from)];
+    lifetime.last = std::max(lifetime.last, last_[index_of(to)]);
   }
 
   std::span<const ValueLayout> values_;
@@ -262,10 +260,10 @@ Plan::Plan(const Graph& graph, std::shared_ptr<const Backend> backend, const Wei
     const ValueId held = own.updates >= 0 ? own.updates : id;
     const auto& [shape, kind, dtype] = own.spec;
     if (planned.value(held).is_persistent()) {
-      return trains ? Slot{shape, kind, dtype, Residence::persistent, nullptr, persistent[at(held)]}
-                    : Slot{shape, kind, dtype, Residence::constant, parameters.values[at(id)]};
+      return trains ? Slot{shape, kind, dtype, Residence::persistent, nullptr, persistent[index_of(held)]}
+                    : Slot{shape, kind, dtype, Residence::constant, parameters.values[index_of(id)]};
     }
-    const ValueLayout& value = layout.values[at(id)];
+    const ValueLayout& value = layout.values[index_of(id)];
     return Slot{shape, kind, value.dtype, Residence::arena, nullptr, storage.offset(id), value.pixel_stride};
   };
   for (std::size_t i = 0; i < order.size(); ++i) {

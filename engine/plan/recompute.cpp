@@ -9,10 +9,6 @@
 namespace tpn {
 namespace {
 
-std::size_t at(ValueId id) {
-  return static_cast<std::size_t>(id);
-}
-
 /// The operation that makes a value again.
 struct Recomputation {
   AnyOp op;
@@ -52,11 +48,11 @@ class Recomputer {
       : graph_(graph), backward_(backward), is_forward_(graph.values().size()), is_read_(is_forward_) {
     for (std::size_t i = 0; i < backward; ++i) {
       const Node& node = graph.nodes()[i];
-      for (const ValueId id : node.outputs) is_forward_[at(id)] = true;
+      for (const ValueId id : node.outputs) is_forward_[index_of(id)] = true;
       if (auto how = recomputation_of(node)) recomputations_.emplace(node.outputs.front(), std::move(*how));
     }
     for (std::size_t i = backward; i < graph.nodes().size(); ++i) {
-      for (const ValueId id : graph.nodes()[i].inputs) is_read_[at(id)] = true;
+      for (const ValueId id : graph.nodes()[i].inputs) is_read_[index_of(id)] = true;
     }
   }
 
@@ -87,13 +83,13 @@ class Recomputer {
   /// read there, or is computed again.
   bool is_there(ValueId id) {
     const Value& value = graph_.value(id);
-    return !is_forward_[at(id)] || value.spec.kind != Kind::activation || is_recomputed(id) ||
-           is_read_[at(id)];
+    return !is_forward_[index_of(id)] || value.spec.kind != Kind::activation || is_recomputed(id) ||
+           is_read_[index_of(id)];
   }
 
   /// What stands for the value in the backward pass.
   ValueId in_backward_pass(ValueId id) {
-    if (!is_forward_[at(id)]) return id;
+    if (!is_forward_[index_of(id)]) return id;
     if (!is_recomputed(id)) {
       if (graph_.value(id).role == Role::temporary) graph_.set_role(id, Role::saved);
       return id;

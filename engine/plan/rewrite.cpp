@@ -12,8 +12,8 @@ Rewriter::Rewriter(const Graph& graph, std::span<const ValueId> keep)
       producer_(graph.values().size()),
       readers_(graph.values().size()) {
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
-    for (const ValueId id : node(i).inputs) readers_[at(id)].push_back(i);
-    for (const ValueId id : node(i).outputs) producer_[at(id)] = i;
+    for (const ValueId id : node(i).inputs) readers_[index_of(id)].push_back(i);
+    for (const ValueId id : node(i).outputs) producer_[index_of(id)] = i;
   }
 }
 

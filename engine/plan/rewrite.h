@@ -24,7 +24,7 @@ class Rewriter {
   /// reads: it may be drawn into that node.
   template <class Op>
   [[nodiscard]] std::optional<std::size_t> private_producer(ValueId value) const {
-    const std::optional<std::size_t> index = producer_[at(value)];
+    const std::optional<std::size_t> index = producer_[index_of(value)];
     if (!index || !is_private(value) || !available<Op>(*index)) return {};
     return index;
   }
@@ -32,12 +32,14 @@ class Rewriter {
   template <class Op>
   [[nodiscard]] std::optional<std::size_t> sole_reader(ValueId value) const {
     if (!is_private(value)) return {};
-    const std::vector<std::size_t>& readers = readers_[at(value)];
+    const std::vector<std::size_t>& readers = readers_[index_of(value)];
     if (readers.size() != 1 || !available<Op>(readers.front())) return {};
     return readers.front();
   }
   /// All nodes that read a value, one entry per input.
-  [[nodiscard]] const std::vector<std::size_t>& readers(ValueId value) const { return readers_[at(value)]; }
+  [[nodiscard]] const std::vector<std::size_t>& readers(ValueId value) const {
+    return readers_[index_of(value)];
+  }
   /// Whether nothing outside of the graph reads the value.
   [[nodiscard]] bool is_internal(ValueId value) const;
 
@@ -56,9 +58,8 @@ class Rewriter {
     std::optional<Node> replacement;  ///< stands where the node stood
   };
 
-  static std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
   [[nodiscard]] bool is_private(ValueId value) const {
-    return is_internal(value) && readers_[at(value)].size() == 1;
+    return is_internal(value) && readers_[index_of(value)].size() == 1;
   }
   template <class Op>
   [[nodiscard]] bool available(std::size_t index) const {

@@ -56,7 +56,7 @@ Point joined(const Chart& chart, const std::vector<double>& values, std::size_t 
 
 /// Moving average whose weights fall by a constant factor, without the pull of its start.
 template <class Iterator>
-std::vector<double> trailing_mean(Iterator begin, Iterator end, double keep) {
+std::vector<double> trailing_mean(Iterator begin, const Iterator& end, double keep) {
   std::vector<double> line;
   double sum = 0;
   double weight = 0;
@@ -228,6 +228,7 @@ class Drawing {
   [[nodiscard]] std::string hover_data() const {
     const auto rounded = [](double value) { return std::isfinite(value) ? significant(value) : "null"; };
     std::vector<std::string> series;
+    series.reserve(thin_.lines.size());
     for (std::size_t s = 0; s < thin_.lines.size(); ++s) {
       series.push_back(JsonObject()
                            .add("name", chart_.series[s].name)

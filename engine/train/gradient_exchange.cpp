@@ -62,6 +62,7 @@ void GradientExchange::enqueue_next() {
   Bucket& bucket = buckets_.at(enqueued_++);
   if (collectives_) {
     std::vector<TensorView> tensors;
+    tensors.reserve(bucket.tensors.size());
     for (const PersistentTensor& tensor : bucket.tensors) {
       tensors.push_back(store_.tensor(tensor.name, tensor.spec));
     }

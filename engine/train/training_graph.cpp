@@ -92,7 +92,7 @@ Graph add_sums(Graph graph, ValueId keep, std::vector<ParameterGradient> gradien
   }
   std::vector<std::size_t> made_by(graph.values().size());
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
-    for (const ValueId id : graph.nodes()[i].outputs) made_by[static_cast<std::size_t>(id)] = i;
+    for (const ValueId id : graph.nodes()[i].outputs) made_by[index_of(id)] = i;
   }
   const auto maker = [&](const ParameterGradient& of) {
     return made_by[static_cast<std::size_t>(of.gradient)];

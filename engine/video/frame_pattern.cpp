@@ -5,6 +5,7 @@
 
 #include <fnmatch.h>
 
+#include "engine/model/text.h"
 #include "kernels/error.h"
 
 namespace tpn {
@@ -16,7 +17,6 @@ namespace {
 }
 
 constexpr std::size_t longest_name = 255;
-constexpr std::size_t most_digits = 18;
 
 /// A number's place in a pattern.
 struct Place {
@@ -80,7 +80,7 @@ std::optional<std::string_view> FramePattern::match(std::string_view name) const
     return {};
   }
   const std::string_view digits = name.substr(before_.size(), name.size() - before_.size() - after_.size());
-  const bool all_digits = std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; });
+  const bool all_digits = std::ranges::all_of(digits, is_digit);
   const std::size_t least = std::max<std::size_t>(width_, 1);
   if (!all_digits || digits.size() < least || digits.size() > most_digits) return {};
   if (digits.size() > least && digits.front() == '0') return {};  // printf would not have put it there

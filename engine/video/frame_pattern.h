@@ -1,12 +1,16 @@
 // What the frames of a video are called, as people write it: img_%05d.jpg, img_{:05}.jpg, or img_*.jpg.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace tpn {
+
+/// Digits of the numbers in names that are compared as numbers: any so long fits std::int64_t.
+inline constexpr std::size_t most_digits = 18;
 
 class FramePattern {
  public:

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/model/text.h"
 #include "engine/video/image_kind.h"
 #include "engine/video/media_names.h"
 #include "engine/video/natural_order.h"
@@ -16,13 +17,6 @@
 
 namespace tpn {
 namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-/// Numbers of up to so many digits are compared as such.
-constexpr std::size_t most_digits = 18;
 
 /// A name cut at its numbers, those of its ending excepted. A fraction (0.033) is one number.
 struct Name {

@@ -3,15 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "engine/model/text.h"
+
 namespace tpn {
-namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-}  // namespace
-
 bool natural_less(std::string_view a, std::string_view b) {
   std::size_t i = 0;
   std::size_t j = 0;

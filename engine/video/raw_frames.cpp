@@ -59,7 +59,7 @@ void RawFrames::read(std::span<const std::int64_t> indices, const Receiver& rece
 
 std::size_t RawFrames::bytes() const {
   std::size_t bytes = sizeof(*this) + folder_.string().size();
-  for (const std::string& name : names_) bytes += sizeof(name) + name.capacity();
+  for (const std::string& name : names_) bytes += sizeof(std::string) + name.capacity();
   return bytes;
 }
 

@@ -9,7 +9,7 @@ namespace tpn::cpu {
 namespace {
 
 /// sum = old + gradient; old may be null, for zeros, or the sum itself.
-TPN_VECTORIZE void add(const float* old, const float* gradient, float* sum, std::int64_t count) {
+TPN_VECTORIZE void add_gradient(const float* old, const float* gradient, float* sum, std::int64_t count) {
   if (old == nullptr) {
     for (std::int64_t i = 0; i < count; ++i) sum[i] = gradient[i];
   } else {
@@ -26,7 +26,7 @@ std::unique_ptr<Kernel> compile(const ops::Accumulate&, const Signature&) {
       const float *old = elements<float>(in[2 * i + 1]), *gradient = elements<float>(in[2 * i + 2]);
       float* sum = elements<float>(out[i]);
       parallel_for(out[i].shape.count(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-        add(keep ? old + begin : nullptr, gradient + begin, sum + begin, end - begin);
+        add_gradient(keep ? old + begin : nullptr, gradient + begin, sum + begin, end - begin);
       });
     }
   });

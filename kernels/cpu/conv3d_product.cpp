@@ -16,7 +16,7 @@
 namespace tpn::cpu {
 namespace {
 
-constexpr const char* implementation = "product";
+constexpr const char* product_name = "product";
 constexpr int none_in_place = -1;
 
 /// Room for patches, bytes: they stay in the caches between being gathered and being multiplied.
@@ -157,7 +157,7 @@ std::unique_ptr<Kernel> weight_gradient(const PatchForm& form) {
         }
         notice_contention();
       },
-      none_in_place, implementation);
+      none_in_place, product_name);
 }
 
 /// y (pixels, O) = patches * transposed weight (O, C * taps), chunk by chunk.
@@ -175,7 +175,7 @@ std::unique_ptr<Kernel> convolution(const PatchForm& form) {
         }
         notice_contention();
       },
-      none_in_place, implementation);
+      none_in_place, product_name);
 }
 
 /// dx (pixels, C) = dy (pixels, O) * weight (O, C), of a pointwise convolution.
@@ -187,7 +187,7 @@ std::unique_ptr<Kernel> pointwise_data_gradient(const PatchForm& form) {
                   elements<float>(out[0]));
         notice_contention();
       },
-      none_in_place, implementation);
+      none_in_place, product_name);
 }
 
 PatchForm form_of(const ops::Conv3d& op, const Signature& s) {

@@ -16,7 +16,7 @@ using dnnl::memory;
 constexpr std::int64_t cache_bytes = 32 << 20;
 
 // Packed layouts block both dimensions by at most this: taps then begin at block borders.
-constexpr std::int64_t block = 64;
+constexpr std::int64_t most_block = 64;
 
 /// The product of patches (pixels, kh*kw*I) with weights (kh*kw*I, O).
 class PatchKernel final : public OnednnKernel {
@@ -93,7 +93,7 @@ bool prefers_patches(const ops::FusedConv3d& op, const Signature& s) {
   const Shape &x = s.inputs[0].shape, &weight = s.inputs[1].shape;
   const auto [kt, kh, kw] = ops::Conv3d::kernel(weight);
   const bool spatial = kt == 1 && op.conv.stride[0] == 1 && op.conv.padding[0] == 0 && kh * kw > 1;
-  const bool whole_blocks = weight[0] % block == 0 && weight[1] % block == 0;
+  const bool whole_blocks = weight[0] % most_block == 0 && weight[1] % most_block == 0;
   const auto bytes = weight.count() * static_cast<std::int64_t>(size_of(s.outputs[0].dtype));
   return spatial && whole_blocks && op.conv.groups == 1 && x[0] * x[1] > 1 && bytes > cache_bytes;
 }

@@ -20,8 +20,7 @@ struct ProposalTraits {
 ///   third than the direct kernels proposed next.
 /// * Of these, jit_bf16_1x1 computes wrong sums where channels do not fill a vector of 16.
 /// * With AMX brgconv reaches a third of its rate where frames are rows of the image; with the older kernels
-/// of
-///   AMX for these layers a whole network takes 0.84 (2.6) and 0.90 (3.7) of the time.
+///   of AMX for these layers a whole network takes 0.84 (2.6) and 0.90 (3.7) of the time.
 inline bool is_wanted(const ProposalTraits& traits, std::string_view implementation) {
   if (traits.is_pointwise && traits.adds) {
     return traits.full_vectors ? implementation.starts_with("jit")

@@ -5,18 +5,14 @@
 
 #include <sys/mman.h>
 
+#include "tests/cuda_on_cpu/memory.h"
 #include "tests/cuda_on_cpu/sanitizer.h"
 
 namespace tpn::cuda_on_cpu {
 
 namespace {
 
-constexpr std::size_t page = 4096;
 constexpr std::size_t alignment = 256;
-
-std::size_t round_up(std::size_t value, std::size_t step) {
-  return (value + step - 1) / step * step;
-}
 
 }  // namespace
 

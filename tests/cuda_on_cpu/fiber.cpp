@@ -5,6 +5,9 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "tests/cuda_on_cpu/memory.h"
+
 namespace tpn::cuda_on_cpu {
 
 namespace {
@@ -12,7 +15,6 @@ namespace {
 using boost::context::detail::jump_fcontext;
 using boost::context::detail::transfer_t;
 
-constexpr std::size_t page = 4096;
 // A page that guards, the stack, and a page within which its top is moved. An odd number of pages.
 constexpr std::size_t stride = page + StackPool::usable_bytes + page;
 static_assert(stride / page % 2 == 1);

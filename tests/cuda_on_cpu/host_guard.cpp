@@ -17,8 +17,6 @@ namespace tpn::cuda_on_cpu {
 
 namespace {
 
-constexpr std::size_t page = 4096;
-
 struct Guarded {
   std::byte* begin;
   std::size_t size;

@@ -18,6 +18,11 @@ struct Allocation {
 };
 
 inline constexpr int nan_byte = 0xff;
+inline constexpr std::size_t page = 4096;  // bytes, what memory is guarded by
+
+constexpr std::size_t round_up(std::size_t value, std::size_t step) {
+  return (value + step - 1) / step * step;
+}
 
 /// Memory of NaN bytes; null when the device has not so much left. Behind it lies a page that cannot be
 /// touched.

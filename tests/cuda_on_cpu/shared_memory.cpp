@@ -8,6 +8,7 @@
 
 #include "tests/cuda_on_cpu/block.h"
 #include "tests/cuda_on_cpu/device_functions.h"
+#include "tests/cuda_on_cpu/memory.h"
 #include "tests/cuda_on_cpu/race_checker.h"
 #include "tests/cuda_on_cpu/sanitizer.h"
 
@@ -15,12 +16,7 @@ namespace tpn::cuda_on_cpu {
 
 namespace {
 
-constexpr int nan_byte = 0xff;
 constexpr std::size_t gap_between_arrays = 64;  // bytes, at least
-
-std::size_t round_up(std::size_t value, std::size_t step) {
-  return (value + step - 1) / step * step;
-}
 
 }  // namespace
 
