@@ -34,20 +34,22 @@ is_configured() { [[ -e $1/configured_with && $(<"$1/configured_with") == "$(bui
 
 # configure_tree SOURCE BUILD LOG ARGUMENT...: cmake -S SOURCE -B BUILD ARGUMENT...; begins anew where BUILD was made with
 # something else, and where CMake refuses what is there (a cache that was cut off, or that belongs to another folder).
+# A new tree compiles several sources as one, which halves the first build; CMAKE_UNITY_BUILD among the arguments, or set
+# later, says otherwise.
 configure_tree() {
   local source=$1 build=$2 log=$3
   shift 3
-  local command=(cmake -S "$source" -B "$build" "$@")
+  local command=(cmake -S "$source" -B "$build" "$@") new_command=(cmake -S "$source" -B "$build" -DCMAKE_UNITY_BUILD=ON "$@")
   if [[ -e $build/configured_with ]] && ! is_configured "$build"; then
     say "the compiler, the system or the place of the sources has changed: building anew in $build"
     find "$build" -mindepth 1 -delete
   fi
   rm -f "$build/configured_with"
   if [[ ! -e $build/CMakeCache.txt ]]; then
-    quietly "$log" "${command[@]}" || return
+    quietly "$log" "${new_command[@]}" || return
   elif ! "${command[@]}" >"$log" 2>&1; then
     rm -rf "$build/CMakeCache.txt" "$build/CMakeFiles"
-    quietly "$log" "${command[@]}" || return
+    quietly "$log" "${new_command[@]}" || return
   fi
   build_identity >"$build/configured_with"
 }

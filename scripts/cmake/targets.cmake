@@ -39,6 +39,7 @@ function(tpn_test name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "SHARDS" "SOURCES;LINKS;LABELS")
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} tpn_flags GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)  # the short names of its helpers are its source's own
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   if(NOT TPN_TESTS_COMPUTE)
     target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O0>)
