@@ -39,7 +39,9 @@ is_configured() { [[ -e $1/configured_with && $(<"$1/configured_with") == "$(bui
 configure_tree() {
   local source=$1 build=$2 log=$3
   shift 3
-  local command=(cmake -S "$source" -B "$build" "$@") new_command=(cmake -S "$source" -B "$build" -DCMAKE_UNITY_BUILD=ON "$@")
+  local command=(cmake -S "$source" -B "$build")
+  local new_command=("${command[@]}" -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=16 "$@")
+  command+=("$@")
   if [[ -e $build/configured_with ]] && ! is_configured "$build"; then
     say "the compiler, the system or the place of the sources has changed: building anew in $build"
     find "$build" -mindepth 1 -delete

@@ -100,6 +100,7 @@ std::string inspect_checkpoint(const Checkpoint& checkpoint) {
     const Inventory inventory = take_inventory(names, detected->config);
     text += list("missing", names_of(inventory.missing));
     std::vector<std::string> mismatched;
+    mismatched.reserve(inventory.mismatched.size());
     for (const Mismatch& mismatch : inventory.mismatched) mismatched.push_back(mismatch.sentence);
     text += list("mismatched", mismatched);
     std::vector<std::string> unexpected = inventory.ignored;

@@ -153,14 +153,14 @@ __global__ void __launch_bounds__(norm_threads)
 }
 
 /// What y is made from besides x, each (C).
-struct NormConstants {
+struct BatchNormOperands {
   const float *scale, *shift, *mean, *inverse_std;
 };
 
 /// x, residual, y: (pixels, C); residual may be null, y may be either.
 template <class T, bool Relu>
 __global__ void __launch_bounds__(norm_threads)
-    batch_norm_apply(const T* x, NormConstants constants, const T* residual, T* y, NormTiles tiles,
+    batch_norm_apply(const T* x, BatchNormOperands constants, const T* residual, T* y, NormTiles tiles,
                      std::int64_t x_stride, std::int64_t residual_stride, std::int64_t y_stride) {
   constexpr int size = vector_size<T>;
   const int channel = tiles.channel<size>();
@@ -197,8 +197,8 @@ class Application {
     if (epilogue.residual) residual_ = activation_layout(name, s.inputs.back());
   }
 
-  void operator()(std::span<const ConstTensorView> in, const NormConstants& constants, const TensorView& y,
-                  cudaStream_t stream) const {
+  void operator()(std::span<const ConstTensorView> in, const BatchNormOperands& constants,
+                  const TensorView& y, cudaStream_t stream) const {
     launch("batch_norm_apply", epilogue_.relu ? batch_norm_apply<T, true> : batch_norm_apply<T, false>,
            tiles_.launch_shape(), stream, aligned_elements<T>(in[0]), constants,
            epilogue_.residual ? aligned_elements<T>(in.back()) : nullptr, aligned_elements<T>(y), tiles_,
@@ -232,7 +232,7 @@ Statistics statistics_of(std::span<const ConstTensorView> in, std::span<const Te
           aligned_elements<std::int64_t>(out[5])};
 }
 
-NormConstants constants_of(std::span<const ConstTensorView> in, const Statistics& statistics) {
+BatchNormOperands constants_of(std::span<const ConstTensorView> in, const Statistics& statistics) {
   return {aligned_elements<float>(in[1]), aligned_elements<float>(in[2]), statistics.mean,
           statistics.inverse_std};
 }

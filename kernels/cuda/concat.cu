@@ -12,7 +12,7 @@ namespace tpn::cuda {
 namespace {
 
 /// Which channels of y a part fills. The last part fills the padding too, with zeros.
-struct Part {
+struct ConcatPart {
   Divisor units;            ///< groups of Count channels that are written
   std::uint32_t count = 0;  ///< of those, in all pixels
   int channels = 0;         ///< of x
@@ -22,7 +22,7 @@ struct Part {
 
 /// y[pixel][offset + c] = x[pixel][c], or 0 past x's channels, Count channels at a time.
 template <class T, int Count>
-__global__ void __launch_bounds__(256) concat_part(const T* x, T* y, Part p) {
+__global__ void __launch_bounds__(256) concat_part(const T* x, T* y, ConcatPart p) {
   for_each_index(p.count, [&](std::uint32_t i) {
     const auto [pixel, unit] = p.units.divide(i);
     const int channel = static_cast<int>(unit) * Count;
@@ -40,7 +40,7 @@ std::unique_ptr<Kernel> compile_parts(std::span<const ActivationLayout> inputs, 
   }
   const int unit = on_vectors ? vector_size<T> : 1;
   if (!on_vectors) (void)element_count("concat", y);
-  std::vector<Part> parts;
+  std::vector<ConcatPart> parts;
   KernelDescription description{.implementation = on_vectors ? "vectors" : "elements",
                                 .work = {.bytes = y.bytes(sizeof(T))}};
   int offset = 0;

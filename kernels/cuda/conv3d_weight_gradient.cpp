@@ -68,24 +68,27 @@ std::vector<std::int32_t> places_of(const ProductForm& product) {
 }
 
 /// What all ways of making the product share.
-struct Product {
-  explicit Product(const WeightGradient& gradient) : Product(gradient, product_form(gradient.forward)) {}
+struct WeightGradientProduct {
+  explicit WeightGradientProduct(const WeightGradient& gradient)
+      : WeightGradientProduct(gradient, product_form(gradient.forward)) {}
 
   ConvForm form;
   DepthTables tables;
   std::shared_ptr<const Buffer> places;
 
  private:
-  Product(const WeightGradient&, const ProductForm& product) : form(product.form), tables(product) {
+  WeightGradientProduct(const WeightGradient&, const ProductForm& product)
+      : form(product.form), tables(product) {
     const std::vector<std::int32_t> table = places_of(product);
     places = upload_constant(table.data(), table.size() * sizeof(std::int32_t));
   }
 };
 
 /// The gradient as a matrix product whose splits a second kernel sums.
-class ProductKernel final : public Kernel {
+class WeightGradientKernel final : public Kernel {
  public:
-  ProductKernel(const WeightGradient& gradient, const Product& product, const WeightGradientChoice& choice)
+  WeightGradientKernel(const WeightGradient& gradient, const WeightGradientProduct& product,
+                       const WeightGradientChoice& choice)
       : gradient_(gradient),
         product_(product),
         choice_(choice),
@@ -145,7 +148,7 @@ class ProductKernel final : public Kernel {
 
  private:
   WeightGradient gradient_;
-  Product product_;
+  WeightGradientProduct product_;
   WeightGradientChoice choice_;
   std::string name_;
   WeightGradientProblem problem_;
@@ -158,12 +161,12 @@ class ProductKernel final : public Kernel {
 std::vector<std::unique_ptr<Kernel>> products_of(const WeightGradient& gradient, std::size_t count) {
   std::vector<std::unique_ptr<Kernel>> kernels;
   if (!is_weight_product(gradient)) return kernels;
-  const Product product(gradient);
+  const WeightGradientProduct product(gradient);
   const ConvType type = product.form.type;
   for (const WeightGradientChoice& choice :
        weight_gradient_choices(product.form, weight_gradient_variants(type), conv_device(type))) {
     if (kernels.size() == count) break;
-    kernels.push_back(std::make_unique<ProductKernel>(gradient, product, choice));
+    kernels.push_back(std::make_unique<WeightGradientKernel>(gradient, product, choice));
   }
   return kernels;
 }
@@ -220,11 +223,11 @@ std::unique_ptr<Kernel> compile_product(const ops::Conv3dWeightGradient& op, con
                                         const WeightGradientVariant& variant, int splits) {
   const WeightGradient gradient(op, signature);
   if (!is_weight_product(gradient)) return nullptr;
-  const Product product(gradient);
+  const WeightGradientProduct product(gradient);
   const ConvDevice device = conv_device(product.form.type);
   if (!runs(product.form, variant, device)) return nullptr;
-  return std::make_unique<ProductKernel>(gradient, product,
-                                         choose_schedule(product.form, variant, splits, device));
+  return std::make_unique<WeightGradientKernel>(gradient, product,
+                                                choose_schedule(product.form, variant, splits, device));
 }
 
 std::unique_ptr<Kernel> compile_plain(const ops::Conv3dWeightGradient& op, const Signature& signature) {

@@ -11,10 +11,6 @@ constexpr int most_stride = 8;      // that a map can express
 constexpr int most_extent = 256;    // of a box, in pixels of x
 constexpr int most_rows = 1 << 25;  // however badly boxes fit, the rows of all tiles are below 2^31
 
-int tiles_of(int count, int tile) {
-  return (count + tile - 1) / tile;
-}
-
 /// The largest extent of a box in a direction that stays within the limits, for windows `stride` apart.
 int most_positions(int out, int stride) {
   return std::min(out, most_extent / stride);

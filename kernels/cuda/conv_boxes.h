@@ -14,6 +14,11 @@
 
 namespace tpn::cuda {
 
+/// How many tiles of so many cover `count`, which is positive.
+constexpr int tiles_of(int count, int tile) {
+  return (count - 1) / tile + 1;
+}
+
 /// Whether boxes can be fetched for the convolution: elements of 16 bits, one group, input channels (with a
 /// temporal shift, those of each frame) in multiples of 64, and strides that maps can express. form: of a
 /// product.

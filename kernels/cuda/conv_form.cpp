@@ -46,20 +46,20 @@ int chunk_elements(ConvType type) {
 }
 
 /// Consecutive channels that are read from one frame.
-struct Part {
+struct TapChannels {
   int begin, end;
   int tap_t;
 };
 
 /// The parts of `channels` channels: with a shift, three with a tap for each.
-std::vector<Part> parts_of(int channels, int shift_fold) {
+std::vector<TapChannels> parts_of(int channels, int shift_fold) {
   if (shift_fold == 0) return {{0, channels, 0}};
-  const std::array<Part, 3> all{{{0, shift_fold, 2},               // of the next frame
-                                 {shift_fold, 2 * shift_fold, 0},  // of the previous one
-                                 {2 * shift_fold, channels, 1}}};
-  std::vector<Part> parts;
+  const std::array<TapChannels, 3> all{{{0, shift_fold, 2},               // of the next frame
+                                        {shift_fold, 2 * shift_fold, 0},  // of the previous one
+                                        {2 * shift_fold, channels, 1}}};
+  std::vector<TapChannels> parts;
   std::copy_if(all.begin(), all.end(), std::back_inserter(parts),
-               [](const Part& part) { return part.end > part.begin; });
+               [](const TapChannels& part) { return part.end > part.begin; });
   return parts;
 }
 
@@ -144,14 +144,14 @@ ProductForm product_form(const ConvForm& form) {
   const int chunk = chunk_elements(form.type);
   const int block = chunk * chunk_alignment;
   const int weight_frames = form.shift_fold > 0 ? 1 : s.kernel.t;
-  const std::vector<Part> parts = parts_of(s.group_channels, form.shift_fold);
+  const std::vector<TapChannels> parts = parts_of(s.group_channels, form.shift_fold);
   for (int first = 0; first < s.group_channels; first += block) {
     const int block_end = std::min(first + block, s.group_channels);
     for (int t = 0; t < weight_frames; ++t) {
       for (int h = 0; h < s.kernel.h; ++h) {
         for (int w = 0; w < s.kernel.w; ++w) {
           for (int channel = first; channel < block_end; channel += chunk) {
-            for (const Part& part : parts) {
+            for (const TapChannels& part : parts) {
               const int begin = std::max(channel, part.begin);
               const int end = std::min({channel + chunk, part.end, block_end});
               if (begin >= end) continue;

@@ -13,7 +13,7 @@ namespace {
 // the variants in order where nothing is timed.
 constexpr double l2_bytes = 32;
 constexpr double dram_bytes = 20;
-constexpr double shared_bytes = 128;
+constexpr double shared_memory_bytes = 128;
 constexpr double l2_latency = 700;     ///< clocks from a copy's start to its bytes, under load
 constexpr double block_start = 1500;   ///< clocks until a block has its first step
 constexpr double kernel_start = 3000;  ///< clocks from one kernel's end to the next one's work
@@ -24,10 +24,6 @@ constexpr int most_waves = 4;  ///< of blocks, that a weight's gradient is split
 constexpr std::int64_t most_weight_partial_bytes = std::int64_t{1} << 26;
 constexpr std::int64_t most_split_sums = std::int64_t{1} << 30;
 constexpr int least_split_steps = 4;  ///< fewer do not fill the ring of buffers
-
-std::int64_t tiles_of(int count, int tile) {
-  return (std::int64_t{count} + tile - 1) / tile;
-}
 
 /// What the estimate has to know of a product besides its schedule.
 struct CutProduct {
@@ -49,7 +45,7 @@ CutProduct cut_weight_gradient(const ConvForm& form, const ConvSchedule& schedul
 }
 
 /// Blocks of the tile that share a multiprocessor.
-int resident_blocks(const ConvTile& tile, const ConvDevice& device) {
+int blocks_at_once(const ConvTile& tile, const ConvDevice& device) {
   constexpr int reserved = 1024;  // bytes of shared memory that CUDA takes for each block
   return std::clamp(device.shared_bytes_per_multiprocessor / (tile.shared_bytes + reserved), 1,
                     tile.resident);
@@ -63,7 +59,7 @@ double estimate(const CutProduct& product, const ConvTile& tile, const ConvSched
   const double copied = (static_cast<double>(tile.rows) + tile.columns) * tile.depth_bytes;
   const double rate = tile.boxes ? device.warp_group_products_per_clock : device.products_per_clock;
   const double step = std::max({products / rate, copied / l2_bytes,
-                                (products * tile.shared_bytes_per_product + copied) / shared_bytes});
+                                (products * tile.shared_bytes_per_product + copied) / shared_memory_bytes});
   const double sums = static_cast<double>(tile.rows) * tile.columns;
   const double epilogue = sums * (schedule.splits > 1 ? sizeof(float) : product.bytes_per_sum) / dram_bytes;
   const double shortest_step = l2_latency / (tile.stages - 1);
@@ -72,7 +68,7 @@ double estimate(const CutProduct& product, const ConvTile& tile, const ConvSched
   const double blocks =
       static_cast<double>(schedule.row_tiles) * schedule.column_tiles * product.groups * schedule.splits;
   const auto dealt = static_cast<int>(std::min(std::ceil(blocks / device.multiprocessors), 1e9));
-  const int resident = resident_blocks(tile, device);
+  const int resident = blocks_at_once(tile, device);
   const auto together = [&](int count) {
     if (count == 0) return 0.0;
     return block_start + schedule.split_steps * std::max(count * step, shortest_step) + count * epilogue;
@@ -87,7 +83,7 @@ double estimate(const CutProduct& product, const ConvTile& tile, const ConvSched
 
 /// Blocks of the tile that the device has room for at once.
 int wave_blocks(const ConvTile& tile, const ConvDevice& device) {
-  return device.multiprocessors * resident_blocks(tile, device);
+  return device.multiprocessors * blocks_at_once(tile, device);
 }
 
 /// The blocks that run at once should cover about a square of the result.
@@ -97,18 +93,17 @@ int band_of(int row_tiles, const ConvTile& tile, const ConvDevice& device) {
 }
 
 void set_splits(ConvSchedule& schedule, int splits) {
-  schedule.split_steps = static_cast<int>(tiles_of(schedule.steps, splits));
-  schedule.splits = static_cast<int>(tiles_of(schedule.steps, schedule.split_steps));
+  schedule.split_steps = tiles_of(schedule.steps, splits);
+  schedule.splits = tiles_of(schedule.steps, schedule.split_steps);
 }
 
 /// The whole product in tiles; how it is split is left to in_splits().
 ConvSchedule whole_schedule(const ConvForm& form, const ConvTile& tile, const ConvDevice& device) {
   const ConvSizes& s = form.sizes;
   ConvSchedule schedule;
-  schedule.row_tiles =
-      tile.boxes ? tile_count(choose_boxes(s, tile.rows)) : static_cast<int>(tiles_of(s.rows, tile.rows));
-  schedule.column_tiles = static_cast<int>(tiles_of(s.columns, tile.columns));
-  schedule.steps = static_cast<int>(tiles_of(s.chunks, tile.depth_bytes / 16));
+  schedule.row_tiles = tile.boxes ? tile_count(choose_boxes(s, tile.rows)) : tiles_of(s.rows, tile.rows);
+  schedule.column_tiles = tiles_of(s.columns, tile.columns);
+  schedule.steps = tiles_of(s.chunks, tile.depth_bytes / 16);
   schedule.band = band_of(schedule.row_tiles, tile, device);
   return schedule;
 }
@@ -127,10 +122,10 @@ ConvSchedule whole_weight_gradient(const ConvForm& form, const ConvTile& tile, c
   const ConvSizes& s = form.sizes;
   const auto element = static_cast<int>(element_bytes(form.type));
   ConvSchedule schedule;
-  schedule.row_tiles = static_cast<int>(tiles_of(s.columns, tile.rows));
-  schedule.column_tiles = static_cast<int>(tiles_of(s.chunks, tile.columns * element / 16));
+  schedule.row_tiles = tiles_of(s.columns, tile.rows);
+  schedule.column_tiles = tiles_of(s.chunks, tile.columns * element / 16);
   schedule.steps = tile.boxes ? tile_count(choose_boxes(s, weight_box_positions))
-                              : static_cast<int>(tiles_of(s.rows, tile.depth_bytes / element));
+                              : tiles_of(s.rows, tile.depth_bytes / element);
   schedule.band = band_of(schedule.row_tiles, tile, device);
   return schedule;
 }

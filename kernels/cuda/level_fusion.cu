@@ -140,7 +140,7 @@ __global__ void __launch_bounds__(256, 4)  // for sm_80, ptxas wants six blocks,
 }
 
 /// Everything that the variants have in common.
-struct Problem {
+struct FusionProblem {
   GroupedSizes sizes;
   FusionShape shape;
   ActivationLayout x, y;
@@ -165,7 +165,7 @@ struct Problem {
 };
 
 template <class Tile>
-void add_tiled(std::vector<std::unique_ptr<Kernel>>& kernels, const Problem& p, const Signature& s) {
+void add_tiled(std::vector<std::unique_ptr<Kernel>>& kernels, const FusionProblem& p, const Signature& s) {
   using T = typename Tile::Element;
   const GroupedShape g = grouped_shape<T>(p.sizes, p.x, p.y, Tile::outputs);
   const int tile_elements = Tile::shared_elements(g);
@@ -192,7 +192,7 @@ void add_tiled(std::vector<std::unique_ptr<Kernel>>& kernels, const Problem& p, 
 }
 
 template <class T>
-std::unique_ptr<Kernel> plain(const Problem& p, const Signature& s) {
+std::unique_ptr<Kernel> plain_fusion(const FusionProblem& p, const Signature& s) {
   const GroupedShape g = grouped_shape<T>(p.sizes, p.x, p.y, output_alignment);
   const std::int64_t count = element_count("level_fusion", p.y);
   const KernelDescription description{
@@ -218,7 +218,7 @@ std::vector<std::unique_ptr<Kernel>> candidates(const ops::LevelFusion& op, cons
   const auto window = [&op](std::size_t axis, int extent) {
     return static_cast<int>(std::min<std::int64_t>(op.pool.kernel[axis], extent));
   };
-  Problem p{{x.c / groups, y.c / groups, y.c, 1}, {}, x, y, {}};
+  FusionProblem p{{x.c / groups, y.c / groups, y.c, 1}, {}, x, y, {}};
   p.shape = {y.pixels(),     divisor(y.t),   divisor(y.h),   divisor(y.w), x.t,      x.h,         x.w,
              window(0, x.t), window(1, x.h), window(2, x.w), x.stride,     y.stride, op.conv.relu};
   if (op.conv.norm) p.norm = norm_packing(s, 2, op.conv.eps);
@@ -226,7 +226,7 @@ std::vector<std::unique_ptr<Kernel>> candidates(const ops::LevelFusion& op, cons
     std::vector<std::unique_ptr<Kernel>> kernels;
     for_each_tile<T, 1>(p.sizes,
                         [&]<class Tile>(std::type_identity<Tile>) { add_tiled<Tile>(kernels, p, s); });
-    kernels.push_back(plain<T>(p, s));
+    kernels.push_back(plain_fusion<T>(p, s));
     return kernels;
   });
 }

@@ -179,8 +179,8 @@ KernelWork pool_work(const ops::MaxPool3d& op, const ActivationLayout& x, const 
 }
 
 template <class T>
-std::unique_ptr<Kernel> plain(const ops::MaxPool3d& op, const ActivationLayout& x,
-                              const ActivationLayout& y) {
+std::unique_ptr<Kernel> plain_pool(const ops::MaxPool3d& op, const ActivationLayout& x,
+                                   const ActivationLayout& y) {
   const PoolShape shape{divisor(y.t), divisor(y.h), divisor(y.w), x.t, x.h, x.w, x.stride, PoolWindows(op)};
   const KernelDescription description{.implementation = "plain", .work = pool_work<T>(op, x, y)};
   return launch_kernel(description, [=, vectors = Vectors<T>(y)](auto in, auto out, cudaStream_t stream) {
@@ -220,7 +220,7 @@ std::vector<std::unique_ptr<Kernel>> candidates(const ops::MaxPool3d& op, const 
     if (is_stem_pool(op)) {
       kernels.push_back(stem<T>(op, x, y));
     }
-    kernels.push_back(plain<T>(op, x, y));
+    kernels.push_back(plain_pool<T>(op, x, y));
     return kernels;
   });
 }

@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(256, 4)
   });
 }
 
-struct StemShape {
+struct StemGradientShape {
   std::uint32_t count = 0;  ///< threads: 2 x 2 tiles of dx, times vectors
   Divisor vectors;          ///< in a pixel
   Divisor tile_rows, tile_columns;
@@ -110,7 +110,7 @@ struct StemShape {
 /// its last, and the first of window i + 1.
 template <class T>
 __global__ void __launch_bounds__(256)
-    max_pool3d_gradient_stem(WindowGradients<T> gradients, T* dx, StemShape s) {
+    max_pool3d_gradient_stem(WindowGradients<T> gradients, T* dx, StemGradientShape s) {
   for_each_index(s.count, [&](std::uint32_t i) {
     const auto [tile, vector] = s.vectors.divide(i);
     const auto [tile_row_index, tile_column] = s.tile_columns.divide(tile);
@@ -155,8 +155,8 @@ KernelWork gradient_work(const ActivationLayout& dy, const ActivationLayout& dx)
 }
 
 template <class T>
-std::unique_ptr<Kernel> plain(const ops::MaxPool3d& pool, const ActivationLayout& dy,
-                              const ActivationLayout& dx) {
+std::unique_ptr<Kernel> plain_pool_gradient(const ops::MaxPool3d& pool, const ActivationLayout& dy,
+                                            const ActivationLayout& dx) {
   const PoolWindows windows(pool);
   const GradientShape shape{divisor(dx.t),
                             divisor(dx.h),
@@ -179,15 +179,15 @@ template <class T>
 std::unique_ptr<Kernel> stem(const ActivationLayout& dy, const ActivationLayout& dx) {
   const int tile_rows = (dx.h + 1) / 2, tile_columns = (dx.w + 1) / 2;
   const int vectors = dx.padded_channels() / vector_size<T>;
-  const StemShape shape{static_cast<std::uint32_t>(dx.n * dx.t * tile_rows * tile_columns * vectors),
-                        divisor(vectors),
-                        divisor(tile_rows),
-                        divisor(tile_columns),
-                        dx.h,
-                        dx.w,
-                        dy.h,
-                        dy.w,
-                        dx.stride};
+  const StemGradientShape shape{static_cast<std::uint32_t>(dx.n * dx.t * tile_rows * tile_columns * vectors),
+                                divisor(vectors),
+                                divisor(tile_rows),
+                                divisor(tile_columns),
+                                dx.h,
+                                dx.w,
+                                dy.h,
+                                dy.w,
+                                dx.stride};
   const KernelDescription description{.implementation = "stem_2x2", .work = gradient_work<T>(dy, dx)};
   return launch_kernel(description, [=](auto in, auto out, cudaStream_t stream) {
     launch("max_pool3d_gradient_stem", max_pool3d_gradient_stem<T>, one_thread_each(shape.count), stream,
@@ -203,7 +203,7 @@ std::vector<std::unique_ptr<Kernel>> candidates(const ops::MaxPool3dGradient& op
   return with_element_type(s.inputs[0].dtype, [&]<class T>(T) {
     std::vector<std::unique_ptr<Kernel>> kernels;
     if (is_stem_pool(op.pool)) kernels.push_back(stem<T>(dy, dx));
-    kernels.push_back(plain<T>(op.pool, dy, dx));
+    kernels.push_back(plain_pool_gradient<T>(op.pool, dy, dx));
     return kernels;
   });
 }

@@ -164,7 +164,7 @@ __global__ void __launch_bounds__(256)
 }
 
 /// Everything that the variants have in common.
-struct Problem {
+struct ModulationProblem {
   GroupedSizes sizes;
   ModulationShape shape;
   ActivationLayout x, y;
@@ -179,7 +179,8 @@ struct Problem {
 };
 
 template <class Tile>
-void add_tiled(std::vector<std::unique_ptr<Kernel>>& kernels, const Problem& p, const Signature& s) {
+void add_tiled(std::vector<std::unique_ptr<Kernel>>& kernels, const ModulationProblem& p,
+               const Signature& s) {
   using T = typename Tile::Element;
   const GroupedShape g = grouped_shape<T>(p.sizes, p.x, p.y, Tile::outputs);
   const int tile_elements = Tile::shared_elements(g);
@@ -209,7 +210,7 @@ void add_tiled(std::vector<std::unique_ptr<Kernel>>& kernels, const Problem& p, 
 }
 
 template <class T>
-std::unique_ptr<Kernel> plain(const Problem& p, const Signature& s) {
+std::unique_ptr<Kernel> plain_modulation(const ModulationProblem& p, const Signature& s) {
   const GroupedShape g = grouped_shape<T>(p.sizes, p.x, p.y, output_alignment);
   const std::int64_t count = element_count("temporal_modulation", p.y);
   const KernelDescription description{
@@ -231,7 +232,7 @@ std::vector<std::unique_ptr<Kernel>> candidates(const ops::TemporalModulation& o
   const ActivationLayout x = activation_layout(op.name, s.inputs[0]),
                          y = activation_layout(op.name, s.outputs[0]);
   const int groups = static_cast<int>(op.conv.groups);
-  Problem p{{x.c / groups, y.c / groups, y.c, 3}, {}, x, y};
+  ModulationProblem p{{x.c / groups, y.c / groups, y.c, 3}, {}, x, y};
   p.shape = {x.t, static_cast<int>(std::min<std::int64_t>(op.window, x.t)), y.t, x.frame_pixels()};
   p.shape.x_stride = x.stride;
   p.shape.y_stride = y.stride;
@@ -247,7 +248,7 @@ std::vector<std::unique_ptr<Kernel>> candidates(const ops::TemporalModulation& o
     std::vector<std::unique_ptr<Kernel>> kernels;
     for_each_tile<T, 3>(p.sizes,
                         [&]<class Tile>(std::type_identity<Tile>) { add_tiled<Tile>(kernels, p, s); });
-    kernels.push_back(plain<T>(p, s));
+    kernels.push_back(plain_modulation<T>(p, s));
     return kernels;
   });
 }

@@ -78,7 +78,7 @@ __device__ __forceinline__ bool untouched(Bf16 value) {
 }
 
 /// The sums of a block.
-struct Sums {
+struct TrialSums {
   float difference;  ///< of squares of differences
   float reference;   ///< of squares
   float strays;
@@ -87,10 +87,10 @@ struct Sums {
 /// y: (pixels, stride), reference: (period, reference_stride); sums: one for each block.
 template <class T>
 __global__ void __launch_bounds__(threads) compare_elements(const T* y, TrialSizes s, const T* reference,
-                                                            std::int64_t reference_stride, Sums* sums) {
-  TPN_SHARED(Sums, of_warps, threads / warp_size);
+                                                            std::int64_t reference_stride, TrialSums* sums) {
+  TPN_SHARED(TrialSums, of_warps, threads / warp_size);
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * threads;
-  Sums mine{0, 0, 0};
+  TrialSums mine{0, 0, 0};
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * threads + threadIdx.x; i < s.elements;
        i += step) {
     const std::int64_t pixel = i / s.stride, channel = i % s.stride;
@@ -109,7 +109,7 @@ __global__ void __launch_bounds__(threads) compare_elements(const T* y, TrialSiz
   if (static_cast<int>(threadIdx.x) % warp_size == 0) of_warps[warp] = mine;
   __syncthreads();
   if (threadIdx.x == 0) {
-    Sums all{0, 0, 0};
+    TrialSums all{0, 0, 0};
     for (int i = 0; i < threads / warp_size; ++i) {
       all.difference += of_warps[i].difference;
       all.reference += of_warps[i].reference;
@@ -141,11 +141,11 @@ void fill_nan(const TrialTensor& x, Stream& stream) {
 Comparison compare(const TrialTensor& y, const TrialTensor& reference, Stream& stream) {
   const TrialSizes sizes = sizes_of(y, reference.pixels);
   const unsigned blocks = blocks_for(sizes.elements);
-  const Buffer device = allocate_device(blocks * sizeof(Sums));
+  const Buffer device = allocate_device(blocks * sizeof(TrialSums));
   with_element_type(y.dtype, [&]<class T>(T) {
     launch("compare", compare_elements<T>, {.grid = dim3(blocks), .block = dim3(threads)}, stream_of(stream),
            reinterpret_cast<const T*>(y.data), sizes, reinterpret_cast<const T*>(reference.data),
-           reference.stride, reinterpret_cast<Sums*>(device.data()));
+           reference.stride, reinterpret_cast<TrialSums*>(device.data()));
   });
   const Buffer staging = allocate_pinned(device.bytes());
   stream.download(staging.data(), device.data(), device.bytes());
@@ -153,7 +153,7 @@ Comparison compare(const TrialTensor& y, const TrialTensor& reference, Stream& s
   double difference = 0, norm = 0;
   Comparison result;
   for (unsigned i = 0; i < blocks; ++i) {
-    const Sums& sums = reinterpret_cast<const Sums*>(staging.data())[i];
+    const TrialSums& sums = reinterpret_cast<const TrialSums*>(staging.data())[i];
     difference += sums.difference;
     norm += sums.reference;
     result.strays += static_cast<std::int64_t>(sums.strays);

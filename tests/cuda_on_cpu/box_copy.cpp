@@ -13,7 +13,6 @@ namespace tpn::cuda_on_cpu {
 namespace {
 
 constexpr std::uint32_t destination_alignment = 128;
-constexpr std::size_t chunk_bytes = 16;
 constexpr std::size_t max_row_bytes = std::size_t{256} * 8;
 
 using Coordinates = TensorMap::PerDimension<std::int64_t>;
@@ -153,9 +152,9 @@ void BoxCopies::finish(const Copy& copy) {
       return;
     }
     // Rows are the 128 bytes within which chunks change places.
-    const std::size_t change = (first_number / row_bytes + index) % 8 * chunk_bytes;
-    for (std::size_t byte = 0; byte < row_bytes; byte += chunk_bytes) {
-      std::memcpy(to + (byte ^ change), row.data() + byte, chunk_bytes);
+    const std::size_t change = (first_number / row_bytes + index) % 8 * swizzle_chunk_bytes;
+    for (std::size_t byte = 0; byte < row_bytes; byte += swizzle_chunk_bytes) {
+      std::memcpy(to + (byte ^ change), row.data() + byte, swizzle_chunk_bytes);
     }
   });
   runner_.barriers().bytes_came(copy.barrier, copy.bytes());

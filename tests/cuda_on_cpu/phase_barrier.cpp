@@ -12,7 +12,7 @@ namespace tpn::cuda_on_cpu {
 namespace {
 
 constexpr std::size_t barrier_bytes = 8;
-constexpr std::int64_t most = (1 << 20) - 1;  // arrivals, and bytes to come or too many
+constexpr std::int64_t most_pending = (1 << 20) - 1;  // arrivals, and bytes to come or too many
 constexpr std::uint64_t first_tag = 0x6d62617200000000U;
 
 }  // namespace
@@ -36,7 +36,7 @@ void PhaseBarriers::init(void* at, int arrivals, const void* place) {
       return "initialises a barrier that is not aligned to 8 bytes, in " + runner_.shared().describe(at);
     });
   }
-  if (arrivals < 1 || arrivals > most) {
+  if (arrivals < 1 || arrivals > most_pending) {
     fail([&] { return "initialises a barrier for " + std::to_string(arrivals) + " arrivals"; });
   }
   auto* address = static_cast<std::byte*>(at);
@@ -98,7 +98,7 @@ void PhaseBarriers::arrive(const void* at, int expected_bytes, const void* place
              " threads of the phase have arrived";
     });
   }
-  if (expected_bytes < 0 || barrier.bytes + expected_bytes > most) {
+  if (expected_bytes < 0 || barrier.bytes + expected_bytes > most_pending) {
     fail([&] {
       return "expects " + std::to_string(barrier.bytes + expected_bytes) + " bytes at " + describe(barrier);
     });
@@ -113,7 +113,7 @@ void PhaseBarriers::bytes_came(Index index, std::size_t bytes) {
   Barrier& barrier = barriers_[index];
   barrier.bytes -= static_cast<std::int64_t>(bytes);
   barrier.copy_phases = barrier.phase + 1;
-  if (barrier.bytes < -most) {
+  if (barrier.bytes < -most_pending) {
     runner_.report_of_block(
         FindingKind::barrier_misuse,
         std::to_string(-barrier.bytes) + " bytes more than were expected came at " + describe(barrier));

@@ -10,7 +10,7 @@ namespace tpn::cuda_on_cpu {
 
 namespace {
 
-constexpr std::size_t row_bytes = 16;
+constexpr std::size_t matrix_row_bytes = 16;
 
 struct LoadLane {
   std::uint32_t* result;
@@ -40,13 +40,13 @@ void check_whole_warp(BlockRunner& runner, std::uint32_t lanes, const char* name
 }
 
 void check_row(BlockRunner& runner, const void* row) {
-  if (!runner.shared().valid(row, row_bytes)) {
+  if (!runner.shared().valid(row, matrix_row_bytes)) {
     runner.report(FindingKind::shared_out_of_bounds, runner.shared().contains(row)
                                                          ? "ldmatrix of " + runner.shared().describe(row)
                                                          : "ldmatrix of an address outside of shared memory");
     runner.abort();
   }
-  if (reinterpret_cast<std::uintptr_t>(row) % row_bytes != 0) {
+  if (reinterpret_cast<std::uintptr_t>(row) % matrix_row_bytes != 0) {
     runner.report(FindingKind::misaligned_access,
                   "ldmatrix of a row that is not aligned to 16 bytes, in " + runner.shared().describe(row));
     runner.abort();

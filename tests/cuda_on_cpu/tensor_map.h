@@ -9,6 +9,9 @@ struct CUtensorMap_st;
 
 namespace tpn::cuda_on_cpu {
 
+/// What changes places within rows of 128 bytes in shared memory.
+inline constexpr std::size_t swizzle_chunk_bytes = 16;
+
 /// Dimensions go from the innermost. Those past the rank have an extent, a box and a step of 1.
 struct TensorMap {
   static constexpr std::size_t max_rank = 5;

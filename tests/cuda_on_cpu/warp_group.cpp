@@ -6,18 +6,18 @@
 #include "tests/cuda_on_cpu/block.h"
 #include "tests/cuda_on_cpu/fragment_product.h"
 #include "tests/cuda_on_cpu/race_checker.h"
+#include "tests/cuda_on_cpu/tensor_map.h"
 
 namespace tpn::cuda_on_cpu {
 
 namespace {
 
 constexpr int a_rows = 64;
-constexpr std::size_t row_bytes = 128;
+constexpr std::size_t operand_row_bytes = 128;
 constexpr std::size_t slice_bytes = 32;  // of a row, one product's depth
 constexpr std::size_t slice_elements = 16;
-constexpr std::size_t chunk_bytes = 16;
-constexpr std::size_t atom_bytes = 8 * row_bytes;  // within which chunks change places
-constexpr std::size_t block_rows = 64;             // of a transposed operand, in its rows of 128 bytes
+constexpr std::size_t atom_bytes = 8 * operand_row_bytes;  // within which chunks change places
+constexpr std::size_t block_rows = 64;  // of a transposed operand, in its rows of 128 bytes
 
 std::size_t floats(int n) {
   return std::size_t{4} * static_cast<unsigned>(n);  // of one lane
@@ -45,9 +45,9 @@ bool is_nan_pattern(const float* values, std::size_t count) {
 template <class Visit>
 void for_each_chunk(std::size_t slice, std::size_t eight_rows, std::size_t rows, const Visit& visit) {
   for (std::size_t row = 0; row < rows; ++row) {
-    for (std::size_t chunk = 0; chunk < slice_bytes / chunk_bytes; ++chunk) {
-      const std::size_t byte = (slice + chunk * chunk_bytes) ^ row % 8 * chunk_bytes;
-      visit(row, chunk, row / 8 * eight_rows + row % 8 * row_bytes + byte);
+    for (std::size_t chunk = 0; chunk < slice_bytes / swizzle_chunk_bytes; ++chunk) {
+      const std::size_t byte = (slice + chunk * swizzle_chunk_bytes) ^ row % 8 * swizzle_chunk_bytes;
+      visit(row, chunk, row / 8 * eight_rows + row % 8 * operand_row_bytes + byte);
     }
   }
 }
@@ -59,10 +59,10 @@ void for_each_transposed_chunk(std::size_t eight_deep, std::size_t block, std::s
                                const Visit& visit) {
   for (std::size_t row = 0; row < rows; row += block_rows) {
     for (std::size_t depth = 0; depth < slice_elements; ++depth) {
-      for (std::size_t chunk = 0; chunk < row_bytes / chunk_bytes; ++chunk) {
+      for (std::size_t chunk = 0; chunk < operand_row_bytes / swizzle_chunk_bytes; ++chunk) {
         visit(row + 8 * chunk, depth,
-              row / block_rows * block + depth / 8 * eight_deep + depth % 8 * row_bytes +
-                  (chunk ^ depth % 8) * chunk_bytes);
+              row / block_rows * block + depth / 8 * eight_deep + depth % 8 * operand_row_bytes +
+                  (chunk ^ depth % 8) * swizzle_chunk_bytes);
       }
     }
   }
@@ -112,7 +112,7 @@ WarpGroups::Matrix WarpGroups::decode(std::uint64_t descriptor, bool transposed,
   const std::uint32_t start = bits(0, 14) * 16;
   const std::size_t eight_rows = std::size_t{bits(32, 14)} * 16;
   const std::uint32_t slice = start % atom_bytes;
-  if (slice >= row_bytes || slice % slice_bytes != 0) {
+  if (slice >= operand_row_bytes || slice % slice_bytes != 0) {
     fail([&] {
       return name() + " that begins at shared address " + std::to_string(start) +
              ", which is not a multiple of 1024 plus 0, 32, 64 or 96";
@@ -211,7 +211,7 @@ void WarpGroups::check_for_races(const Product& product, const void* place) {
   const auto check = [&](const Matrix& matrix, int row_count) {
     const auto rows = static_cast<std::size_t>(row_count);
     const auto read = [&](std::size_t, std::size_t, std::size_t offset) {
-      race::product_reads(thread, product.commits, matrix.begin + offset, chunk_bytes, place);
+      race::product_reads(thread, product.commits, matrix.begin + offset, swizzle_chunk_bytes, place);
     };
     product.transposed ? for_each_transposed_chunk(matrix.eight_rows, matrix.block, rows, read)
                        : for_each_chunk(matrix.slice, matrix.eight_rows, rows, read);
@@ -285,7 +285,7 @@ void WarpGroups::compute(Group& group, std::uint64_t end) {
           for_each_transposed_chunk(from.eight_rows, from.block, rows,
                                     [&](std::size_t row, std::size_t d, std::size_t offset) {
                                       std::uint16_t eight[8];
-                                      std::memcpy(eight, from.begin + offset, chunk_bytes);
+                                      std::memcpy(eight, from.begin + offset, swizzle_chunk_bytes);
                                       for (std::size_t r = 0; r < 8; ++r) {
                                         elements[(row + r) * depth + i * slice_elements + d] = eight[r];
                                       }
@@ -295,7 +295,7 @@ void WarpGroups::compute(Group& group, std::uint64_t end) {
         for_each_chunk(from.slice, from.eight_rows, rows,
                        [&](std::size_t row, std::size_t chunk, std::size_t offset) {
                          std::memcpy(&elements[row * depth + i * slice_elements + chunk * 8],
-                                     from.begin + offset, chunk_bytes);
+                                     from.begin + offset, swizzle_chunk_bytes);
                        });
       }
     };

@@ -1,9 +1,9 @@
 #include "kernels/cuda/libraries/library_shapes.h"
 
+#include "kernels/cuda/operand_layout.h"
+
 namespace tpn::cuda {
 namespace {
-
-constexpr std::int64_t channel_alignment = 8;
 
 std::int64_t padded(std::int64_t channels) {
   return (channels + channel_alignment - 1) / channel_alignment * channel_alignment;
