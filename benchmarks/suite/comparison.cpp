@@ -82,7 +82,7 @@ Change change_of(const Rounds& before, const Rounds& now, const Ratio& ratio, do
   return Change::none;
 }
 
-std::string quantity(double value, Unit unit) {
+std::string with_unit(double value, Unit unit) {
   return unit == Unit::bytes ? fmt::format("{:.1f} MiB", value / 0x1p20)
                              : fmt::format("{:.3f} ms", value * 1e3);
 }
@@ -171,7 +171,7 @@ std::string to_text(const SuiteComparison& comparison) {
   for (const SeriesComparison& s : comparison.series) {
     slower += s.change == Change::slower ? 1 : 0;
     faster += s.change == Change::faster ? 1 : 0;
-    table.add_row({s.name, quantity(s.before, s.unit), quantity(s.now, s.unit),
+    table.add_row({s.name, with_unit(s.before, s.unit), with_unit(s.now, s.unit),
                    fmt::format("{:.3f}", s.ratio.ratio), fmt::format("{:.3f}", s.ratio.low),
                    fmt::format("{:.3f}", s.ratio.high), name_of(s.change)});
   }

@@ -62,10 +62,10 @@ std::vector<std::string> advice(const Recipe& recipe, const Recipe& given, const
     }
   }
   if (recipe.augment != Augment::none) {
-    for (const std::int64_t label : flip_labels(data.labels()).without_counterpart) {
+    for (const std::int64_t label : flip_labels(recipe.flip, data.labels()).without_counterpart) {
       said.push_back("Half of the clips are mirrored, those of the class " +
                      in_quotes(data.labels()[static_cast<std::size_t>(label)]) +
-                     " too, which has no class for the other side: if it needs one, use --augment none.");
+                     " too, which has no class for the other side: if it needs one, use --flip off.");
     }
   }
   if (!data.validation) {

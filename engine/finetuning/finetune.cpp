@@ -64,12 +64,14 @@ Augmentation augmentation(Augment augment) {
 
 ClipOptions clip_options(const Recipe& recipe, const Config& config, const std::vector<std::string>& labels,
                          Augmentation augmentation, DType dtype) {
+  FlipLabels flips = flip_labels(recipe.flip, labels);
   return {.sampling = config.sampling,
           .augmentation = augmentation,
           .least_area = recipe.crop_area == automatic_number ? std::nullopt : std::optional(recipe.crop_area),
           .crop_size = training_crop(config),
           .short_side = config.sampling.short_side,
-          .flip_labels = flip_labels(labels).map,
+          .flip = flips.mirrors,
+          .flip_labels = std::move(flips.map),
           .seed = static_cast<std::uint64_t>(recipe.seed),
           .dtype = dtype,
           .ahead = static_cast<std::size_t>(2 * recipe.batch),
@@ -579,7 +581,9 @@ FinetunePlan plan_finetune(const Recipe& asked, const FinetuneData& data, const 
     const JudgingRules rules = judging_rules(plan.recipe, Model::load(setup.model), setup.recognizer);
     plan.validation_views = rules.clips * rules.crops;
   }
-  (void)class_weights(plan.recipe.class_weights, labels_of(data.train), classes);  // fit the classes
+  // Both fit the classes.
+  (void)class_weights(plan.recipe.class_weights, labels_of(data.train), classes);
+  (void)flip_labels(plan.recipe.flip, data.labels());
   plan.advice = advice(plan.recipe, given, data, plan.parameters);
   const TrainingForm form = training_options(plan.recipe).form;
   plan.learned_parameters = elements([&](const ParameterSpec& spec) {

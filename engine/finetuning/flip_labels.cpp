@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
 #include <string_view>
+
+#include "engine/model/text.h"
+#include "kernels/error.h"
 
 namespace tpn {
 namespace {
@@ -35,9 +39,7 @@ std::string mirrored(const std::string& name) {
   return result;
 }
 
-}  // namespace
-
-FlipLabels flip_labels(const std::vector<std::string>& names) {
+FlipLabels by_names(const std::vector<std::string>& names) {
   FlipLabels result;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::string other = mirrored(names[i]);
@@ -50,6 +52,41 @@ FlipLabels flip_labels(const std::vector<std::string>& names) {
     }
   }
   return result;
+}
+
+FlipLabels by_pairs(std::string_view pairs, std::int64_t classes) {
+  FlipLabels result;
+  for (std::size_t at = 0; at <= pairs.size();) {
+    const std::size_t end = std::min(pairs.find(',', at), pairs.size());
+    const std::string_view pair = pairs.substr(at, end - at);
+    at = end + 1;
+    const std::size_t colon = std::min(pair.find(':'), pair.size());
+    const auto first = parse_integer(pair.substr(0, colon));
+    const auto second = parse_integer(pair.substr(std::min(colon + 1, pair.size())));
+    if (!first || !second) {
+      throw Error("--flip takes auto, keep, off, or pairs of classes that change places, like 2:4,30:41; " +
+                  in_quotes(pair) + " is none of these.");
+    }
+    for (const std::int64_t label : {*first, *second}) {
+      if (label < 0 || label >= classes) {
+        throw Error("--flip names class " + std::to_string(label) + ", and there are " +
+                    std::to_string(classes) + " classes, counted from 0.");
+      }
+      if (!result.map.emplace(label, label == *first ? *second : *first).second) {
+        throw Error("--flip names class " + std::to_string(label) + " twice.");
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+FlipLabels flip_labels(const std::string& how, const std::vector<std::string>& names) {
+  if (how == "auto") return by_names(names);
+  if (how == "keep") return {};
+  if (how == "off") return {.mirrors = false};
+  return by_pairs(how, std::ssize(names));
 }
 
 }  // namespace tpn

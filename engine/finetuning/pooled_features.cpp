@@ -25,6 +25,7 @@ Digest digest_of_draws(const ClipOptions& clips, std::size_t position, std::size
   digest.add_field(static_cast<std::int64_t>(variants));
   if (clips.augmentation == Augmentation::none) return digest;
   digest.add_field(static_cast<std::int64_t>(clips.seed)).add_field(static_cast<std::int64_t>(position));
+  digest.add_field(static_cast<int>(clips.flip));
   for (const auto& [from, to] : clips.flip_labels) digest.add_field(from).add_field(to);
   return digest;
 }

@@ -64,6 +64,7 @@ struct Recipe {
   double dropout = automatic_number;  ///< before the classifiers; automatic: the model's
   /// The least that random crops have of a frame's area; automatic: the augmentation's (ClipOptions).
   double crop_area = automatic_number;
+  std::string flip = "auto";           ///< engine/finetuning/flip_labels.h
   std::string class_weights = "none";  ///< engine/finetuning/class_weights.h
   bool balanced = false;               ///< every class is drawn equally often
   Freeze freeze = Freeze::automatic;

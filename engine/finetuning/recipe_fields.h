@@ -28,6 +28,7 @@ void visit_recipe_fields(const Visit& visit) {
   visit("bn", &Recipe::bn, none);
   visit("augment", &Recipe::augment, none);
   visit("crop_area", &Recipe::crop_area, FieldRange{0.001, 1, true});
+  visit("flip", &Recipe::flip, none);
   visit("epochs", &Recipe::epochs, FieldRange{0, 100000});
   visit("batch", &Recipe::batch, FieldRange{1, 4096});
   visit("accumulate", &Recipe::accumulate, FieldRange{1, 4096});

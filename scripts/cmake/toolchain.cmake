@@ -13,6 +13,9 @@ tpn_cxx_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-convers
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   tpn_cxx_options(-Wno-restrict)  # false alarms on std::string + (GCC bug 105651)
 endif()
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  tpn_cxx_options(-Wno-subobject-linkage)  # takes a source that another includes for a header
+endif()
 if(TPN_WARNINGS_AS_ERRORS)
   tpn_cxx_options(-Werror)
 endif()

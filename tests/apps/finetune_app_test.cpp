@@ -168,6 +168,23 @@ TEST_F(FinetuneProgram, TakesWeightsOfClasses) {
   expect_refused(train("x", {"--class-weights", "1,2,3"}), "There are 3 weights of classes, and 2 classes.");
 }
 
+TEST_F(FinetuneProgram, MirrorsClipsAsItIsTold) {
+  expect_refused(train("x", {"--flip", "0:2"}), "--flip names class 2, and there are 2 classes");
+  for (const std::string freeze : {"none", "neck"}) {
+    const auto model = [&](const std::string& work, const std::string& flip, const std::string& cache) {
+      const ProgramResult r = train(work, {"--freeze", freeze, "--augment", "light", "--flip", flip,
+                                           "--deterministic", "--feature-cache", path(cache)});
+      EXPECT_EQ(r.status, 0) << r.error;
+      return read_file(path(work + "/model.safetensors"));
+    };
+    const std::string kept = model(freeze + "keep", "keep", "features");
+    const std::string straight = model(freeze + "off", "off", "features");
+    EXPECT_TRUE(straight == model(freeze + "again", "off", "others")) << "whatever features are known";
+    EXPECT_FALSE(kept == straight);
+    EXPECT_FALSE(kept == model(freeze + "pair", "0:1", "features"));
+  }
+}
+
 TEST_F(FinetuneProgram, BeginsWithTheWeightsOfAnotherFile) {
   ASSERT_EQ(train("first", {"--freeze", "none"}).status, 0);
   const std::string learned = path("first/model.safetensors");

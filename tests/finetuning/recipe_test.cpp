@@ -13,6 +13,7 @@ TEST(Recipe, IsReadBackAsItWasWritten) {
   recipe.freeze = Freeze::layer2;
   recipe.schedule = Schedule::multistep;
   recipe.class_weights = "1,2.5";
+  recipe.flip = "0:1";
   recipe.deterministic = true;
   recipe.precision = Precision::bf16;
   recipe.shuffle = false;
