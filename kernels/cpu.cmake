@@ -57,6 +57,7 @@ set_source_files_properties(cpu/bf16_instructions.cpp PROPERTIES COMPILE_OPTIONS
 set_source_files_properties(cpu/winograd_avx2.cpp PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
 set_source_files_properties(cpu/winograd_avx512.cpp PROPERTIES COMPILE_OPTIONS "-mavx512f;-mfma")
 set_source_files_properties(cpu/winograd_avx512_bf16.cpp PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512bw;-mavx512bf16;-mfma")
+target_link_libraries(tpn_cpu PRIVATE $<BUILD_INTERFACE:tpn_loop_checks>)
 if(TPN_SANITIZE)
   target_compile_definitions(tpn_cpu PRIVATE TPN_SANITIZED)
 endif()

@@ -145,7 +145,8 @@ __global__ void __launch_bounds__(norm_threads)
     const auto more = static_cast<double>(of_rank[0]);
     if (more <= 0) continue;
     const double distance = static_cast<double>(of_rank[channels]) - mean, total = pixels + more;
-    squares += static_cast<double>(of_rank[2 * channels]) + distance * distance * pixels * more / total;
+    squares += static_cast<double>(of_rank[std::int64_t{2} * channels]) +
+               distance * distance * pixels * more / total;
     mean += distance * more / total;
     pixels = total;
   }
