@@ -53,9 +53,8 @@ const std::map<std::string_view, Help>& help_of_fields() {
       {"flip",
        {"Training",
         "Half of the clips are mirrored, where there is augmentation: auto, and classes whose names differ "
-        "in "
-        "left and right change places; keep, and all keep their class; 2:4,30:41, and these classes change "
-        "places, counted from 0; off, none is"}},
+        "in left and right change places; keep, and all keep their class; 2:4,30:41, and these classes "
+        "change places, counted from 0; off, none is"}},
       {"epochs",
        {"Training",
         "Times that each clip is seen; 0: as many as 1,000 updates take, but from 20 to 150 (networks below "

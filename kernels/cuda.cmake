@@ -1,9 +1,10 @@
 # The CUDA backend.
 include(cuda/sources.cmake)
+set(CMAKE_UNITY_BUILD OFF)  # with every CMake: those before 3.31 do not know it of nvcc
 if(CMAKE_CUDA_ARCHITECTURES MATCHES "90a")
   add_library(tpn_cuda_hopper OBJECT ${TPN_CUDA_HOPPER_SOURCES})
   target_link_libraries(tpn_cuda_hopper PRIVATE tpn_kernels tpn_flags)
-  set_target_properties(tpn_cuda_hopper PROPERTIES CUDA_ARCHITECTURES 90a-real UNITY_BUILD OFF)
+  set_target_properties(tpn_cuda_hopper PROPERTIES CUDA_ARCHITECTURES 90a-real)
   set(hopper_objects $<TARGET_OBJECTS:tpn_cuda_hopper>)
   if(TPN_GPU_ONLY)
     # The same for tests: a wait that does not end traps, instead of hanging the program (Watchdog in device.cuh).
@@ -15,7 +16,6 @@ if(CMAKE_CUDA_ARCHITECTURES MATCHES "90a")
 endif()
 tpn_layer(cuda SOURCES ${TPN_CUDA_SOURCES} OBJECTS ${hopper_objects} LINKS tpn_kernels
           PRIVATE_LINKS CUDA::cudart_static)
-set_target_properties(tpn_cuda PROPERTIES UNITY_BUILD OFF)
 if(hopper_objects)
   target_compile_definitions(tpn_cuda PRIVATE TPN_HAS_WGMMA)
 endif()

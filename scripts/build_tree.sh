@@ -34,8 +34,8 @@ is_configured() { [[ -e $1/configured_with && $(<"$1/configured_with") == "$(bui
 
 # configure_tree SOURCE BUILD LOG ARGUMENT...: cmake -S SOURCE -B BUILD ARGUMENT...; begins anew where BUILD was made with
 # something else, and where CMake refuses what is there (a cache that was cut off, or that belongs to another folder).
-# A new tree compiles several sources as one, which halves the first build; CMAKE_UNITY_BUILD among the arguments, or set
-# later, says otherwise.
+# A new tree compiles several sources as one, which is quicker the first time; CMAKE_UNITY_BUILD among the arguments, or
+# set later, says otherwise.
 configure_tree() {
   local source=$1 build=$2 log=$3
   shift 3

@@ -382,7 +382,7 @@ class PickleMachine {
   }
 
   static bool valid_text(std::span<const std::byte> text) {
-    return is_utf8({reinterpret_cast<const char*>(text.data()), text.size()}, Surrogates::allow);
+    return is_utf8(as_text(text), Surrogates::allow);
   }
 
   // ---- containers and calls

@@ -46,7 +46,7 @@ CheckpointFailure unsupported(const std::string& what) {
 }
 
 std::string_view text_at(Bytes bytes, std::size_t offset, std::size_t length) {
-  return {reinterpret_cast<const char*>(bytes.data()) + offset, length};
+  return as_text(bytes.subspan(offset, length));
 }
 
 /// Where the directory lies.

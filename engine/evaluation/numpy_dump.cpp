@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "engine/model/mapped_file.h"
+#include "engine/model/text.h"
 #include "kernels/error.h"
 
 namespace tpn {
@@ -77,7 +78,7 @@ ScoreTable read_numpy_dump(const std::filesystem::path& path) {
 }
 
 ScoreTable parse_numpy_dump(std::span<const std::byte> bytes, const std::string& name) {
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string_view text = as_text(bytes);
   if (text.size() < magic.size() + 4 || !text.starts_with(magic))
     throw Error(name + ": it is no array of NumPy.");
   const bool old = text[magic.size()] == 1;  // later versions count the header in four bytes

@@ -4,6 +4,7 @@
 #include "engine/model/config.h"
 #include "engine/model/json_reader.h"
 #include "engine/model/mapped_file.h"
+#include "engine/model/text.h"
 
 namespace tpn {
 namespace {
@@ -287,7 +288,7 @@ Config load_config(const std::string& name_or_path) {
   if (is_builtin || !name_or_path.ends_with(".json")) return builtin_config(name_or_path);
   const MappedFile file = MappedFile::open(name_or_path).value_or_throw();
   try {
-    return parse_config({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+    return parse_config(as_text(file.bytes()));
   } catch (const Error& error) {
     throw Error(name_or_path + ": " + error.what());
   }

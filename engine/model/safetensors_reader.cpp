@@ -9,6 +9,7 @@
 #include "engine/model/mapped_file.h"
 #include "engine/model/safetensors.h"
 #include "engine/model/safetensors_header.h"
+#include "engine/model/text.h"
 #include "kernels/memory.h"
 
 namespace tpn {
@@ -54,8 +55,7 @@ Result<std::unique_ptr<SafetensorsFile::State>> SafetensorsFile::State::read(std
   }
   if (header_bytes > bytes.size() - safetensors_length_bytes) return refuse("it ends inside its header");
   const std::size_t data_start = safetensors_length_bytes + header_bytes;
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + safetensors_length_bytes,
-                              header_bytes);
+  const std::string_view text = as_text(bytes.subspan(safetensors_length_bytes, header_bytes));
   Result<SafetensorsHeader> header = parse_safetensors_header(text, bytes.size() - data_start);
   if (!header.ok()) return refuse(header.failure().message);
 

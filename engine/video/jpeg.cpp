@@ -10,6 +10,7 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
+#include "engine/model/text.h"
 #include "engine/video/exif.h"
 
 namespace tpn {
@@ -156,8 +157,7 @@ Result<std::string> JpegDecoder::check() {
   // In a scan's data no FF is followed by D9 but in the marker at its end.
   const std::span<const std::byte> rest = state.bytes.last(state.info.src->bytes_in_buffer);
   if (!State::run(state, State::start_if_cheap)) return Failure{state.message.data()};
-  const std::string_view text(reinterpret_cast<const char*>(rest.data()), rest.size());
-  if (text.rfind("\xff\xd9") == std::string_view::npos) return std::string("its end is missing");
+  if (as_text(rest).rfind("\xff\xd9") == std::string_view::npos) return std::string("its end is missing");
   return std::string();
 }
 

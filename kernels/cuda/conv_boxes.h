@@ -14,9 +14,9 @@
 
 namespace tpn::cuda {
 
-/// How many tiles of so many cover `count`, which is positive.
+/// How many tiles of so many cover `count`.
 constexpr int tiles_of(int count, int tile) {
-  return (count - 1) / tile + 1;
+  return count / tile + (count % tile == 0 ? 0 : 1);
 }
 
 /// Whether boxes can be fetched for the convolution: elements of 16 bits, one group, input channels (with a
